@@ -1,0 +1,105 @@
+/*
+ * helper_proto.h: the helper line protocol as pure functions: no I/O, no
+ * allocation. Shared by the pools and by helper programs.
+ * (doc/helper-protocol.md is the wire specification.) Thread: any.
+ */
+#ifndef SQUIRE_HELPER_PROTO_H
+#define SQUIRE_HELPER_PROTO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define HELPER_PROTO_LINE_MAX 8191     /* default request limit with LF */
+#define HELPER_PROTO_PAIRS_MAX 24      /* key=value pairs kept of a reply */
+#define HELPER_PROTO_ID_MAX 2147483647 /* channel-IDs fit 31 bits */
+
+typedef enum HelperResult {
+    HELPER_UNKNOWN, /* no known result word: legacy forms, whole line in text */
+    HELPER_OK,
+    HELPER_ERR, /* also the empty line */
+    HELPER_BH,
+    HELPER_TT,
+    HELPER_AF,
+    HELPER_NA,
+    HELPER_TIMEOUT,  /* the four below are made by the pool, never parsed */
+    HELPER_OVERLOAD,
+    HELPER_SHUTDOWN,
+    HELPER_RESULT_COUNT
+} HelperResult;
+
+typedef struct HelperPair {
+    const char *key;   /* NUL-terminated */
+    const char *value; /* decoded, NUL-terminated */
+    size_t valueLen;
+} HelperPair;
+
+typedef struct HelperReply {
+    HelperResult result;
+    const char *text; /* after the result word, blanks stripped; the whole
+                         line for HELPER_UNKNOWN. Never NULL, NUL-terminated */
+    size_t textLen;
+    const char *message; /* free text after the pairs, "" if none */
+    unsigned pairCount;
+    HelperPair pairs[HELPER_PROTO_PAIRS_MAX];
+} HelperReply;
+
+/* The name of a result: "OK", "TIMEOUT"; "UNKNOWN" for anything else. */
+const char *helperProtoResultName(HelperResult result);
+
+/*
+ * Parse one reply line without channel-ID and without its line end (a CR
+ * before the LF is dropped here). line must be NUL-terminated at line[len];
+ * it is only read. scratch (scratchSize >= len + 2 octets) receives the
+ * decoded pairs; reply borrows line and scratch. Takes every form of the
+ * protocol: OK/ERR/BH/TT/AF/NA, key=value with token (%-decoded) and quoted
+ * (backslash) values, empty line, bare URL, 30N:URL, !group!URL, bare HA1.
+ * 0, or -EBADMSG with *whyOut a constant reason: a NUL in the line, or a
+ * control octet in a decoded value; reply is then HELPER_UNKNOWN with no
+ * pairs.
+ */
+int helperProtoParseReply(const char *line, size_t len, char *scratch,
+                          size_t scratchSize, HelperReply *reply,
+                          const char **whyOut);
+
+/* The value of the first pair with this key, or NULL; borrowed. */
+const char *helperReplyGet(const HelperReply *reply, const char *key);
+
+/*
+ * Read a channel-ID: digits followed by blanks or the end. Returns the
+ * octets consumed including the blanks with *idOut set, or 0 when the line
+ * does not begin with a valid ID (<= HELPER_PROTO_ID_MAX).
+ */
+size_t helperProtoParseId(const char *line, size_t len, uint32_t *idOut);
+
+/* Write "ID " at out (>= 12 octets); returns the octets, no NUL. */
+size_t helperProtoFormatId(uint32_t id, char *out);
+
+typedef enum HelperQuote {
+    HELPER_QUOTE_NONE,   /* as it is */
+    HELPER_QUOTE_URL,    /* octets <= 0x20, >= 0x7f, % and unsafe ones as %XX */
+    HELPER_QUOTE_STRING, /* "..." with \" \\ \n \r when needed */
+    HELPER_QUOTE_COUNT
+} HelperQuote;
+
+/*
+ * Append value, quoted, to out[*used .. size). Updates *used. Never writes
+ * a raw control octet except for HELPER_QUOTE_NONE. 0, or -ENOBUFS with
+ * *used unchanged.
+ */
+int helperProtoQuote(HelperQuote quote, const char *value, size_t len,
+                     char *out, size_t size, size_t *used);
+
+/* Decode %XX (and %%) in place; %00 and broken escapes stay. New length. */
+size_t helperProtoUnescape(char *text, size_t len);
+
+/*
+ * Format a reply line with LF: [ID SP] result [key="value"...] [text]. id
+ * < 0 means no channel-ID. Octets written without NUL, or -ENOBUFS, or
+ * -EINVAL when a value has a NUL or a key an illegal octet.
+ */
+ssize_t helperProtoFormatReply(int64_t id, const HelperReply *reply,
+                               char *out, size_t size);
+
+#endif
