@@ -37,31 +37,36 @@ typedef struct HelperPair {
 
 typedef struct HelperReply {
     HelperResult result;
-    const char *text; /* after the result word, blanks stripped; the whole
-                         line for HELPER_UNKNOWN. Never NULL, NUL-terminated */
+    const char *text; /* after the result word and its blanks; the whole line
+                         for HELPER_UNKNOWN. Never NULL, NUL-terminated */
     size_t textLen;
-    const char *message; /* free text after the pairs, "" if none */
+    const char *message; /* free text: what follows the pairs, "" if none */
     unsigned pairCount;
-    HelperPair pairs[HELPER_PROTO_PAIRS_MAX];
+    HelperPair pairs[HELPER_PROTO_PAIRS_MAX]; /* the first pairCount are set */
 } HelperReply;
 
 /* The name of a result: "OK", "TIMEOUT"; "UNKNOWN" for anything else. */
 const char *helperProtoResultName(HelperResult result);
 
 /*
- * Parse one reply line without channel-ID and without its line end (a CR
- * before the LF is dropped here). line must be NUL-terminated at line[len];
- * it is only read. scratch (scratchSize >= len + 2 octets) receives the
- * decoded pairs; reply borrows line and scratch. Takes every form of the
- * protocol: OK/ERR/BH/TT/AF/NA, key=value with token (%-decoded) and quoted
- * (backslash) values, empty line, bare URL, 30N:URL, !group!URL, bare HA1.
- * 0, or -EBADMSG with *whyOut a constant reason: a NUL in the line, or a
- * control octet in a decoded value; reply is then HELPER_UNKNOWN with no
- * pairs.
+ * Parse one reply without channel-ID and without its end octet, which the
+ * caller has replaced by a NUL at line[len]; a CR just before it is replaced
+ * too. scratch (CHECKed: scratchSize >= len + 2) receives the decoded pairs;
+ * reply borrows line and scratch. Any octet but NUL may occur in the text, so
+ * a body that may hold LF and ends at 0x01 is parsed the same way.
+ *
+ * OK, ERR, BH: pairs up to the first word that is not key=value, the rest is
+ * message. TT: first word is the pair "token". AF: one word is "user", two
+ * are "token" and "user"; pairs may follow both. NA: all text is message.
+ * The empty line is ERR. Anything else (bare URL, 30N:URL, !group!URL, bare
+ * HA1) is HELPER_UNKNOWN with the whole line as text. Values: a token is
+ * %-decoded, "..." has backslash escapes. Pairs beyond the maximum are
+ * dropped.
+ * 0, or -EBADMSG for a NUL in the line or a control octet in a decoded value:
+ * reply is then HELPER_UNKNOWN, has no pairs, and message is the reason.
  */
-int helperProtoParseReply(const char *line, size_t len, char *scratch,
-                          size_t scratchSize, HelperReply *reply,
-                          const char **whyOut);
+int helperProtoParseReply(char *line, size_t len, char *scratch,
+                          size_t scratchSize, HelperReply *reply);
 
 /* The value of the first pair with this key, or NULL; borrowed. */
 const char *helperReplyGet(const HelperReply *reply, const char *key);
@@ -79,14 +84,15 @@ size_t helperProtoFormatId(uint32_t id, char *out);
 typedef enum HelperQuote {
     HELPER_QUOTE_NONE,   /* as it is */
     HELPER_QUOTE_URL,    /* octets <= 0x20, >= 0x7f, % and unsafe ones as %XX */
-    HELPER_QUOTE_STRING, /* "..." with \" \\ \n \r when needed */
+    HELPER_QUOTE_STRING, /* always "...", with \" \\ \n \r inside */
     HELPER_QUOTE_COUNT
 } HelperQuote;
 
 /*
- * Append value, quoted, to out[*used .. size). Updates *used. Never writes
- * a raw control octet except for HELPER_QUOTE_NONE. 0, or -ENOBUFS with
- * *used unchanged.
+ * Append value, quoted, to out[*used .. size). Updates *used, writes no NUL.
+ * 0; -ENOBUFS; or -EINVAL for an octet that this quoting cannot carry: NUL in
+ * all, LF in HELPER_QUOTE_NONE, control octets other than LF and CR in
+ * HELPER_QUOTE_STRING. *used is unchanged on error.
  */
 int helperProtoQuote(HelperQuote quote, const char *value, size_t len,
                      char *out, size_t size, size_t *used);
@@ -95,9 +101,11 @@ int helperProtoQuote(HelperQuote quote, const char *value, size_t len,
 size_t helperProtoUnescape(char *text, size_t len);
 
 /*
- * Format a reply line with LF: [ID SP] result [key="value"...] [text]. id
- * < 0 means no channel-ID. Octets written without NUL, or -ENOBUFS, or
- * -EINVAL when a value has a NUL or a key an illegal octet.
+ * Format a reply line with LF. OK, ERR, BH: [ID SP] result [key="value"...]
+ * [message]; the others: [ID SP] [TT|AF|NA SP] text. id < 0 means no ID.
+ * Parsing the line gives the same reply, unless message begins with a blank
+ * or with key=value. Octets written without NUL, or -ENOBUFS, or -EINVAL: a
+ * result of the pool, a value or text that cannot be carried, a bad key.
  */
 ssize_t helperProtoFormatReply(int64_t id, const HelperReply *reply,
                                char *out, size_t size);
