@@ -1,0 +1,101 @@
+/*
+ * access_log.h: one line per finished request, in Squid's native format.
+ *
+ * Lines are collected and written once a second, or when 64 KiB are full,
+ * with one write. A log that cannot be written loses lines, counts them and
+ * says so in the debug log now and then; it never waits. Thread: loop.
+ */
+#ifndef SQUIRE_ACCESS_LOG_H
+#define SQUIRE_ACCESS_LOG_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+typedef struct AccessLog AccessLog;
+
+/* Result names: constant, with the text that the log shows. */
+#define ACCESS_RESULTS(X)                                                      \
+    X(NONE, "NONE_NONE") /* no request was understood */                       \
+    X(HIT, "TCP_HIT")                                                          \
+    X(MEM_HIT, "TCP_MEM_HIT")                                                  \
+    X(IMS_HIT, "TCP_IMS_HIT") /* 304 out of the cache */                       \
+    X(INM_HIT, "TCP_INM_HIT") /* the same by If-None-Match */                  \
+    X(NEGATIVE_HIT, "TCP_NEGATIVE_HIT")                                        \
+    X(MISS, "TCP_MISS")                                                        \
+    X(CLIENT_REFRESH, "TCP_CLIENT_REFRESH_MISS")                               \
+    X(REFRESH_UNMODIFIED, "TCP_REFRESH_UNMODIFIED")                            \
+    X(REFRESH_MODIFIED, "TCP_REFRESH_MODIFIED")                                \
+    X(REFRESH_FAIL_OLD, "TCP_REFRESH_FAIL_OLD")                                \
+    X(REFRESH_FAIL_ERR, "TCP_REFRESH_FAIL_ERR")                                \
+    X(SWAPFAIL, "TCP_SWAPFAIL_MISS")                                           \
+    X(DENIED, "TCP_DENIED")                                                    \
+    X(DENIED_REPLY, "TCP_DENIED_REPLY")                                        \
+    X(REDIRECT, "TCP_REDIRECT")                                                \
+    X(TUNNEL, "TCP_TUNNEL")
+
+typedef enum AccessResult {
+#define X(name, text) ACCESS_##name,
+    ACCESS_RESULTS(X)
+#undef X
+    ACCESS_RESULT_COUNT
+} AccessResult;
+
+typedef enum AccessEnd {
+    ACCESS_END_OK,
+    ACCESS_END_ABORTED,  /* the client went away: _ABORTED */
+    ACCESS_END_TIMEDOUT, /* _TIMEDOUT */
+    ACCESS_END_COUNT
+} AccessEnd;
+
+typedef enum AccessHierarchy {
+    ACCESS_HIER_NONE,
+    ACCESS_HIER_DIRECT,
+    ACCESS_HIER_COUNT
+} AccessHierarchy;
+
+/* All borrowed for the call; a NULL text is shown as "-". */
+typedef struct AccessEntry {
+    int64_t wallUs;    /* end of the request, as commWallUs() */
+    int64_t elapsedUs; /* since its first octet */
+    const struct sockaddr *client;
+    AccessResult result;
+    AccessEnd end;
+    int status;    /* 0 when none was sent */
+    uint64_t size; /* octets sent to the client, head included */
+    const char *method;
+    const char *url;
+    size_t urlLen;
+    const char *user;
+    AccessHierarchy hierarchy;
+    const char *peer;        /* address of the origin, or its name */
+    const char *contentType; /* cut at the first blank or ';' */
+    size_t contentTypeLen;
+} AccessEntry;
+
+/* "TCP_MISS" and so on, for stats; constant. */
+const char *accessResultName(AccessResult result);
+
+/*
+ * Open (create, append) a log. The flush timer runs on this thread's loop.
+ * Returns owned, or NULL with errno.
+ */
+AccessLog *accessLogOpen(const char *path);
+
+/* Write what is held and close. Clears *log; NULL inside is accepted. */
+void accessLogClose(AccessLog **log);
+
+/* Add the line of one request. log may be NULL: nothing happens. */
+void accessLogAdd(AccessLog *log, const AccessEntry *entry);
+
+/* Write what is held now. */
+void accessLogFlush(AccessLog *log);
+
+/* Flush, then open the path anew (after a rename). 0, or -errno and the
+ * old file goes on. */
+int accessLogReopen(AccessLog *log);
+
+/* Lines lost so far because the file could not be written. */
+uint64_t accessLogLost(const AccessLog *log);
+
+#endif

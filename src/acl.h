@@ -1,0 +1,116 @@
+/*
+ * acl.h: named access lists and the allow/deny rules made of them.
+ *
+ * Built while a configuration is read, then frozen: checking is pure, does
+ * no I/O and allocates nothing. A rule that depends on the address of the
+ * origin says so (ACL_NEED_DST) instead of looking it up; the caller
+ * resolves the name and asks again. Thread: startup to build, any to check.
+ */
+#ifndef SQUIRE_ACL_H
+#define SQUIRE_ACL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/socket.h>
+
+typedef struct AclSet AclSet;     /* the named acls of one configuration */
+typedef struct AclRules AclRules; /* one ordered list, as http_access */
+
+typedef enum AclAnswer {
+    ACL_DENY,
+    ACL_ALLOW,
+    ACL_NEED_DST, /* cannot tell before dstKnown */
+    ACL_ANSWER_COUNT
+} AclAnswer;
+
+/*
+ * What a request is, as far as acls care; all borrowed for the call. Strings
+ * end in NUL; a NULL string or address never matches.
+ */
+typedef struct AclInput {
+    const struct sockaddr *client;
+    const struct sockaddr *local; /* our end of the client's connection */
+    const char *portName;         /* ConfigPort.name of the http_port */
+    const char *method;
+    const char *scheme; /* "http"; NULL for CONNECT */
+    const char *host;   /* name or literal, without brackets */
+    unsigned port;
+    const char *url;                    /* CONNECT: host:port */
+    const struct sockaddr_storage *dst; /* addresses of host */
+    size_t dstCount;
+    bool dstKnown; /* dst is the whole answer (none: it failed). A literal
+                      host needs no dst. */
+} AclInput;
+
+typedef enum AclSeverity {
+    ACL_WARNING,
+    ACL_ERROR,
+    ACL_SEVERITY_COUNT
+} AclSeverity;
+
+/* Tells what is wrong with a value; text is borrowed for the call. */
+typedef void AclComplainCb(AclSeverity severity, const char *text, void *data);
+
+/* Make a set that holds the built-in names: all, localhost, to_localhost,
+ * to_linklocal, manager, CONNECT. Returns owned. */
+AclSet *aclSetCreate(void);
+
+/* Free the set; rules made from it must be gone. Clears *set; NULL inside
+ * is accepted. */
+void aclSetDestroy(AclSet **set);
+
+/* One acl line; all borrowed. */
+typedef struct AclLine {
+    const char *name;
+    const char *kind;         /* "src", "dstdomain", ... */
+    const char *const *words; /* flags and values */
+    size_t count;
+} AclLine;
+
+/*
+ * Add values to the acl line->name, making it on first use. Every
+ * wrong value is told to complain.
+ * Errors: -EINVAL when an error was told (nothing may rely on the acl then).
+ */
+int aclSetAdd(AclSet *set, const AclLine *line, AclComplainCb *complain,
+              void *data);
+
+/* True when the set has an acl of that name. */
+bool aclSetHas(const AclSet *set, const char *name);
+
+/* Make an empty list. Returns owned. */
+AclRules *aclRulesCreate(void);
+
+/* Free the list. Clears *rules; NULL inside is accepted. */
+void aclRulesDestroy(AclRules **rules);
+
+/* One rule; all borrowed. */
+typedef struct AclRuleLine {
+    bool allow;
+    const char *const *names; /* of acls, each may be written !name */
+    size_t count;
+    const char *text; /* "http_access deny !Safe_ports" */
+} AclRuleLine;
+
+/*
+ * Add one rule at the end: allow or deny when all of its acls match.
+ * The text is copied for the log. The set must live
+ * as long as the rules. Errors: -EINVAL, told to complain.
+ */
+int aclRulesAdd(AclRules *rules, const AclSet *set, const AclRuleLine *line,
+                AclComplainCb *complain, void *data);
+
+/* Number of rules; NULL has none. */
+size_t aclRulesCount(const AclRules *rules);
+
+/*
+ * The answer of the first rule that matches; when none does, the opposite
+ * of the last rule. An empty list (or NULL) denies; a caller whose list is
+ * optional, as url_rewrite_access, tests aclRulesCount first.
+ */
+AclAnswer aclRulesCheck(const AclRules *rules, const AclInput *input);
+
+/* "denied", "allowed" or "needs dst"; constant. */
+const char *aclAnswerName(AclAnswer answer);
+
+#endif

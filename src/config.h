@@ -1,0 +1,140 @@
+/*
+ * config.h: the configuration, in squid.conf's syntax and names.
+ *
+ * A Config is made whole by configLoad, is never changed afterwards, and is
+ * counted: a request keeps the one it started with over a reconfigure.
+ * Every directive is a row of config_table.h. Thread: loop.
+ */
+#ifndef SQUIRE_CONFIG_H
+#define SQUIRE_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "acl.h"
+#include "helper.h"
+
+typedef struct ConfigPort {
+    char *addr; /* for listenerCreate: "3128", "127.0.0.1:3128" */
+    char *name; /* name= or the same text; for AclInput.portName */
+} ConfigPort;
+
+typedef struct ConfigAccessLog {
+    char *path; /* never NULL; "none" gives no row at all */
+} ConfigAccessLog;
+
+typedef enum ConfigForwardedFor {
+    CONFIG_FORWARDED_ON,          /* append the client's address */
+    CONFIG_FORWARDED_OFF,         /* append "unknown" */
+    CONFIG_FORWARDED_TRANSPARENT, /* leave the header as it is */
+    CONFIG_FORWARDED_DELETE,      /* remove it */
+    CONFIG_FORWARDED_TRUNCATE,    /* only the client's address */
+    CONFIG_FORWARDED_COUNT
+} ConfigForwardedFor;
+
+typedef enum ConfigOnTimeout {
+    CONFIG_ON_TIMEOUT_FAIL,     /* ERR_GATEWAY_FAILURE to the client */
+    CONFIG_ON_TIMEOUT_BYPASS,   /* go on with the URL as it is */
+    CONFIG_ON_TIMEOUT_RETRY,    /* ask once more */
+    CONFIG_ON_TIMEOUT_RESPONSE, /* as if the helper had said `response` */
+    CONFIG_ON_TIMEOUT_COUNT
+} ConfigOnTimeout;
+
+typedef struct ConfigRewrite {
+    char **argv;         /* NULL-terminated; NULL: no url_rewrite_program */
+    HelperConfig helper; /* complete, argv included; for helperPoolCreate */
+    AclRules *access;    /* empty: every request is asked about */
+    bool bypass;         /* url_rewrite_bypass: overload means unchanged */
+    ConfigOnTimeout onTimeout;
+    char *response; /* a helper's reply line, or NULL */
+    char *extras;   /* "%>a/%>A %un %>rm myip=%la myport=%lp" */
+} ConfigRewrite;
+
+/*
+ * Times are milliseconds (0: no limit), sizes octets. Strings are owned by
+ * the Config; NULL where "none" or not set.
+ */
+typedef struct Config {
+    uint32_t magic;
+    unsigned refs;
+    char *path; /* the file that was read */
+
+    ConfigPort *httpPorts;
+    size_t httpPortCount;
+    char *managerPort;
+
+    AclSet *acls;
+    AclRules *httpAccess;
+
+    char *cacheLog;
+    char *debugOptions;
+    ConfigAccessLog *accessLogs;
+    size_t accessLogCount;
+    char *pidFilename;
+    char *coredumpDir;
+    char *effectiveUser;   /* cache_effective_user */
+    char *effectiveGroup;  /* cache_effective_group */
+    char *visibleHostname; /* never NULL */
+
+    int64_t cacheMem;
+    int64_t maximumObjectSize;
+    int64_t maximumObjectSizeInMemory;
+    int64_t requestHeaderMaxSize;
+    int64_t requestBodyMaxSize; /* 0: no limit */
+    int64_t replyHeaderMaxSize;
+
+    int64_t requestTimeoutMs; /* request_timeout: header complete */
+    int64_t readTimeoutMs;    /* from the origin */
+    int64_t connectTimeoutMs; /* to the origin */
+    int64_t clientIdlePconnTimeoutMs;
+    int64_t clientLifetimeMs;
+    int64_t shutdownLifetimeMs;
+
+    bool via;
+    ConfigForwardedFor forwardedFor;
+
+    ConfigRewrite rewrite;
+
+    struct ConfigOrigin *origins; /* where each directive was set */
+} Config;
+
+typedef enum ConfigSeverity {
+    CONFIG_WARNING,
+    CONFIG_ERROR,
+    CONFIG_SEVERITY_COUNT
+} ConfigSeverity;
+
+/* One thing wrong; text is "FILE:LINE: ..." and borrowed for the call. */
+typedef void ConfigMessageCb(ConfigSeverity severity, const char *text,
+                             void *data);
+
+/*
+ * Read path and what it includes. Every warning and error is told to cb, in
+ * order. Returns owned (one reference), or NULL when there was an error; an
+ * older Config stays as it is. Blocks (reads files).
+ */
+Config *configLoad(const char *path, ConfigMessageCb *cb, void *data);
+
+/* Take one more reference; returns config. */
+Config *configRef(Config *config);
+
+/* Drop a reference; the last one frees. Clears *config; NULL inside is
+ * accepted. */
+void configUnref(Config **config);
+
+/* A ConfigMessageCb that writes to the debug log (section 3, level 0 for
+ * errors and 1 for warnings). data is not used. */
+void configMessageLog(ConfigSeverity severity, const char *text, void *data);
+
+/* A ConfigMessageCb that writes to the FILE given as data. */
+void configMessagePrint(ConfigSeverity severity, const char *text, void *data);
+
+/* Print every directive with its value, and where that was set. */
+void configPrint(const Config *config, FILE *out);
+
+/* Print squire.conf(5) from the table of directives. */
+void configPrintManual(FILE *out);
+
+#endif

@@ -1,0 +1,94 @@
+/*
+ * error_page.h: the pages the proxy makes itself.
+ *
+ * Every page is a row of one table: name, status, title, text. Values from
+ * requests are HTML-escaped. Pure; thread: any.
+ */
+#ifndef SQUIRE_ERROR_PAGE_H
+#define SQUIRE_ERROR_PAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "buf.h"
+
+#define ERROR_PAGES(X)                                                         \
+    X(ACCESS_DENIED, 403, "Access denied",                                     \
+      "The rules of this proxy do not allow this request.")                    \
+    X(INVALID_REQ, 400, "Invalid request",                                     \
+      "The request could not be understood.")                                  \
+    X(INVALID_URL, 400, "Invalid URL", "The URL of the request is not valid.") \
+    X(UNSUP_REQ, 501, "Unsupported request",                                   \
+      "This proxy does not support that method or protocol.")                  \
+    X(UNSUP_HTTPVERSION, 505, "Unsupported HTTP version",                      \
+      "This proxy speaks HTTP/1.0 and HTTP/1.1.")                              \
+    X(EXPECTATION_FAILED, 417, "Expectation failed",                           \
+      "The request expects something this proxy cannot do.")                   \
+    X(TOO_BIG, 413, "Request too large",                                       \
+      "The body of the request is larger than this proxy accepts.")            \
+    X(HEADER_TOO_BIG, 431, "Request header too large",                         \
+      "The header of the request is larger than this proxy accepts.")          \
+    X(URI_TOO_LONG, 414, "URL too long",                                       \
+      "The URL of the request is longer than this proxy accepts.")             \
+    X(REQUEST_TIMEOUT, 408, "Request timeout",                                 \
+      "The request did not arrive in time.")                                   \
+    X(CONNECT_FAIL, 503, "Connection failed",                                  \
+      "The origin server could not be connected to.")                          \
+    X(DNS_FAIL, 503, "Host name not found",                                    \
+      "The address of the origin server could not be found.")                  \
+    X(READ_TIMEOUT, 504, "Origin server too slow",                             \
+      "The origin server did not answer in time.")                             \
+    X(READ_ERROR, 502, "Read error",                                           \
+      "The connection to the origin server broke.")                            \
+    X(ZERO_SIZE_OBJECT, 502, "Empty answer",                                   \
+      "The origin server closed the connection without an answer.")            \
+    X(INVALID_RESP, 502, "Invalid answer",                                     \
+      "The origin server's answer could not be understood.")                   \
+    X(REPLY_TOO_BIG, 502, "Answer header too large",                           \
+      "The header of the origin server's answer is too large.")                \
+    X(GATEWAY_FAILURE, 500, "Helper failure",                                  \
+      "A helper process of this proxy did not answer.")                        \
+    X(CANNOT_FORWARD, 503, "Cannot forward",                                   \
+      "This request cannot be forwarded now.")                                 \
+    X(SHUTTING_DOWN, 503, "Shutting down", "This proxy is shutting down.")     \
+    X(ONLY_IF_CACHED_MISS, 504, "Not in the cache",                            \
+      "The request asks for a cached answer only, and there is none.")         \
+    X(TOO_MANY_REDIRECTS, 508, "Loop detected",                                \
+      "The request came back to this proxy.")
+
+typedef enum ErrorPageId {
+#define X(name, status, title, text) ERR_##name,
+    ERROR_PAGES(X)
+#undef X
+    ERROR_PAGE_COUNT
+} ErrorPageId;
+
+/* What a page tells; all borrowed, NULL leaves the item out. */
+typedef struct ErrorPageInfo {
+    ErrorPageId id;
+    int status; /* 0: the table's */
+    int errnum; /* errno of the failure, or 0 */
+    const char *url;
+    const char *detail;   /* one sentence more */
+    const char *hostname; /* visible_hostname */
+    int64_t wallUs;       /* for Date */
+    bool keepAlive;       /* Connection: keep-alive or close */
+    bool headOnly;        /* answer to HEAD: no body, same head */
+} ErrorPageInfo;
+
+/* "ERR_ACCESS_DENIED" and so on; constant. */
+const char *errorPageName(ErrorPageId id);
+
+/* The status in the table. */
+int errorPageStatus(ErrorPageId id);
+
+/*
+ * Append the whole response: status line, header fields (Content-Type,
+ * Content-Length, Connection, X-Squire-Error, Cache-Control: no-store),
+ * empty line, body. 0 or -ENOBUFS with nothing appended; 16 KiB of room
+ * always suffice (long values are cut).
+ */
+int errorPageFormat(Buf *out, const ErrorPageInfo *info);
+
+#endif
