@@ -29,28 +29,38 @@ typedef enum HelperOverload {
 } HelperOverload;
 
 typedef struct HelperConfig {
-    const char *name;         /* pool name in logs and stats */
-    const char *const *argv;  /* program and arguments, NULL-terminated */
-    int ipcType;              /* IPC_STREAM */
-    unsigned max;             /* processes at most, 20 */
-    unsigned startup;         /* started with the pool, 0 */
-    unsigned idle;            /* kept spare when growing, 1 */
-    unsigned concurrency;     /* 0: no channel-ID, one request at a time */
-    unsigned queueMax;        /* requests waiting; 0: 2 * max (at least 64) */
-    HelperOverload overload;  /* HELPER_OVERLOAD_ERR */
-    int timeoutMs;            /* from submission to answer; 0: none;
-                                 default 10000 */
-    unsigned attempts;        /* tries per request, 3 */
-    size_t lineMax;           /* request line limit with LF, 8191 */
-    size_t replyMax;          /* reply line limit, 65536 */
-    bool stderrRaw;           /* false: tagged lines through a pipe */
-    unsigned restartMinMs;    /* back-off after a bad start, 100 */
-    unsigned restartMaxMs;    /* and its bound, 30000 */
+    const char *name;        /* pool name in logs and stats */
+    const char *const *argv; /* program and arguments, NULL-terminated */
+    int ipcType;             /* IPC_STREAM; any stream type */
+    unsigned max;            /* processes at most, 20 */
+    unsigned startup;        /* started with the pool, 0; kept alive */
+    unsigned idle;           /* started at a time when growing, and kept when
+                                shrinking, 1 */
+    unsigned concurrency;    /* 0: no channel-ID, one request at a time */
+    unsigned queueMax;       /* requests waiting beyond what processes not yet
+                                started could take; 0: 2 * max (at least 64) */
+    HelperOverload overload; /* HELPER_OVERLOAD_ERR */
+    int timeoutMs;           /* from submission to answer; 0: none;
+                                default 10000 */
+    unsigned attempts;       /* tries per request, 3 */
+    size_t lineMax;          /* request line limit with ID and LF, 8191 */
+    size_t replyMax;         /* reply line limit with ID and LF, 65536 */
+    bool stderrRaw;          /* false: tagged lines through a pipe */
+    unsigned restartMinMs;   /* back-off after a bad start, 100 */
+    unsigned restartMaxMs;   /* and its bound, 30000 */
+    unsigned idleMs;         /* a process above the startup and idle numbers
+                                leaves after so long without work, 60000;
+                                0: never */
+    unsigned graceMs;        /* between EOF, SIGTERM and SIGKILL, 2000 */
 } HelperConfig;
 
 /*
- * Borrowed until the callback returns. Any class answer or one of the pool's
- * own: HELPER_TIMEOUT, HELPER_OVERLOAD, HELPER_SHUTDOWN.
+ * Receives the answer, borrowed until the callback returns: one of the
+ * helper's own, or one made by the pool. Those have text "" and say in
+ * message what happened: HELPER_TIMEOUT, HELPER_OVERLOAD, HELPER_SHUTDOWN;
+ * HELPER_UNKNOWN when no process could be started or all attempts died;
+ * HELPER_BH when the last attempt gave an answer that must not be used.
+ * (An HELPER_UNKNOWN of the helper has the whole line in text, never "".)
  */
 typedef void HelperReplyCb(const HelperReply *reply, void *data);
 
@@ -60,16 +70,18 @@ void helperConfigInit(HelperConfig *config);
 /*
  * Create a pool; config is copied. Start-up processes are started from the
  * loop, a few per turn. A program that cannot be executed does not make this
- * fail: the pool logs it, backs off, and answers as its policy says.
- * Returns owned; NULL with errno EINVAL for a config without name or argv.
+ * fail: the pool logs it and backs off; once three starts in a row have
+ * failed and no process lives, requests are answered HELPER_UNKNOWN at once
+ * instead of at their deadline, until a start succeeds. Returns owned; NULL
+ * with errno EINVAL: no name or argv, no stream type, or a number too large.
  */
 HelperPool *helperPoolCreate(const HelperConfig *config);
 
 /*
  * Queue one request line (no LF). Borrows line until return. cb runs exactly
- * once, later; it may submit again, stop or destroy the pool.
- * Errors (cb will not run): -ESHUTDOWN stopping, -EINVAL the line has LF or
- * NUL, -EMSGSIZE longer than lineMax.
+ * once, later; it may submit again, stop or destroy the pool. Errors (cb
+ * will not run): -ESHUTDOWN stopping, -EINVAL the line has LF or NUL,
+ * -EMSGSIZE longer than lineMax, counting LF and the longest ID (11 octets).
  */
 int helperSubmit(HelperPool *pool, const char *line, HelperReplyCb *cb,
                  void *data);
@@ -80,8 +92,8 @@ int helperSubmitLen(HelperPool *pool, const char *line, size_t len,
                     HelperReplyCb *cb, void *data,
                     HelperRequest **requestOut);
 
-/* Give up a request: cb will not run after this call. An answer still to
- * come is dropped. */
+/* Give up a request: cb will not run after this call, the handle is no longer
+ * valid. An answer still to come is dropped. */
 void helperCancel(HelperRequest *request);
 
 /*
@@ -107,7 +119,9 @@ typedef struct HelperLatency {
 typedef struct HelperProcessStats {
     unsigned id; /* number within the pool's life, from 1 */
     pid_t pid;
-    const char *state; /* constant: "starting", "ready", "leaving", ... */
+    const char *state; /* constant: "starting" until the first answer, then
+                          "ready"; "draining", "lost", "leaving",
+                          "terminated", "killed" on the way out */
     uint64_t requests;
     unsigned inflight;
     long rssKb;
@@ -119,7 +133,8 @@ typedef struct HelperPoolStats {
     const char *program; /* argv joined with blanks, borrowed */
     unsigned max, active, idle, queue, inflight;
     uint64_t requests, replies, byResult[HELPER_RESULT_COUNT];
-    uint64_t timeouts, retries, restarts, overloads;
+    uint64_t timeouts, retries, overloads;
+    uint64_t restarts; /* processes that died or were put down */
     HelperLatency queueMs, serviceMs;
 } HelperPoolStats;
 
