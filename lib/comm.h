@@ -46,6 +46,9 @@ void commLoopStop(void);
  * are closed (close handlers run), timers and watches dropped. */
 void commFini(void);
 
+/* True while this thread is inside commLoopRun. Thread: any. */
+bool commIsRunning(void);
+
 /* This thread's loop, or NULL before commInit; borrowed. Thread: any. */
 CommLoop *commLoopSelf(void);
 
@@ -73,6 +76,9 @@ int commOpen(int fd, const char *note);
 
 /* Run the close handlers, last added first, forget all requests, close. */
 void commClose(int fd);
+
+/* True when this thread's loop knows fd; false without a loop. Thread: any. */
+bool commIsOpen(int fd);
 
 /* Forget fd without closing it: the caller owns it again. Close handlers
  * are dropped, not run. Returns fd. */
