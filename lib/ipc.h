@@ -5,6 +5,11 @@
  * memory until exec. Before exec both sides exchange ten octets over the
  * very descriptors that the helper gets, under a deadline; the helper sees
  * none of it. (design.md section 4; S004-1 to S004-15.)
+ *
+ * The caller's SIGCHLD may be at its default, handled or ignored. A caller
+ * that reaps a helper itself may still call ipcClose for that pid. The end
+ * of a helper shows as end of file on the stream types and IPC_FIFO; a
+ * datagram channel has none, so watch the pid (commWatchPid).
  * Thread: any; two threads may start helpers at the same time.
  */
 #ifndef SQUIRE_IPC_H
@@ -30,34 +35,36 @@ typedef enum IpcType {
 
 typedef enum IpcStderr {
     IPC_STDERR_LOG,  /* the debug log's own descriptor (raw) */
-    IPC_STDERR_PIPE, /* a pipe, read end from ipcChildStderr (tag) */
-    IPC_STDERR_NULL
+    IPC_STDERR_PIPE, /* a pipe, read end by ipcChildTakeStderr (tag) */
+    IPC_STDERR_NULL,
+    IPC_STDERR_COUNT
 } IpcStderr;
 
 typedef struct IpcChild IpcChild;
 
 typedef struct IpcAttr {
-    IpcStderr stderrMode;     /* default IPC_STDERR_LOG */
-    int chatTimeoutMs;        /* deadline of the chat, default 5000 */
-    const char *cwd;          /* working folder, NULL: ours */
-    const char *const *env;   /* whole environment, NULL: ours; SQUID_DEBUG
-                                 and SQUIRE_DEBUG are added in both cases */
-    int bufferSize;           /* socket buffers in octets, 0: the system's */
+    IpcStderr stderrMode;   /* IPC_STDERR_LOG */
+    int chatTimeoutMs;      /* deadline of the whole start, 5000 */
+    const char *cwd;        /* working folder, NULL: ours */
+    const char *const *env; /* whole environment, NULL: ours; SQUID_DEBUG and
+                               SQUIRE_DEBUG are set in both cases */
+    int bufferSize;         /* of the channel in octets, 0: the system's */
 } IpcAttr;
 
 /* Fill attr with the defaults. */
 void ipcAttrInit(IpcAttr *attr);
 
 /*
- * Start prog (PATH lookup) with args (NULL-terminated, args[0] free text,
- * NULL: {prog}). In the helper 0 and 1 are the channel, 2 the debug log, all
- * else is closed, signals are reset, and it leads a session of its own.
- * Returns the pid with *rfd and *wfd ours (non-blocking, close-on-exec, two
- * different numbers only for IPC_FIFO); or -1 with errno, both set to -1,
- * nothing leaked and no child left. A program that cannot be executed is -1
- * with exec's errno. hIpc: NULL, or receives an IpcChild *, which ipcClose
- * or ipcChildDestroy ends. Blocks until exec, at most chatTimeoutMs.
- * Errors: EINVAL type or prog, ETIMEDOUT, EPROTO chat, and the system's.
+ * Start prog (looked up in our PATH when it has no slash) with args (NULL-
+ * terminated, args[0] free text; NULL: {prog}). In the helper 0 and 1 are
+ * the channel, 2 the debug log, all else is closed, signals are reset, and
+ * it leads a session of its own. Returns the pid with *rfd and *wfd ours
+ * (non-blocking, close-on-exec, above 2, two numbers only for IPC_FIFO); or
+ * -1 with errno, both set to -1, nothing leaked and no child left. hIpc:
+ * NULL, or receives an IpcChild *, which ipcClose or ipcChildDestroy ends.
+ * Blocks until exec, at most 5 s. Errors: exec's own when prog cannot be
+ * executed (ENOEXEC for a script without #!), EINVAL for type, prog or name,
+ * ETIMEDOUT, EPROTO for the chat, and the system's.
  */
 pid_t ipcCreate(int type, const char *prog, const char *const args[],
                 const char *name, int *rfd, int *wfd, void **hIpc);
@@ -68,10 +75,13 @@ pid_t ipcCreateAttr(int type, const char *prog, const char *const args[],
                     int *wfd, void **hIpc);
 
 /*
- * Close both descriptors (through commClose where the loop knows them), send
- * SIGTERM, and reap the child when it ends: at once, on this thread's loop,
- * or by a later call into ipc. -1 descriptors are skipped. Frees the
- * IpcChild of that pid. A child that ignores SIGTERM gets SIGKILL later.
+ * Close both descriptors (by commClose where this thread's loop knows them;
+ * -1 is skipped), send SIGTERM, and see to it that the child is reaped; its
+ * process group gets SIGKILL when it has not ended 2 s later. Frees the
+ * IpcChild of that pid. A pid that is no child of ours any more is left
+ * alone. Blocks: never inside commLoopRun; elsewhere until the child has
+ * ended, at most 20 ms. What is left then is reaped by this thread's loop
+ * and by every later ipcCreate and ipcClose.
  */
 void ipcClose(pid_t pid, int rfd, int wfd);
 
