@@ -1,0 +1,124 @@
+/*
+ * origin.h: the origin side: one HTTP request to a server, or one TCP
+ * connection for a tunnel, by libcurl's multi interface on comm. Only
+ * origin*.c know libcurl.
+ *
+ * The octets of the request target and of the header fields are sent as
+ * given; nothing is added, followed or decoded, except that chunked framing
+ * is removed from answers and put on uploads of unknown length.
+ * Thread: loop.
+ */
+#ifndef SQUIRE_ORIGIN_H
+#define SQUIRE_ORIGIN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+typedef struct OriginRequest OriginRequest;
+
+typedef enum OriginResult {
+    ORIGIN_OK,              /* the whole answer was delivered */
+    ORIGIN_DNS_FAIL,        /* the name has no address */
+    ORIGIN_CONNECT_FAIL,    /* refused, unreachable */
+    ORIGIN_CONNECT_TIMEOUT, /* no connection in time */
+    ORIGIN_TLS_FAIL,        /* handshake or certificate */
+    ORIGIN_EMPTY,           /* closed without an answer */
+    ORIGIN_INVALID,         /* the answer is not HTTP */
+    ORIGIN_READ_TIMEOUT,    /* silent for too long */
+    ORIGIN_TRUNCATED,       /* ended before its announced end */
+    ORIGIN_FAIL,            /* anything else */
+    ORIGIN_RESULT_COUNT
+} OriginResult;
+
+#define ORIGIN_NO_BODY (-1)
+#define ORIGIN_CHUNKED (-2)
+
+/* The final answer's status and its header lines ("Name: value" CRLF each,
+ * folded lines joined, no empty line). Borrowed until return. */
+typedef void OriginHeadCb(int status, const char *lines, size_t len,
+                          void *data);
+
+/* Octets of the body, without framing. False: not taken, offer them again
+ * after originResume. */
+typedef bool OriginBodyCb(const char *octets, size_t len, void *data);
+
+/* Fill out with up to size octets to send. Returns how many, 0 at the end,
+ * -EAGAIN for none yet (ask again after originResume), other -errno: stop. */
+typedef ssize_t OriginUploadCb(char *out, size_t size, void *data);
+
+/* The end, exactly once unless cancelled; the request is freed already. why
+ * is a text for people, borrowed until return. */
+typedef void OriginDoneCb(OriginResult result, const char *why, void *data);
+
+/* Head, body and upload may call originCancel. */
+typedef struct OriginOps {
+    OriginHeadCb *head;
+    OriginBodyCb *body;
+    OriginUploadCb *upload;
+    OriginDoneCb *done;
+} OriginOps;
+
+typedef struct OriginConfig {
+    const char *method;
+    const char *base;   /* "http://host:port": where to connect */
+    const char *target; /* the request target, octet by octet */
+    int64_t bodyLen;    /* octets, ORIGIN_NO_BODY or ORIGIN_CHUNKED */
+    bool isIdempotent;  /* may use, and retry after, a reused connection */
+    int connectTimeoutMs;
+    int readTimeoutMs; /* silence allowed while an answer is due */
+    const OriginOps *ops;
+    void *data;
+} OriginConfig;
+
+/* Make this thread's origin side. maxIdle: connections kept for reuse.
+ * 0 or -errno. Thread: startup. */
+int originInit(unsigned maxIdle);
+
+/* Drop all requests (their callbacks do not run) and connections. */
+void originFini(void);
+
+/* Prepare one request; borrows the config's strings until return. Returns
+ * owned until done has begun or originCancel; NULL with errno EINVAL for a
+ * base that is no address. */
+OriginRequest *originCreate(const OriginConfig *config);
+
+/* Add one header field; Host is one of them. Before originStart. */
+void originAddHeader(OriginRequest *request, const char *name, size_t nameLen,
+                     const char *value, size_t valueLen);
+
+/* Send it. */
+void originStart(OriginRequest *request);
+
+/* Body or upload may be asked again. Harmless when not waiting; the
+ * callbacks run later. */
+void originResume(OriginRequest *request);
+
+/* Give up: no callback runs after this. Clears *request; NULL inside is
+ * accepted. */
+void originCancel(OriginRequest **request);
+
+typedef struct OriginConnect OriginConnect;
+
+/* A connection attempt ended: fd is given, connected and unknown to comm,
+ * or -1 with a result and a text. The attempt is freed already. */
+typedef void OriginConnectCb(int fd, OriginResult result, const char *why,
+                             void *data);
+
+/* Resolve host and connect without blocking. cb runs exactly once, later,
+ * unless cancelled. Returns owned until then; NULL with errno EINVAL. */
+OriginConnect *originConnectStart(const char *host, unsigned port,
+                                  int timeoutMs, OriginConnectCb *cb,
+                                  void *data);
+
+/* Give up: cb will not run. Clears *connect; NULL inside is accepted. */
+void originConnectCancel(OriginConnect **connect);
+
+/* The name of a result: "CONNECT_FAIL". */
+const char *originResultName(OriginResult result);
+
+/* Requests and connections in progress. */
+unsigned originActive(void);
+
+#endif

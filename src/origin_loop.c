@@ -1,0 +1,383 @@
+/* libcurl's multi interface on comm. DEBUG: section 11 */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+#include "comm.h"
+#include "debug.h"
+#include "origin_priv.h"
+#include "xalloc.h"
+
+#define ORIGIN_SOCKET_MAGIC 0x0516a50cu
+#define SWEEP_MS 250
+#define HANDLES_KEPT 64
+
+typedef struct OriginSocket {
+    uint32_t magic;
+    int fd;
+    int what; /* CURL_POLL_* */
+} OriginSocket;
+
+static struct {
+    CURLM *multi;
+    CommTimer *timer;  /* libcurl's */
+    CommTimer *sweep;  /* looks for silent servers */
+    CommDeferred reap; /* frees what was dropped */
+    ListNode active;
+    ListNode dead;
+    unsigned activeCount;
+    CURL *kept[HANDLES_KEPT];
+    unsigned keptCount;
+} loop;
+
+static const char *const resultNames[ORIGIN_RESULT_COUNT] = {
+    [ORIGIN_OK] = "OK",
+    [ORIGIN_DNS_FAIL] = "DNS_FAIL",
+    [ORIGIN_CONNECT_FAIL] = "CONNECT_FAIL",
+    [ORIGIN_CONNECT_TIMEOUT] = "CONNECT_TIMEOUT",
+    [ORIGIN_TLS_FAIL] = "TLS_FAIL",
+    [ORIGIN_EMPTY] = "EMPTY",
+    [ORIGIN_INVALID] = "INVALID",
+    [ORIGIN_READ_TIMEOUT] = "READ_TIMEOUT",
+    [ORIGIN_TRUNCATED] = "TRUNCATED",
+    [ORIGIN_FAIL] = "FAIL",
+};
+
+const char *
+originResultName(OriginResult result)
+{
+    return result < ORIGIN_RESULT_COUNT ? resultNames[result] : "FAIL";
+}
+
+static OriginResult
+resultOf(CURLcode code)
+{
+    switch (code) {
+    case CURLE_OK:
+        return ORIGIN_OK;
+    case CURLE_COULDNT_RESOLVE_HOST:
+        return ORIGIN_DNS_FAIL;
+    case CURLE_COULDNT_CONNECT:
+        return ORIGIN_CONNECT_FAIL;
+    case CURLE_OPERATION_TIMEDOUT:
+        return ORIGIN_CONNECT_TIMEOUT;
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_CIPHER:
+        return ORIGIN_TLS_FAIL;
+    case CURLE_GOT_NOTHING:
+        return ORIGIN_EMPTY;
+    case CURLE_WEIRD_SERVER_REPLY:
+    case CURLE_UNSUPPORTED_PROTOCOL:
+    case CURLE_BAD_CONTENT_ENCODING:
+        return ORIGIN_INVALID;
+    case CURLE_PARTIAL_FILE:
+    case CURLE_RECV_ERROR:
+        return ORIGIN_TRUNCATED;
+    default:
+        return ORIGIN_FAIL;
+    }
+}
+
+/* Runs when libcurl is not on the stack. */
+static void
+finishTransfer(OriginTransfer *transfer, OriginResult result)
+{
+    if (transfer->isDead)
+        return; /* the reaper has it */
+    if (result != ORIGIN_OK)
+        debug(DBG_HTTP, 3, "origin: %s: %s", originResultName(result),
+              transfer->why);
+    transfer->finish(transfer, result);
+}
+
+static void
+collectFinished(void)
+{
+    CURLMsg *msg;
+    int left;
+
+    while ((msg = curl_multi_info_read(loop.multi, &left)) != NULL) {
+        OriginTransfer *transfer = NULL;
+        CURLcode code = msg->data.result;
+
+        curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &transfer);
+        if (code != CURLE_OK && transfer->why[0] == '\0')
+            snprintf(transfer->why, sizeof(transfer->why), "%s",
+                     curl_easy_strerror(code));
+        finishTransfer(transfer, resultOf(code));
+    }
+}
+
+static void
+act(curl_socket_t fd, int events)
+{
+    int running;
+
+    curl_multi_socket_action(loop.multi, fd, events, &running);
+    collectFinished();
+}
+
+static void watchSocket(OriginSocket *sock);
+
+static void
+onSocketEvent(int fd, void *data, int event)
+{
+    OriginSocket *sock = data;
+
+    CHECK_OBJ(sock, ORIGIN_SOCKET_MAGIC);
+    act(fd, event);
+    if (sock->fd != -1)
+        watchSocket(sock);
+}
+
+static void
+onSocketReadable(int fd, void *data)
+{
+    onSocketEvent(fd, data, CURL_CSELECT_IN);
+}
+
+static void
+onSocketWritable(int fd, void *data)
+{
+    onSocketEvent(fd, data, CURL_CSELECT_OUT);
+}
+
+static void
+watchSocket(OriginSocket *sock)
+{
+    bool in = sock->what & CURL_POLL_IN;
+    bool out = sock->what & CURL_POLL_OUT;
+
+    commSetSelect(sock->fd, COMM_SELECT_READ, in ? onSocketReadable : NULL,
+                  sock, 0);
+    commSetSelect(sock->fd, COMM_SELECT_WRITE, out ? onSocketWritable : NULL,
+                  sock, 0);
+}
+
+static void
+forgetSocket(curl_socket_t fd, OriginSocket *sock)
+{
+    if (sock == NULL)
+        return;
+    curl_multi_assign(loop.multi, fd, NULL);
+    commRelease(fd);
+    sock->fd = -1;
+    commFreeLater(sock, free);
+}
+
+static int
+onCurlSocket(CURL *easy, curl_socket_t fd, int what, void *data,
+             void *socketData)
+{
+    OriginSocket *sock = socketData;
+
+    (void)easy;
+    (void)data;
+    if (what == CURL_POLL_REMOVE) {
+        forgetSocket(fd, sock);
+        return 0;
+    }
+    if (sock == NULL) {
+        sock = xcalloc(1, sizeof(*sock));
+        sock->magic = ORIGIN_SOCKET_MAGIC;
+        sock->fd = fd;
+        curl_multi_assign(loop.multi, fd, sock);
+    }
+    sock->what = what;
+    watchSocket(sock);
+    commNote(fd, "origin");
+    return 0;
+}
+
+static void
+onCurlTimeout(void *data)
+{
+    (void)data;
+    loop.timer = NULL;
+    act(CURL_SOCKET_TIMEOUT, 0);
+}
+
+static int
+onCurlTimer(CURLM *multi, long timeoutMs, void *data)
+{
+    (void)multi;
+    (void)data;
+    commTimerCancel(&loop.timer);
+    if (timeoutMs >= 0)
+        loop.timer = commTimerAdd(timeoutMs, onCurlTimeout, NULL);
+    return 0;
+}
+
+static bool
+isSilent(const OriginTransfer *transfer, int64_t nowUs)
+{
+    return transfer->silenceMs > 0 && !transfer->isWaiting &&
+           nowUs - transfer->lastUs > transfer->silenceMs * INT64_C(1000);
+}
+
+static void
+onSweep(void *data)
+{
+    ListNode *it, *tmp;
+    ListNode silent;
+
+    (void)data;
+    loop.sweep = NULL;
+    listInit(&silent);
+    LIST_FOREACH(&loop.active, it, tmp)
+    {
+        if (isSilent(LIST_OBJ(it, OriginTransfer, node), commNowUs())) {
+            listRemove(it);
+            listPushBack(&silent, it);
+        }
+    }
+    /* A finish may drop others of this list, so take the first each time. */
+    while ((it = listFirst(&silent)) != NULL) {
+        OriginTransfer *transfer = LIST_OBJ(it, OriginTransfer, node);
+
+        listRemove(it);
+        listPushBack(&loop.active, it);
+        snprintf(transfer->why, sizeof(transfer->why), "no answer for %d ms",
+                 transfer->silenceMs);
+        finishTransfer(transfer, ORIGIN_READ_TIMEOUT);
+    }
+    if (!listIsEmpty(&loop.active))
+        loop.sweep = commTimerAdd(SWEEP_MS, onSweep, NULL);
+}
+
+static void
+reapDead(void *data)
+{
+    ListNode *it;
+
+    (void)data;
+    while ((it = listFirst(&loop.dead)) != NULL) {
+        OriginTransfer *transfer = LIST_OBJ(it, OriginTransfer, node);
+
+        transfer->release(transfer);
+    }
+}
+
+static CURL *
+takeHandle(void)
+{
+    if (loop.keptCount > 0)
+        return loop.kept[--loop.keptCount];
+    CURL *easy = curl_easy_init();
+    CHECK(easy != NULL);
+    return easy;
+}
+
+static void
+giveHandle(CURL *easy)
+{
+    if (loop.keptCount == HANDLES_KEPT) {
+        curl_easy_cleanup(easy);
+        return;
+    }
+    curl_easy_reset(easy);
+    loop.kept[loop.keptCount++] = easy;
+}
+
+int
+originTransferOpen(OriginTransfer *transfer, const char *base,
+                   int connectTimeoutMs)
+{
+    CURL *easy = takeHandle();
+
+    if (curl_easy_setopt(easy, CURLOPT_URL, base) != CURLE_OK) {
+        giveHandle(easy);
+        return -EINVAL;
+    }
+    transfer->easy = easy;
+    loop.activeCount++;
+    listInit(&transfer->node);
+    ORIGIN_SET(easy, CURLOPT_PRIVATE, transfer);
+    ORIGIN_SET(easy, CURLOPT_ERRORBUFFER, transfer->why);
+    ORIGIN_SET(easy, CURLOPT_NOSIGNAL, 1L);
+    ORIGIN_SET(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    ORIGIN_SET(easy, CURLOPT_PROXY, "");
+    ORIGIN_SET(easy, CURLOPT_NOPROXY, "*");
+    ORIGIN_SET(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    ORIGIN_SET(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)connectTimeoutMs);
+    return 0;
+}
+
+void
+originTransferStart(OriginTransfer *transfer)
+{
+    transfer->lastUs = commNowUs();
+    listPushBack(&loop.active, &transfer->node);
+    CURLMcode code = curl_multi_add_handle(loop.multi, transfer->easy);
+    CHECK(code == CURLM_OK);
+    if (loop.sweep == NULL)
+        loop.sweep = commTimerAdd(SWEEP_MS, onSweep, NULL);
+}
+
+void
+originTransferDrop(OriginTransfer *transfer)
+{
+    CHECK(!transfer->isDead);
+    transfer->isDead = true;
+    /* libcurl may be on the stack: it is told at the end of the turn. */
+    listRemove(&transfer->node);
+    listPushBack(&loop.dead, &transfer->node);
+    commDefer(&loop.reap);
+}
+
+void
+originTransferClose(OriginTransfer *transfer)
+{
+    CURLMcode code = curl_multi_remove_handle(loop.multi, transfer->easy);
+
+    CHECK(code == CURLM_OK);
+    loop.activeCount--;
+    listRemove(&transfer->node);
+    giveHandle(transfer->easy);
+    transfer->easy = NULL;
+}
+
+unsigned
+originActive(void)
+{
+    return loop.activeCount;
+}
+
+int
+originInit(unsigned maxIdle)
+{
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+        return -ENOMEM;
+    loop.multi = curl_multi_init();
+    if (loop.multi == NULL)
+        return -ENOMEM;
+    listInit(&loop.active);
+    listInit(&loop.dead);
+    commDeferInit(&loop.reap, reapDead, NULL);
+    curl_multi_setopt(loop.multi, CURLMOPT_SOCKETFUNCTION, onCurlSocket);
+    curl_multi_setopt(loop.multi, CURLMOPT_TIMERFUNCTION, onCurlTimer);
+    curl_multi_setopt(loop.multi, CURLMOPT_MAXCONNECTS, (long)maxIdle);
+    return 0;
+}
+
+void
+originFini(void)
+{
+    ListNode *it;
+
+    while ((it = listFirst(&loop.active)) != NULL)
+        originTransferDrop(LIST_OBJ(it, OriginTransfer, node));
+    commDeferCancel(&loop.reap);
+    reapDead(NULL);
+    while (loop.keptCount > 0)
+        curl_easy_cleanup(loop.kept[--loop.keptCount]);
+    curl_multi_cleanup(loop.multi);
+    loop.multi = NULL;
+    commTimerCancel(&loop.timer);
+    commTimerCancel(&loop.sweep);
+    curl_global_cleanup();
+}

@@ -1,0 +1,46 @@
+/*
+ * origin_priv.h: what origin_loop.c offers to the other origin files: one
+ * libcurl transfer on comm, with a safe end.
+ * Thread: loop.
+ */
+#ifndef SQUIRE_ORIGIN_PRIV_H
+#define SQUIRE_ORIGIN_PRIV_H
+
+#include <curl/curl.h>
+
+#include "list.h"
+#include "origin.h"
+
+/* Embedded in what the transfer belongs to. */
+typedef struct OriginTransfer {
+    ListNode node;
+    CURL *easy;
+    bool isDead;    /* cancelled; freed at the end of the loop turn */
+    bool isWaiting; /* silence is not the server's fault now */
+    int silenceMs;  /* 0: no limit */
+    int64_t lastUs; /* last sign of life */
+    char why[CURL_ERROR_SIZE];
+    /* Report the end and free the owner. */
+    void (*finish)(struct OriginTransfer *transfer, OriginResult result);
+    void (*release)(struct OriginTransfer *transfer);
+} OriginTransfer;
+
+/* Set *option (a CURLoption) and CHECK that libcurl knows it. */
+#define ORIGIN_SET(easy, option, value)                                        \
+    CHECK(curl_easy_setopt((easy), (option), (value)) == CURLE_OK)
+
+/* Take a handle for base with the options that all transfers share. 0 or
+ * -EINVAL, with nothing to undo. */
+int originTransferOpen(OriginTransfer *transfer, const char *base,
+                       int connectTimeoutMs);
+
+/* Hand it to the loop. */
+void originTransferStart(OriginTransfer *transfer);
+
+/* Give it up: finish will not run, release will, at the end of this turn. */
+void originTransferDrop(OriginTransfer *transfer);
+
+/* Give the handle back; the last act of finish and release. */
+void originTransferClose(OriginTransfer *transfer);
+
+#endif

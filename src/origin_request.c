@@ -1,0 +1,360 @@
+/* One HTTP request to an origin. DEBUG: section 11 */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "buf.h"
+#include "check.h"
+#include "comm.h"
+#include "debug.h"
+#include "origin_priv.h"
+#include "xalloc.h"
+
+#define ORIGIN_REQUEST_MAGIC 0x0516e951u
+#define HEAD_MAX (256 * 1024)
+
+struct OriginRequest {
+    uint32_t magic;
+    OriginTransfer transfer;
+    const OriginOps *ops;
+    void *data;
+    struct curl_slist *headers;
+    struct curl_slist *lastHeader;
+    Buf head;
+    CommDeferred resume;
+    bool hasAccept;
+    bool hasExpect;
+    bool isInHead;   /* between a status line and its empty line */
+    bool hasHead;    /* the final head was delivered */
+    bool isComplete; /* stopped by us after a whole answer */
+    bool isInvalid;  /* stopped by us: no HTTP */
+    bool isBodyPaused;
+    bool isUploadPaused;
+};
+
+static OriginRequest *
+requestOf(OriginTransfer *transfer)
+{
+    OriginRequest *request = LIST_OBJ(transfer, OriginRequest, transfer);
+
+    CHECK_OBJ(request, ORIGIN_REQUEST_MAGIC);
+    return request;
+}
+
+/* Silence counts against the server while we are ready to listen. */
+static void
+noteLife(OriginRequest *request)
+{
+    request->transfer.lastUs = commNowUs();
+    request->transfer.isWaiting =
+        request->isBodyPaused || request->isUploadPaused;
+}
+
+static bool
+stopInvalid(OriginRequest *request, const char *why)
+{
+    request->isInvalid = true;
+    snprintf(request->transfer.why, sizeof(request->transfer.why), "%s", why);
+    return false;
+}
+
+/* libcurl would ask again without the expectation; we pass the refusal on,
+ * without its body. */
+static bool
+finishRefusal(OriginRequest *request)
+{
+    static const char lines[] = "Content-Length: 0\r\n";
+
+    request->isComplete = true;
+    request->ops->head(417, lines, sizeof(lines) - 1, request->data);
+    return false;
+}
+
+static bool
+finishHead(OriginRequest *request)
+{
+    long status = 0;
+
+    request->isInHead = false;
+    curl_easy_getinfo(request->transfer.easy, CURLINFO_RESPONSE_CODE, &status);
+    if (status == 101)
+        return stopInvalid(request, "protocol switch without a request");
+    if (status < 200)
+        return true;
+    request->hasHead = true;
+    if (status == 417 && request->hasExpect)
+        return finishRefusal(request);
+    request->ops->head((int)status, bufData(&request->head),
+                       bufLen(&request->head), request->data);
+    return !request->transfer.isDead;
+}
+
+static void
+joinFolded(Buf *head, const char **line, size_t *len)
+{
+    size_t skip = 0;
+
+    while (skip < *len && ((*line)[skip] == ' ' || (*line)[skip] == '\t'))
+        skip++;
+    if (skip == 0 || bufLen(head) < 2)
+        return;
+    *line += skip;
+    *len -= skip;
+    head->tail -= 2; /* its CRLF */
+    bufAppend(head, " ", 1);
+}
+
+static bool
+addLine(OriginRequest *request, const char *line, size_t len)
+{
+    Buf *head = &request->head;
+
+    joinFolded(head, &line, &len);
+    if (bufAppend(head, line, len) < 0 || bufAppend(head, "\r\n", 2) < 0)
+        return stopInvalid(request, "response head too large");
+    return true;
+}
+
+static bool
+takeLine(OriginRequest *request, const char *line, size_t len)
+{
+    while (len > 0 && (line[len - 1] == '\n' || line[len - 1] == '\r'))
+        len--;
+    if (request->hasHead)
+        return true; /* trailer fields are dropped */
+    if (!request->isInHead) {
+        request->isInHead = true;
+        bufClear(&request->head);
+        return true;
+    }
+    return len == 0 ? finishHead(request) : addLine(request, line, len);
+}
+
+static size_t
+onHeader(char *line, size_t size, size_t count, void *data)
+{
+    OriginRequest *request = data;
+    size_t len = size * count;
+
+    CHECK_OBJ(request, ORIGIN_REQUEST_MAGIC);
+    if (request->transfer.isDead)
+        return 0;
+    noteLife(request);
+    return takeLine(request, line, len) ? len : 0;
+}
+
+static size_t
+onBody(char *octets, size_t size, size_t count, void *data)
+{
+    OriginRequest *request = data;
+    size_t len = size * count;
+
+    CHECK_OBJ(request, ORIGIN_REQUEST_MAGIC);
+    if (request->transfer.isDead)
+        return CURL_WRITEFUNC_ERROR;
+    request->isBodyPaused = !request->ops->body(octets, len, request->data);
+    if (request->transfer.isDead)
+        return CURL_WRITEFUNC_ERROR;
+    noteLife(request);
+    return request->isBodyPaused ? CURL_WRITEFUNC_PAUSE : len;
+}
+
+static size_t
+onUpload(char *out, size_t size, size_t count, void *data)
+{
+    OriginRequest *request = data;
+
+    CHECK_OBJ(request, ORIGIN_REQUEST_MAGIC);
+    if (request->transfer.isDead)
+        return CURL_READFUNC_ABORT;
+    ssize_t n = request->ops->upload(out, size * count, request->data);
+    if (request->transfer.isDead)
+        return CURL_READFUNC_ABORT;
+    request->isUploadPaused = n == -EAGAIN;
+    noteLife(request);
+    if (n == -EAGAIN)
+        return CURL_READFUNC_PAUSE;
+    return n < 0 ? CURL_READFUNC_ABORT : (size_t)n;
+}
+
+static void
+resumeNow(void *data)
+{
+    OriginRequest *request = data;
+
+    CHECK_OBJ(request, ORIGIN_REQUEST_MAGIC);
+    if (request->transfer.isDead ||
+        (!request->isBodyPaused && !request->isUploadPaused))
+        return;
+    request->isBodyPaused = request->isUploadPaused = false;
+    noteLife(request);
+    /* What libcurl holds back is delivered by this call. */
+    curl_easy_pause(request->transfer.easy, CURLPAUSE_CONT);
+}
+
+void
+originResume(OriginRequest *request)
+{
+    CHECK_OBJ(request, ORIGIN_REQUEST_MAGIC);
+    if (request->isBodyPaused || request->isUploadPaused)
+        commDefer(&request->resume);
+}
+
+static void
+freeRequest(void *data)
+{
+    OriginRequest *request = data;
+
+    CHECK_OBJ_CLEAR(request);
+    free(request);
+}
+
+static void
+releaseRequest(OriginTransfer *transfer)
+{
+    OriginRequest *request = requestOf(transfer);
+
+    commDeferCancel(&request->resume);
+    originTransferClose(transfer);
+    curl_slist_free_all(request->headers);
+    bufFini(&request->head);
+    commFreeLater(request, freeRequest);
+}
+
+static OriginResult
+judge(const OriginRequest *request, OriginResult result)
+{
+    if (request->isInvalid)
+        return ORIGIN_INVALID;
+    if (request->isComplete)
+        return ORIGIN_OK;
+    if (result == ORIGIN_OK && !request->hasHead)
+        return ORIGIN_EMPTY;
+    if (result == ORIGIN_FAIL && request->hasHead)
+        return ORIGIN_TRUNCATED;
+    return result;
+}
+
+static void
+finishRequest(OriginTransfer *transfer, OriginResult result)
+{
+    OriginRequest *request = requestOf(transfer);
+    OriginDoneCb *done = request->ops->done;
+    void *data = request->data;
+    char why[CURL_ERROR_SIZE];
+
+    snprintf(why, sizeof(why), "%s", transfer->why);
+    result = judge(request, result);
+    releaseRequest(transfer);
+    done(result, why, data);
+}
+
+static void
+setBody(CURL *easy, OriginRequest *request, int64_t bodyLen)
+{
+    ORIGIN_SET(easy, CURLOPT_UPLOAD, 1L);
+    ORIGIN_SET(easy, CURLOPT_READFUNCTION, onUpload);
+    ORIGIN_SET(easy, CURLOPT_READDATA, request);
+    ORIGIN_SET(easy, CURLOPT_INFILESIZE_LARGE,
+               (curl_off_t)(bodyLen == ORIGIN_CHUNKED ? -1 : bodyLen));
+    if (bodyLen == ORIGIN_CHUNKED)
+        originAddHeader(request, "Transfer-Encoding", 17, "chunked", 7);
+}
+
+static void
+setOptions(OriginRequest *request, const OriginConfig *config)
+{
+    CURL *easy = request->transfer.easy;
+
+    ORIGIN_SET(easy, CURLOPT_REQUEST_TARGET, config->target);
+    ORIGIN_SET(easy, CURLOPT_PATH_AS_IS, 1L);
+    ORIGIN_SET(easy, CURLOPT_HEADERFUNCTION, onHeader);
+    ORIGIN_SET(easy, CURLOPT_HEADERDATA, request);
+    ORIGIN_SET(easy, CURLOPT_WRITEFUNCTION, onBody);
+    ORIGIN_SET(easy, CURLOPT_WRITEDATA, request);
+    ORIGIN_SET(easy, CURLOPT_BUFFERSIZE, 65536L);
+    if (strcmp(config->method, "HEAD") == 0)
+        ORIGIN_SET(easy, CURLOPT_NOBODY, 1L);
+    else if (config->bodyLen != ORIGIN_NO_BODY)
+        setBody(easy, request, config->bodyLen);
+    ORIGIN_SET(easy, CURLOPT_CUSTOMREQUEST, config->method);
+    if (!config->isIdempotent || config->bodyLen != ORIGIN_NO_BODY)
+        ORIGIN_SET(easy, CURLOPT_FRESH_CONNECT, 1L);
+}
+
+OriginRequest *
+originCreate(const OriginConfig *config)
+{
+    OriginRequest *request = xcalloc(1, sizeof(*request));
+
+    request->magic = ORIGIN_REQUEST_MAGIC;
+    request->ops = config->ops;
+    request->data = config->data;
+    request->transfer.finish = finishRequest;
+    request->transfer.release = releaseRequest;
+    request->transfer.silenceMs = config->readTimeoutMs;
+    if (originTransferOpen(&request->transfer, config->base,
+                           config->connectTimeoutMs) < 0) {
+        free(request);
+        errno = EINVAL;
+        return NULL;
+    }
+    bufInit(&request->head, HEAD_MAX);
+    commDeferInit(&request->resume, resumeNow, request);
+    setOptions(request, config);
+    return request;
+}
+
+static void
+appendHeaderLine(OriginRequest *request, const char *line)
+{
+    struct curl_slist *added = curl_slist_append(request->lastHeader, line);
+
+    CHECK(added != NULL);
+    if (request->headers == NULL)
+        request->headers = request->lastHeader = added;
+    else
+        request->lastHeader = request->lastHeader->next;
+}
+
+void
+originAddHeader(OriginRequest *request, const char *name, size_t nameLen,
+                const char *value, size_t valueLen)
+{
+    /* libcurl takes "Name:" as "send none" and "Name;" as an empty one. */
+    char *line = valueLen == 0 ? xasprintf("%.*s;", (int)nameLen, name)
+                               : xasprintf("%.*s: %.*s", (int)nameLen, name,
+                                           (int)valueLen, value);
+
+    CHECK_OBJ(request, ORIGIN_REQUEST_MAGIC);
+    if (nameLen == 6 && strncasecmp(name, "Accept", 6) == 0)
+        request->hasAccept = true;
+    if (nameLen == 6 && strncasecmp(name, "Expect", 6) == 0)
+        request->hasExpect = true;
+    appendHeaderLine(request, line);
+    free(line);
+}
+
+void
+originStart(OriginRequest *request)
+{
+    CHECK_OBJ(request, ORIGIN_REQUEST_MAGIC);
+    if (!request->hasAccept)
+        appendHeaderLine(request, "Accept:");
+    if (!request->hasExpect)
+        appendHeaderLine(request, "Expect:");
+    ORIGIN_SET(request->transfer.easy, CURLOPT_HTTPHEADER, request->headers);
+    originTransferStart(&request->transfer);
+}
+
+void
+originCancel(OriginRequest **request)
+{
+    if (*request == NULL)
+        return;
+    CHECK_OBJ(*request, ORIGIN_REQUEST_MAGIC);
+    originTransferDrop(&(*request)->transfer);
+    *request = NULL;
+}
