@@ -1,0 +1,171 @@
+/*
+ * cache_store.h: stored responses, behind one interface for all stores.
+ *
+ * A response is written by one CacheWriter and becomes visible only when it
+ * is committed whole; from then on it never changes. A reader holds a
+ * reference and may use the object as long as it likes: eviction and
+ * invalidation take it out of sight, not out of memory. A newer response
+ * or one updated by a 304 is another object. Thread: the loop of the store.
+ */
+#ifndef SQUIRE_CACHE_STORE_H
+#define SQUIRE_CACHE_STORE_H
+
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "cache_key.h"
+#include "http_cond.h"
+#include "http_freshness.h"
+#include "http_message.h"
+
+#define CACHE_LENGTH_UNKNOWN UINT64_MAX
+
+typedef struct CacheStore CacheStore;
+typedef struct CacheObject CacheObject;
+typedef struct CacheWriter CacheWriter;
+
+typedef struct CacheStoreStats {
+    uint64_t objects; /* visible */
+    uint64_t bytes;   /* of all objects, those in writing or use too */
+    uint64_t bytesMax;
+    uint64_t writing; /* writers open */
+    uint64_t lookups;
+    uint64_t hits; /* lookups that found an object, fresh or not */
+    uint64_t misses;
+    uint64_t stores;   /* commits */
+    uint64_t updates;  /* by a 304 */
+    uint64_t aborts;   /* writers that ended otherwise */
+    uint64_t refusals; /* too large, or no room */
+    uint64_t evictions;
+    uint64_t invalidations;
+} CacheStoreStats;
+
+typedef struct CacheMemConfig {
+    uint64_t bytesMax;    /* cache_mem */
+    uint64_t objectMax;   /* maximum_object_size_in_memory */
+    unsigned variantsMax; /* of one key; 0: 16 */
+} CacheMemConfig;
+
+/* What is stored beside the body; all borrowed until cacheStoreWrite ends. */
+typedef struct CacheMeta {
+    const CacheKey *key;
+    const HttpHeaders *request; /* for Vary */
+    /*
+     * Status and fields as clients shall see them; what belongs to one
+     * connection, and Age, is left out when the head is stored.
+     */
+    const HttpResponse *response;
+    const HttpFreshness *freshness;
+    uint64_t length; /* of the body, or CACHE_LENGTH_UNKNOWN */
+} CacheMeta;
+
+/* Reads the body of an object from front to back. Fields are private. */
+typedef struct CacheReader {
+    CacheObject *object;
+    const void *chunk;
+    size_t chunkOffset;
+    uint64_t offset;
+} CacheReader;
+
+/* A store in this process's memory. Returns owned. */
+CacheStore *cacheStoreMemCreate(const CacheMemConfig *config);
+
+/* Free the store; no writer may be open. Objects in use live on. */
+void cacheStoreDestroy(CacheStore **store);
+
+/*
+ * The stored response for this key whose Vary fields agree with the
+ * request, the newest if several do; fresh or not. Returns an owned
+ * reference (cacheObjectUnref), or NULL.
+ */
+CacheObject *cacheStoreLookup(CacheStore *store, const CacheKey *key,
+                              const HttpHeaders *request);
+
+/*
+ * Begin to store a response. Returns owned, to be given to cacheWriterCommit
+ * or cacheWriterAbort; NULL with EFBIG larger than objectMax, ENOSPC no
+ * room now, EINVAL Vary: * or a Vary that cannot be kept.
+ */
+CacheWriter *cacheStoreWrite(CacheStore *store, const CacheMeta *meta);
+
+/*
+ * Append octets of the body. Errors: -EFBIG too large or more than the
+ * length given, -ENOSPC; the writer can then only be aborted.
+ */
+int cacheWriterAppend(CacheWriter *writer, const void *data, size_t len);
+
+/*
+ * Make the response visible in place of the one it replaces; takes the
+ * writer and clears the pointer. objectOut may be NULL, else it receives a
+ * reference. Errors: -EPROTO body shorter than the length given, or an
+ * append had failed: nothing is stored.
+ */
+int cacheWriterCommit(CacheWriter **writer, CacheObject **objectOut);
+
+/* Forget what was written; takes the writer. NULL is fine. */
+void cacheWriterAbort(CacheWriter **writer);
+
+/*
+ * After a 304: a new object with this head and freshness and the body of
+ * the old one takes its place, if that is still visible. meta->length is
+ * not used. Returns an owned reference, or NULL with ENOSPC or EINVAL.
+ */
+CacheObject *cacheStoreUpdate(CacheStore *store, CacheObject *old,
+                              const CacheMeta *meta);
+
+/*
+ * Take all variants of a key out of sight (RFC 9111 4.4). Returns how many.
+ * Writers in progress for that key will not become visible either.
+ */
+unsigned cacheStoreInvalidate(CacheStore *store, const CacheKey *key);
+
+/* The counters now. */
+void cacheStoreStats(const CacheStore *store, CacheStoreStats *out);
+
+/* One more reference. */
+CacheObject *cacheObjectRef(CacheObject *object);
+
+/* Give a reference back and clear the pointer; NULL is fine. */
+void cacheObjectUnref(CacheObject **object);
+
+/*
+ * The stored head: status line and fields, each line with CR LF, no empty
+ * line; add Age, Connection and what else is of this answer, then that.
+ * Returns borrowed while a reference is held; so do the following.
+ */
+HttpSlice cacheObjectHead(const CacheObject *object);
+
+/* Status of the stored response. */
+int cacheObjectStatus(const CacheObject *object);
+
+/* Octets of the body. */
+uint64_t cacheObjectLength(const CacheObject *object);
+
+/* For httpFreshnessUse and Age. */
+const HttpFreshness *cacheObjectFreshness(const CacheObject *object);
+
+/* For httpCondEvaluate and httpCondBuild. */
+const HttpValidators *cacheObjectValidators(const CacheObject *object);
+
+/*
+ * The stored status and fields, parsed again (slow; for merging a 304).
+ * response: initialised by the caller. 0, or -ENOBUFS.
+ */
+int cacheObjectResponse(const CacheObject *object, HttpResponse *response);
+
+/* Start at the front of the body; borrows the caller's reference. */
+void cacheReaderInit(CacheReader *reader, CacheObject *object);
+
+/*
+ * The next octets of the body, as up to max pieces. Returns how many pieces;
+ * 0 at the end. The pieces are borrowed while the reference is held.
+ */
+int cacheReaderPeek(const CacheReader *reader, struct iovec *iov, int max);
+
+/* Go on by len octets, at most what Peek gave. */
+void cacheReaderAdvance(CacheReader *reader, size_t len);
+
+/* Octets left. */
+uint64_t cacheReaderLeft(const CacheReader *reader);
+
+#endif

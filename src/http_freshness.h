@@ -1,0 +1,180 @@
+/*
+ * http_freshness.h: what a shared cache may store and reuse. RFC 9111.
+ *
+ * Pure functions: all times are arguments, in seconds of the wall clock.
+ * Each decision comes with its reason. Thread: any.
+ */
+#ifndef SQUIRE_HTTP_FRESHNESS_H
+#define SQUIRE_HTTP_FRESHNESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "http_header.h"
+#include "http_message.h"
+
+/* RFC 9111 5.2; bits of HttpCacheControl.flags. */
+#define HTTP_CACHE_CONTROL_FLAGS(X)                                            \
+    X(NO_STORE, 0, "no-store")                                                 \
+    X(NO_CACHE, 1, "no-cache")                                                 \
+    X(PRIVATE, 2, "private")                                                   \
+    X(PUBLIC, 3, "public")                                                     \
+    X(MUST_REVALIDATE, 4, "must-revalidate")                                   \
+    X(PROXY_REVALIDATE, 5, "proxy-revalidate")                                 \
+    X(NO_TRANSFORM, 6, "no-transform")                                         \
+    X(ONLY_IF_CACHED, 7, "only-if-cached")                                     \
+    X(MUST_UNDERSTAND, 8, "must-understand")                                   \
+    X(IMMUTABLE, 9, "immutable")
+
+enum {
+#define X(id, bit, text) HTTP_CC_##id = 1 << (bit),
+    HTTP_CACHE_CONTROL_FLAGS(X)
+#undef X
+};
+
+/* Seconds are -1 when not given; at most 2^31 (RFC 9111 1.2.2). */
+typedef struct HttpCacheControl {
+    unsigned flags;
+    int64_t maxAge;
+    int64_t sMaxage;
+    int64_t minFresh;
+    int64_t maxStale;             /* without a value: any, 2^31 */
+    int64_t staleWhileRevalidate; /* RFC 5861 */
+    int64_t staleIfError;
+} HttpCacheControl;
+
+/* May a response be stored: name, text for logs. RFC 9111 3. */
+#define HTTP_STORE_REASONS(X)                                                  \
+    X(OK, "storable")                                                          \
+    X(METHOD, "method is not GET")                                             \
+    X(STATUS, "status is not storable")                                        \
+    X(PARTIAL, "partial content")                                              \
+    X(REQUEST_NO_STORE, "request says no-store")                               \
+    X(NO_STORE, "response says no-store")                                      \
+    X(PRIVATE, "response says private")                                        \
+    X(AUTHORIZATION, "request was authorized")                                 \
+    X(VARY_ANY, "response varies on anything")                                 \
+    X(NO_EXPIRY, "neither expiry nor a status cacheable by default")           \
+    X(USELESS, "would be stale at once and cannot be validated")
+
+typedef enum HttpStoreReason {
+#define X(id, text) HTTP_STORE_##id,
+    HTTP_STORE_REASONS(X)
+#undef X
+        HTTP_STORE_COUNT
+} HttpStoreReason;
+
+/* Where the lifetime came from. RFC 9111 4.2.1 */
+typedef enum HttpLifetimeSource {
+    HTTP_LIFETIME_NONE,
+    HTTP_LIFETIME_S_MAXAGE,
+    HTTP_LIFETIME_MAX_AGE,
+    HTTP_LIFETIME_EXPIRES,
+    HTTP_LIFETIME_HEURISTIC,
+    HTTP_LIFETIME_COUNT
+} HttpLifetimeSource;
+
+/* All that reuse needs to know of a stored response; a plain value. */
+typedef struct HttpFreshness {
+    time_t responseTime; /* when it came */
+    int64_t initialAge;  /* corrected initial age, RFC 9111 4.2.3 */
+    int64_t lifetime;    /* seconds */
+    HttpLifetimeSource source;
+    unsigned flags;               /* HTTP_CC_ bits of the response */
+    int64_t staleWhileRevalidate; /* -1: not given */
+    int64_t staleIfError;
+} HttpFreshness;
+
+/* What to do with a stored response for a request. RFC 9111 4. */
+typedef enum HttpUse {
+    HTTP_USE_STORED,     /* answer with it */
+    HTTP_USE_REVALIDATE, /* ask the origin first */
+    HTTP_USE_NONE,       /* do as if it were not there (no-store) */
+    HTTP_USE_TIMEOUT,    /* only-if-cached: answer 504 */
+    HTTP_USE_COUNT
+} HttpUse;
+
+/* Why: name, text for logs. */
+#define HTTP_USE_REASONS(X)                                                    \
+    X(FRESH, "fresh")                                                          \
+    X(MAX_STALE, "stale, but the request takes it")                            \
+    X(STALE, "stale")                                                          \
+    X(NO_CACHE, "response says no-cache")                                      \
+    X(REQUEST_NO_CACHE, "request says no-cache")                               \
+    X(REQUEST_NO_STORE, "request says no-store")                               \
+    X(REQUEST_PRAGMA, "request says Pragma: no-cache")                         \
+    X(REQUEST_MAX_AGE, "older than the request allows")                        \
+    X(REQUEST_MIN_FRESH, "not fresh for as long as the request asks")
+
+typedef enum HttpUseReason {
+#define X(id, text) HTTP_USE_REASON_##id,
+    HTTP_USE_REASONS(X)
+#undef X
+        HTTP_USE_REASON_COUNT
+} HttpUseReason;
+
+/* One exchange, for deciding whether to store it; all borrowed. */
+typedef struct HttpExchange {
+    const HttpRequest *request;
+    const HttpResponse *response;
+    time_t requestTime;  /* when the request was sent */
+    time_t responseTime; /* when the head of the response came */
+} HttpExchange;
+
+/*
+ * Read Cache-Control. Unknown directives are skipped. A number that is none
+ * counts as 0; of repeated directives the smallest counts (RFC 9111 4.2.1:
+ * "considered stale" where values disagree or are invalid). no-cache and
+ * private with field names count as without (RFC 9111 5.2.2.4, 5.2.2.7).
+ */
+void httpCacheControlParse(const HttpHeaders *headers, HttpCacheControl *out);
+
+/*
+ * Whether a shared cache may and should store the response, RFC 9111 3 and
+ * 3.5. freshnessOut is always written.
+ */
+HttpStoreReason httpFreshnessStorable(const HttpExchange *exchange,
+                                      HttpFreshness *freshnessOut);
+
+/*
+ * Lifetime and initial age of a response, RFC 9111 4.2.1 to 4.2.3; also
+ * after a 304, with the merged fields.
+ */
+void httpFreshnessCompute(const HttpExchange *exchange,
+                          HttpFreshness *freshnessOut);
+
+/* Current age in seconds, RFC 9111 4.2.3; never negative. */
+int64_t httpFreshnessAge(const HttpFreshness *freshness, time_t now);
+
+/*
+ * What to do with a stored response for a request with these fields, RFC
+ * 9111 4.2, 4.2.4, 5.2.1, 5.4. reasonOut may be NULL.
+ */
+HttpUse httpFreshnessUse(const HttpFreshness *freshness,
+                         const HttpHeaders *request, time_t now,
+                         HttpUseReason *reasonOut);
+
+/*
+ * True when the request must be answered from the cache or not at all
+ * (only-if-cached, RFC 9111 5.2.1.7): with nothing stored, 504.
+ */
+bool httpFreshnessOnlyIfCached(const HttpHeaders *request);
+
+/*
+ * True when a stored response may be served stale because the origin cannot
+ * be reached (RFC 9111 4.2.4, RFC 5861 4): no directive forbids it and
+ * stale-if-error, where given, covers its age.
+ */
+bool httpFreshnessStaleIfError(const HttpFreshness *freshness, time_t now);
+
+/* Statuses cacheable by default, RFC 9110 15.1. */
+bool httpStatusIsCacheable(int status);
+
+/* Text of a decision; constant. */
+const char *httpStoreReasonText(HttpStoreReason reason);
+
+/* Text of a decision; constant. */
+const char *httpUseReasonText(HttpUseReason reason);
+
+#endif
