@@ -69,11 +69,8 @@ typedef struct HttpRequest {
 
 typedef struct HttpResponse {
     int status;
-    unsigned minor;
-    HttpSlice reason;    /* as received, may be empty */
-    HttpFraming framing; /* for a response to GET */
-    uint64_t length;
-    bool keepAlive;
+    HttpFraming framing; /* as a response to GET */
+    uint64_t length;     /* of the body, with HTTP_FRAMING_LENGTH */
     HttpHeaders headers;
 } HttpResponse;
 
@@ -97,8 +94,7 @@ void httpResponseReset(HttpResponse *response);
 
 /*
  * Append "HTTP/1.1 STATUS REASON CR LF" and the fields, without the empty
- * line that ends the head. A response without reason gets the usual one.
- * 0, or -ENOBUFS.
+ * line that ends the head. 0, or -ENOBUFS.
  */
 int httpResponseFormatHead(const HttpResponse *response, Buf *out);
 

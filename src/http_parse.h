@@ -43,8 +43,7 @@
     X(CODING_UNKNOWN, 501, "transfer coding not supported")                    \
     X(CONNECT_BODY, 400, "CONNECT with a body")                                \
     X(CHUNK, 400, "malformed chunk")                                           \
-    X(TRAILER_TOO_LARGE, 431, "trailer too large")                             \
-    X(STATUS_LINE, 502, "malformed status line")
+    X(TRAILER_TOO_LARGE, 431, "trailer too large")
 
 typedef enum HttpParseError {
 #define X(id, status, reason) HTTP_PARSE_ERROR_##id,
@@ -101,41 +100,20 @@ bool httpParserIsIdle(const HttpParser *parser);
 /* Why it failed; HTTP_PARSE_ERROR_NONE if it has not. */
 HttpParseError httpParserError(const HttpParser *parser);
 
-/* The status to answer with: 400, 414, 431, 501, 502 or 505. */
+/* The status to answer with: 400, 414, 431, 501 or 505. */
 int httpParseErrorStatus(HttpParseError error);
 
 /* One phrase for logs and error pages; constant. */
 const char *httpParseErrorReason(HttpParseError error);
 
 /*
- * The head of a response, line by line as libcurl's header callback gives
- * them: status line, fields, empty line. Lines may end in LF alone, and
- * HTTP/2 status lines are understood; folded fields are joined.
+ * Fill a response from its status and its header lines ("Name: value", each
+ * with CR LF or LF, folded lines joined, no empty line), as libcurl gives
+ * them. Copies all; response: initialised by the caller, emptied first.
+ * Blanks before a colon go (RFC 9112 5.1). Framing is for a GET. On an
+ * error, which is a 502 to the client, the response is empty.
  */
-typedef struct HttpResponseParser HttpResponseParser;
-
-/* A parser for response heads. limits: copied, NULL for the usual ones. */
-HttpResponseParser *httpResponseParserCreate(const HttpParseLimits *limits);
-
-/* Free the parser and its response, clear the pointer; NULL is fine. */
-void httpResponseParserDestroy(HttpResponseParser **parser);
-
-/*
- * Take one line. HTTP_PARSE_HEAD at the empty line, HTTP_PARSE_MORE before
- * it, HTTP_PARSE_ERROR. A line after the head that begins with "HTTP/"
- * starts the next head (after 1xx); others are trailers and are dropped:
- * HTTP_PARSE_DONE.
- */
-HttpParseEvent httpResponseParserLine(HttpResponseParser *parser,
-                                      const char *line, size_t len);
-
-/*
- * The response, complete once HTTP_PARSE_HEAD was given; returns borrowed
- * until the next head begins or Destroy. Its header table may be changed.
- */
-HttpResponse *httpResponseParserResponse(HttpResponseParser *parser);
-
-/* Why it failed; HTTP_PARSE_ERROR_NONE if it has not. */
-HttpParseError httpResponseParserError(const HttpResponseParser *parser);
+HttpParseError httpResponseParse(HttpResponse *response, int status,
+                                 HttpSlice lines);
 
 #endif
