@@ -105,8 +105,8 @@ size_t helperProtoUnescape(char *text, size_t len);
  * [message]; the others: [ID SP] [TT|AF|NA SP] text. id < 0 means no ID.
  * Parsing the line gives the same reply, unless message begins with a blank
  * or with key=value. Octets written without NUL, or -ENOBUFS, or -EINVAL: a
- * result of the pool, a control octet in a value, NUL or LF in the text, a
- * bad key.
+ * result of the pool, a control octet in a value, NUL or LF in the text or
+ * CR at its end, a bad key.
  */
 ssize_t helperProtoFormatReply(int64_t id, const HelperReply *reply,
                                char *out, size_t size);

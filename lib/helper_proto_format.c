@@ -146,6 +146,8 @@ putFreeText(Sink *sink, const char *text, size_t len, bool blankFirst)
 {
     int rc = 0;
 
+    if (len > 0 && text[len - 1] == '\r')
+        return -EINVAL;
     if (len > 0 && blankFirst)
         rc = putText(sink, " ");
     return rc == 0 ? quoteNone(sink, text, len) : rc;
