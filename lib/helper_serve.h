@@ -1,39 +1,56 @@
 /*
  * helper_serve.h: the loop of a helper program in C.
  *
- * Reads request lines on stdin, calls the handler, writes and flushes the
- * reply on stdout. Channel-IDs are recognised and echoed, over-long lines are
- * answered once with BH and skipped to their end. Thread: one.
+ * Reads request lines on stdin, calls the handler, writes the reply on
+ * stdout. A channel-ID (digits and a blank at the start of a line) is taken
+ * off and put before the reply. A line longer than HELPER_SERVE_LINE_MAX or
+ * with a NUL is answered BH, once, without asking the handler. Replies to
+ * lines that came together leave together. Thread: one.
  */
 #ifndef SQUIRE_HELPER_SERVE_H
 #define SQUIRE_HELPER_SERVE_H
 
 #include "helper_proto.h"
 
+#define HELPER_SERVE_LINE_MAX 65535 /* request octets, ID and LF included */
+
 typedef struct HelperServe HelperServe;
 
 /*
- * Answer one request: call exactly one of the helperServeReply functions
- * before returning (none: BH is sent). line is NUL-terminated, without ID
- * and line end; it may be changed.
+ * Answer one request: call helperServeReply once before returning (not at
+ * all: BH is sent). line is NUL-terminated, without ID and line end; borrowed
+ * until return, may be changed.
  */
 typedef void HelperServeCb(HelperServe *serve, char *line, size_t len,
                            void *data);
 
-/* Serve until EOF on stdin. Returns an exit status for main: 0 at EOF, 1 on
- * an I/O error. Blocks. */
+/*
+ * Serve until EOF on stdin. Blocks. Ignores SIGPIPE. Returns an exit status
+ * for main: 0 at EOF or when the reader of stdout has gone, 1 on another I/O
+ * error. A last line without LF was cut short: it is not answered.
+ */
 int helperServe(HelperServeCb *handler, void *data);
 
-/* Reply with a result word only, or with text after it (text may be NULL). */
+/*
+ * Answer the request: the result word, the pairs of helperServeAdd, and text
+ * (NULL: none). HELPER_UNKNOWN sends text alone, as the legacy forms need.
+ * Text with LF, or a reply that is too long, becomes BH. Aborts on a second
+ * reply to one request and on the pool's own results.
+ */
 void helperServeReply(HelperServe *serve, HelperResult result,
                       const char *text);
 
-/* Add key="value", quoted as needed, to the reply that helperServeReply will
- * send; call before it. */
+/*
+ * Add key="value", quoted, to the reply to come; copies both. A pair that
+ * cannot be sent (control octets, a bad key, over 32 KiB in all) makes that
+ * reply BH.
+ */
 void helperServeAdd(HelperServe *serve, const char *key, const char *value);
 
-/* Split the next blank-separated field off *cursor, URL-decoded in place.
- * NULL at the end. */
+/*
+ * Split the next blank-separated field off *cursor, %-decoded in place;
+ * borrowed from the line. NULL at the end.
+ */
 char *helperServeField(char **cursor);
 
 #endif
