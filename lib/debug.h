@@ -21,7 +21,7 @@ extern signed char debugLevels[DEBUG_SECTION_MAX];
 static inline bool
 debugIsOn(int section, int level)
 {
-    return level <= debugLevels[section];
+    return level <= __atomic_load_n(&debugLevels[section], __ATOMIC_RELAXED);
 }
 
 /*
@@ -41,7 +41,8 @@ void debugWrite(int section, int level, const char *fmt, ...)
 
 /*
  * Open (create, append) the log at path; NULL or "stderr" means descriptor
- * 2. 0, or -1 with errno and the old log kept.
+ * 2. 0, or -1 with errno and the old log kept. A log that cannot be written
+ * (full disk) loses lines silently: it never blocks or stops the program.
  */
 int debugOpen(const char *path);
 
@@ -52,8 +53,10 @@ int debugReopen(void);
 void debugClose(void);
 
 /*
- * Set levels from text such as "ALL,1 84,3 rotate=4". 0, or -1 with EINVAL
- * and nothing changed. The text is what helpers get as SQUID_DEBUG.
+ * Set levels from text such as "ALL,1 84,3 helper,3 rotate=4": section
+ * number or name, comma, level -1 to 9, later words over earlier ones, all
+ * others at 1. Takes rotate=N without effect. 0, or -1 with EINVAL and
+ * nothing changed. The text is what helpers get as SQUID_DEBUG.
  */
 int debugOptions(const char *text);
 
