@@ -34,8 +34,9 @@ typedef void CommPidCb(pid_t pid, int status, void *data);
  * with errno. Each call needs its commFini. Thread: any. */
 int commInit(void);
 
-/* Run until commLoopStop, or until nothing is left to wait for. Blocks.
- * 0, or -1 with errno. */
+/* Run until commLoopStop, or until nothing is left to wait for: no request
+ * or timeout on a descriptor, timer, deferred call or pid watch. Blocks. 0,
+ * or -1 with errno ENOENT without commInit. */
 int commLoopRun(void);
 
 /* End commLoopRun of this thread after the current turn. A stop before the
@@ -53,12 +54,13 @@ bool commIsRunning(void);
 CommLoop *commLoopSelf(void);
 
 /*
- * Call handler once when fd is readable / writable (both bits: handler for
- * either). Replaces an earlier request of the same kind; NULL handler
- * cancels. Re-arming inside the handler costs no system call. An fd not yet
- * known is adopted as by commOpen. timeoutSec > 0: when nothing happened by
- * then, the commSetTimeout handler runs if there is one, else this handler
- * with commIsTimedOut(fd) true. EOF: read() gives 0; error: it gives -1.
+ * Call handler once when fd is readable / writable; both bits are two
+ * requests, each once. Replaces an earlier request of the same kind; NULL
+ * handler cancels. Re-arming inside the handler costs no system call. An fd
+ * not yet known is adopted as by commOpen. timeoutSec > 0: when nothing
+ * happened by then, the commSetTimeout handler runs if there is one (this
+ * request stays), else this handler with commIsTimedOut(fd) true. EOF:
+ * read() gives 0; error: it gives -1.
  */
 void commSetSelect(int fd, unsigned type, CommSelectCb *handler, void *data,
                    int timeoutSec);
@@ -69,6 +71,9 @@ void commSetTimeout(int fd, int64_t ms, CommSelectCb *handler, void *data);
 
 /* True inside a handler that runs because of a timeout. */
 bool commIsTimedOut(int fd);
+
+/* True when this thread's loop knows fd. False without a loop. */
+bool commIsOpen(int fd);
 
 /* Take fd into the loop under a name: sets O_NONBLOCK and FD_CLOEXEC.
  * 0, or -errno (fd is closed then too). */
@@ -94,8 +99,12 @@ void commRemoveCloseHandler(int fd, CommCloseCb *handler, void *data);
 void commNote(int fd, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Call cb once after delayMs. Returns owned until it ran or was cancelled;
- * from inside cb the handle is already gone. */
+/*
+ * Call cb once after delayMs. Returns owned until it ran or was cancelled;
+ * from inside cb the handle is already gone. A delay of 0 runs at the end of
+ * this turn; added from such a timer or a deferred call: in the next turn,
+ * without sleeping (the way to go on with long work).
+ */
 CommTimer *commTimerAdd(int64_t delayMs, CommTimerCb *cb, void *data);
 
 /* Cancel; takes and clears *timer; NULL inside is accepted. */
@@ -103,8 +112,10 @@ void commTimerCancel(CommTimer **timer);
 
 /*
  * A deferred call lives in its owner's object. commDefer queues it to run
- * once at the end of this loop turn, before the loop sleeps; queueing twice
- * is one run. From outside a turn it runs in the next. O(1), no allocation.
+ * once at the end of this loop turn, before the loop sleeps, in order;
+ * queueing twice is one run. From outside a turn it runs in the next. Calls
+ * queued by deferred calls run in the same turn too, up to a bound after
+ * which descriptors get their turn first. O(1), no allocation.
  */
 typedef struct CommDeferred {
     struct CommDeferred *next;
@@ -126,19 +137,22 @@ void commDeferCancel(CommDeferred *deferred);
 /* Call release(ptr) at the end of this loop turn (deferred free). */
 void commFreeLater(void *ptr, void (*release)(void *ptr));
 
-/* Run cb(data) on another thread's loop, in order. 0, or -ESHUTDOWN when
- * that loop is closing (cb will not run). Thread: any; loop must live. */
+/* Run cb(data) on another thread's loop, in order, at the latest in its
+ * commFini. 0, or -ESHUTDOWN when that loop is closing (cb will not run).
+ * Does not keep the loop running. Thread: any; loop must live. */
 int commPost(CommLoop *loop, CommPostCb *cb, void *data);
 
 /* Call cb once with the wait status when the child pid has ended; reaps it.
- * NULL with errno when pid is no child of ours. Works in any loop. */
+ * status is -1 when somebody else reaped it. NULL with errno: ECHILD pid is
+ * no child of ours, EMFILE, ENOSYS. Works in any loop. */
 CommPidWatch *commWatchPid(pid_t pid, CommPidCb *cb, void *data);
 
 /* Stop watching (the child is then not reaped); clears *watch. */
 void commWatchPidCancel(CommPidWatch **watch);
 
-/* Call cb on each arrival of signo, in this loop; NULL cb removes. A signal
- * belongs to one loop. 0 or -errno. */
+/* Call cb on each arrival of signo, in this loop; NULL cb removes. Does not
+ * keep the loop running. 0, or -EINVAL, or -EBUSY: it belongs to another
+ * loop. */
 int commSignalSet(int signo, CommSignalCb *cb, void *data);
 
 /* Monotonic time of this loop turn in microseconds: one clock read a turn. */
@@ -153,7 +167,7 @@ int64_t commClockUs(void);
 typedef struct CommStats {
     uint64_t turns;        /* loop turns so far */
     uint64_t maxTurnUs;    /* longest work between two sleeps, since reset */
-    unsigned openFds;      /* descriptors this loop knows */
+    unsigned openFds;      /* descriptors that this loop knows */
 } CommStats;
 
 /* Copy this loop's figures; resets maxTurnUs when reset is true. */
