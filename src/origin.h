@@ -16,6 +16,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "http_message.h"
+
 typedef struct OriginRequest OriginRequest;
 
 typedef enum OriginResult {
@@ -26,6 +28,7 @@ typedef enum OriginResult {
     ORIGIN_TLS_FAIL,        /* handshake or certificate */
     ORIGIN_EMPTY,           /* closed without an answer */
     ORIGIN_INVALID,         /* the answer is not HTTP */
+    ORIGIN_TOO_LARGE,       /* the head of the answer is */
     ORIGIN_READ_TIMEOUT,    /* silent for too long */
     ORIGIN_TRUNCATED,       /* ended before its announced end */
     ORIGIN_FAIL,            /* anything else */
@@ -35,10 +38,9 @@ typedef enum OriginResult {
 #define ORIGIN_NO_BODY (-1)
 #define ORIGIN_CHUNKED (-2)
 
-/* The final answer's status and its header lines ("Name: value" CRLF each,
- * folded lines joined, no empty line). Borrowed until return. */
-typedef void OriginHeadCb(int status, const char *lines, size_t len,
-                          void *data);
+/* The head of the final answer and the address it came from; borrowed until
+ * return, the header fields may be changed. */
+typedef void OriginHeadCb(HttpResponse *response, const char *peer, void *data);
 
 /* Octets of the body, without framing. False: not taken, offer them again
  * after originResume. */
@@ -68,6 +70,7 @@ typedef struct OriginConfig {
     bool isIdempotent;  /* may use, and retry after, a reused connection */
     int connectTimeoutMs;
     int readTimeoutMs; /* silence allowed while an answer is due */
+    size_t headMax;    /* octets of the answer's head; 0: 64 KiB */
     const OriginOps *ops;
     void *data;
 } OriginConfig;

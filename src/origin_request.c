@@ -8,12 +8,12 @@
 #include "buf.h"
 #include "check.h"
 #include "comm.h"
-#include "debug.h"
+#include "http_parse.h"
 #include "origin_priv.h"
 #include "xalloc.h"
 
 #define ORIGIN_REQUEST_MAGIC 0x0516e951u
-#define HEAD_MAX (256 * 1024)
+#define HEAD_MAX (64 * 1024)
 
 struct OriginRequest {
     uint32_t magic;
@@ -22,14 +22,15 @@ struct OriginRequest {
     void *data;
     struct curl_slist *headers;
     struct curl_slist *lastHeader;
-    Buf head;
+    Buf head; /* its lines, until it is complete */
+    HttpResponse response;
     CommDeferred resume;
     bool hasAccept;
     bool hasExpect;
-    bool isInHead;   /* between a status line and its empty line */
-    bool hasHead;    /* the final head was delivered */
-    bool isComplete; /* stopped by us after a whole answer */
-    bool isInvalid;  /* stopped by us: no HTTP */
+    bool isInHead;        /* between a status line and its empty line */
+    bool hasHead;         /* the final head was delivered */
+    bool isComplete;      /* stopped by us after a whole answer */
+    OriginResult refusal; /* why we stopped it, or ORIGIN_OK */
     bool isBodyPaused;
     bool isUploadPaused;
 };
@@ -53,42 +54,58 @@ noteLife(OriginRequest *request)
 }
 
 static bool
-stopInvalid(OriginRequest *request, const char *why)
+stopRefused(OriginRequest *request, OriginResult result, const char *why)
 {
-    request->isInvalid = true;
+    request->refusal = result;
     snprintf(request->transfer.why, sizeof(request->transfer.why), "%s", why);
     return false;
 }
 
 /* libcurl would ask again without the expectation; we pass the refusal on,
  * without its body. */
-static bool
-finishRefusal(OriginRequest *request)
+static void
+cutRefusal(OriginRequest *request, HttpResponse *response)
 {
-    static const char lines[] = "Content-Length: 0\r\n";
-
     request->isComplete = true;
-    request->ops->head(417, lines, sizeof(lines) - 1, request->data);
-    return false;
+    response->framing = HTTP_FRAMING_LENGTH;
+    response->length = 0;
+    httpHeaderRemove(&response->headers, HTTP_HEADER_TRANSFER_ENCODING);
+    httpHeaderSet(&response->headers, HTTP_HEADER_CONTENT_LENGTH,
+                  httpSliceText("0"));
+}
+
+static bool
+deliverHead(OriginRequest *request)
+{
+    HttpResponse *response = &request->response;
+    const char *peer = NULL;
+
+    request->hasHead = true;
+    if (response->status == 417 && request->hasExpect)
+        cutRefusal(request, response);
+    curl_easy_getinfo(request->transfer.easy, CURLINFO_PRIMARY_IP, &peer);
+    request->ops->head(response, peer, request->data);
+    return !request->transfer.isDead && !request->isComplete;
 }
 
 static bool
 finishHead(OriginRequest *request)
 {
+    HttpSlice lines = {bufData(&request->head), bufLen(&request->head)};
     long status = 0;
 
     request->isInHead = false;
     curl_easy_getinfo(request->transfer.easy, CURLINFO_RESPONSE_CODE, &status);
     if (status == 101)
-        return stopInvalid(request, "protocol switch without a request");
+        return stopRefused(request, ORIGIN_INVALID, "unasked 101");
     if (status < 200)
         return true;
-    request->hasHead = true;
-    if (status == 417 && request->hasExpect)
-        return finishRefusal(request);
-    request->ops->head((int)status, bufData(&request->head),
-                       bufLen(&request->head), request->data);
-    return !request->transfer.isDead;
+    HttpParseError error =
+        httpResponseParse(&request->response, (int)status, lines);
+    if (error != HTTP_PARSE_ERROR_NONE)
+        return stopRefused(request, ORIGIN_INVALID,
+                           httpParseErrorReason(error));
+    return deliverHead(request);
 }
 
 static void
@@ -113,18 +130,18 @@ addLine(OriginRequest *request, const char *line, size_t len)
 
     joinFolded(head, &line, &len);
     if (bufAppend(head, line, len) < 0 || bufAppend(head, "\r\n", 2) < 0)
-        return stopInvalid(request, "response head too large");
+        return stopRefused(request, ORIGIN_TOO_LARGE, "head too large");
     return true;
 }
 
 static bool
 takeLine(OriginRequest *request, const char *line, size_t len)
 {
-    while (len > 0 && (line[len - 1] == '\n' || line[len - 1] == '\r'))
-        len--;
     if (request->hasHead)
         return true; /* trailer fields are dropped */
-    if (!request->isInHead) {
+    while (len > 0 && (line[len - 1] == '\n' || line[len - 1] == '\r'))
+        len--;
+    if (!request->isInHead) { /* the status line */
         request->isInHead = true;
         bufClear(&request->head);
         return true;
@@ -220,14 +237,15 @@ releaseRequest(OriginTransfer *transfer)
     originTransferClose(transfer);
     curl_slist_free_all(request->headers);
     bufFini(&request->head);
+    httpResponseFini(&request->response);
     commFreeLater(request, freeRequest);
 }
 
 static OriginResult
 judge(const OriginRequest *request, OriginResult result)
 {
-    if (request->isInvalid)
-        return ORIGIN_INVALID;
+    if (request->refusal != ORIGIN_OK)
+        return request->refusal;
     if (request->isComplete)
         return ORIGIN_OK;
     if (result == ORIGIN_OK && !request->hasHead)
@@ -288,6 +306,7 @@ OriginRequest *
 originCreate(const OriginConfig *config)
 {
     OriginRequest *request = xcalloc(1, sizeof(*request));
+    size_t headMax = config->headMax > 0 ? config->headMax : HEAD_MAX;
 
     request->magic = ORIGIN_REQUEST_MAGIC;
     request->ops = config->ops;
@@ -301,7 +320,8 @@ originCreate(const OriginConfig *config)
         errno = EINVAL;
         return NULL;
     }
-    bufInit(&request->head, HEAD_MAX);
+    bufInit(&request->head, headMax);
+    httpResponseInit(&request->response, headMax);
     commDeferInit(&request->resume, resumeNow, request);
     setOptions(request, config);
     return request;
