@@ -72,9 +72,6 @@ void commSetTimeout(int fd, int64_t ms, CommSelectCb *handler, void *data);
 /* True inside a handler that runs because of a timeout. */
 bool commIsTimedOut(int fd);
 
-/* True when this thread's loop knows fd. False without a loop. */
-bool commIsOpen(int fd);
-
 /* Take fd into the loop under a name: sets O_NONBLOCK and FD_CLOEXEC.
  * 0, or -errno (fd is closed then too). */
 int commOpen(int fd, const char *note);

@@ -31,6 +31,12 @@ commLoopSelf(void)
     return self;
 }
 
+bool
+commIsRunning(void)
+{
+    return self && self->isRunning;
+}
+
 CommLoop *
 commLoopNeed(void)
 {
