@@ -71,8 +71,8 @@ pid_t ipcCreate(int type, const char *prog, const char *const args[],
 
 /* ipcCreate with attributes; attr NULL means the defaults. */
 pid_t ipcCreateAttr(int type, const char *prog, const char *const args[],
-                    const char *name, const IpcAttr *attr, int *rfd,
-                    int *wfd, void **hIpc);
+                    const char *name, const IpcAttr *attr, int *rfd, int *wfd,
+                    void **hIpc);
 
 /*
  * Close both descriptors (by commClose where this thread's loop knows them;

@@ -1,0 +1,166 @@
+/*
+ * ipc_child.c: what the child does between clone and exec.
+ *
+ * It shares our memory, so it changes nothing but its own stack and the two
+ * answer words of IpcSpawn, and makes system calls only: a C library call
+ * might take a lock that another thread holds, and the wrappers of some
+ * are instrumented in a sanitizer build.
+ */
+#include "ipc_priv.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <signal.h>
+#include <stddef.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/*
+ * Closing a descriptor here is time that the proxy stands still, so with
+ * ten thousand connections the many are left to exec. The low ones are
+ * closed here: in an ordinary process that is all of them, and the helper
+ * is seen with nothing but 0, 1 and 2 as soon as ipcCreate has returned.
+ */
+#define CLOSED_HERE_MAX 127u
+
+IPC_IN_CHILD static int
+errOf(long result)
+{
+    return result < 0 ? errno : 0;
+}
+
+IPC_IN_CHILD static int
+closeRange(unsigned first, unsigned last, unsigned flags)
+{
+    return errOf(syscall(SYS_close_range, first, last, flags));
+}
+
+/* Without close_range only what was opened without close-on-exec remains;
+ * then it is one call for each number. */
+IPC_IN_CHILD static int
+closeOneByOne(void)
+{
+    long top = sysconf(_SC_OPEN_MAX);
+
+    for (long fd = STDERR_FILENO + 1; fd < top; fd++)
+        syscall(SYS_fcntl, fd, F_SETFD, FD_CLOEXEC);
+    return 0;
+}
+
+IPC_IN_CHILD static int
+closeOthers(const IpcSpawn *spawn)
+{
+    unsigned first = STDERR_FILENO + 1;
+    int err = 0;
+
+    if (spawn->reportFd < 0) {
+        err = closeRange(first, CLOSED_HERE_MAX, 0);
+        first = CLOSED_HERE_MAX + 1;
+    }
+    if (!err)
+        err = closeRange(first, ~0u, CLOSE_RANGE_CLOEXEC);
+    return err == ENOSYS || err == EINVAL || err == EPERM ? closeOneByOne()
+                                                          : err;
+}
+
+/* 2 was closed in the proxy, or no log is wanted. 0 and 1 are in use. */
+IPC_IN_CHILD static int
+openNull(void)
+{
+    long fd = syscall(SYS_openat, AT_FDCWD, "/dev/null", O_WRONLY);
+    int err = errOf(fd);
+
+    if (!err && fd != STDERR_FILENO)
+        err = errOf(syscall(SYS_dup3, fd, STDERR_FILENO, 0));
+    return err;
+}
+
+IPC_IN_CHILD static int
+setStderr(int errFd)
+{
+    int err;
+
+    if (errFd == STDERR_FILENO)
+        err = errOf(syscall(SYS_fcntl, errFd, F_SETFD, 0));
+    else
+        err = errOf(syscall(SYS_dup3, errFd, STDERR_FILENO, 0));
+    return err == EBADF ? openNull() : err;
+}
+
+/* The channel's numbers are above 2; the log's may be any. */
+IPC_IN_CHILD static int
+setDescriptors(const IpcSpawn *spawn)
+{
+    long errFd = spawn->errFd;
+    int err;
+
+    if (errFd == STDIN_FILENO || errFd == STDOUT_FILENO) {
+        errFd = syscall(SYS_fcntl, errFd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+        if (errFd < 0 && errno != EBADF)
+            return errno;
+    }
+    err = errOf(syscall(SYS_dup3, spawn->readFd, STDIN_FILENO, 0));
+    if (!err)
+        err = errOf(syscall(SYS_dup3, spawn->writeFd, STDOUT_FILENO, 0));
+    if (!err)
+        err = setStderr((int)errFd);
+    return err ? err : closeOthers(spawn);
+}
+
+/* Dispositions before the mask: a handler of ours must not run here. A
+ * zeroed kernel sigaction is SIG_DFL; SIGKILL and SIGSTOP give an error. */
+IPC_IN_CHILD static int
+resetSignals(void)
+{
+    unsigned long action[8] = {0};
+    unsigned long mask[_NSIG / 8 / sizeof(unsigned long)] = {0};
+
+    for (int signo = 1; signo < _NSIG; signo++)
+        syscall(SYS_rt_sigaction, signo, action, NULL, _NSIG / 8);
+    return errOf(
+        syscall(SYS_rt_sigprocmask, SIG_SETMASK, mask, NULL, _NSIG / 8));
+}
+
+IPC_IN_CHILD static bool
+isWorthTheNext(int err)
+{
+    return err == ENOENT || err == ENOTDIR || err == EACCES || err == ESTALE ||
+           err == ENODEV || err == ETIMEDOUT;
+}
+
+/* As execvp: a file that may not be executed is remembered, and told when
+ * there is no better one. */
+IPC_IN_CHILD static int
+execFirst(const IpcSpawn *spawn)
+{
+    int err = ENOENT;
+    bool isDenied = false;
+
+    for (char **path = spawn->paths; *path; path++) {
+        err = errOf(syscall(SYS_execve, *path, spawn->argv, spawn->envp));
+        if (!isWorthTheNext(err))
+            return err;
+        isDenied = isDenied || err == EACCES;
+    }
+    return isDenied ? EACCES : err;
+}
+
+IPC_IN_CHILD int
+ipcChildRun(IpcSpawn *spawn)
+{
+    int err = setDescriptors(spawn);
+
+    if (err)
+        return err;
+    if (ipcTestHook)
+        ipcTestHook(IPC_TEST_CHILD, STDOUT_FILENO);
+    err = ipcHandshakeAnswer(spawn->timeoutMs);
+    if (!err)
+        err = resetSignals();
+    if (!err)
+        err = errOf(syscall(SYS_setsid));
+    if (!err && spawn->cwd)
+        err = errOf(syscall(SYS_chdir, spawn->cwd));
+    return err ? err : execFirst(spawn);
+}
