@@ -4,7 +4,7 @@
  *
  * The child is not a vfork child: the parent waits with a deadline, on the
  * word that the kernel clears and wakes when the child gives up our memory
- * (doc/decisions/0001-spawn.md).
+ * (doc/decisions/0003-spawn.md).
  */
 #include "build_config.h"
 
