@@ -14,6 +14,8 @@
 
 typedef struct Listener Listener;
 
+/* Addresses of a connection; an IPv4 peer of a dual-stack listener is
+ * AF_INET here too. */
 typedef struct ListenerPeer {
     struct sockaddr_storage peer;
     struct sockaddr_storage local;
@@ -21,8 +23,9 @@ typedef struct ListenerPeer {
 
 /*
  * A new connection is readable (or closed by its peer). fd is given: it is
- * known to comm, non-blocking, and from now on the handler's to close with
- * commClose. peer is borrowed until return.
+ * known to comm, non-blocking, close-on-exec, without requests, timeouts and
+ * close handlers, and from now on the handler's to close with commClose. peer
+ * is borrowed until return. The handler may destroy the listener.
  */
 typedef void ListenerReadyCb(Listener *listener, int fd,
                              const ListenerPeer *peer, void *data);
@@ -34,12 +37,15 @@ typedef enum ListenerStrategy {
 
 typedef struct ListenerConfig {
     ListenerStrategy strategy;
-    const char *addr;      /* "127.0.0.1:3128", "[::1]:3128", "3128",
-                              ":3128" (all addresses) */
-    const char *name;      /* for logs and stats */
-    int backlog;           /* default 1024 */
-    unsigned maxConns;     /* accepted and not yet handed on; 0: no limit */
-    int firstByteMs;       /* a silent connection is closed after; 0: never */
+    const char *addr;  /* "127.0.0.1:3128", "[::1]:3128"; "3128", ":3128":
+                          all addresses, IPv4 and IPv6; "/path": a unix
+                          stream socket. No host names */
+    const char *name;  /* for logs and stats; default: addr */
+    int backlog;       /* default 1024 */
+    unsigned maxConns; /* accepted and not yet handed on; further ones
+                          wait in the backlog. 0: no limit (default) */
+    int firstByteMs;   /* a silent connection is closed after; 0: never;
+                          default 60000 */
     ListenerReadyCb *ready;
     void *data;
 } ListenerConfig;
@@ -49,20 +55,30 @@ void listenerConfigInit(ListenerConfig *config);
 
 /*
  * Bind and listen, and accept from this loop until the listener is
- * destroyed. When descriptors run out it pauses and resumes by itself, and
- * says so once. Returns owned, or NULL with errno (EADDRINUSE, EINVAL for
- * the address text ...), nothing leaked.
+ * destroyed. config is copied. When descriptors or memory run out it pauses
+ * and resumes by itself, and says so once. TCP_NODELAY is set on the
+ * connections. Returns owned, or NULL with errno (EADDRINUSE, EINVAL for the
+ * address text or no ready, ...), nothing leaked.
  */
 Listener *listenerCreate(const ListenerConfig *config);
 
-/* Close the listening socket and connections not yet handed on. Clears
- * *listener; NULL inside is accepted. */
+/*
+ * Close the listening socket and the connections not yet handed on; their
+ * clients see the end. Removes a unix socket's file. Before commFini. Clears
+ * *listener; NULL inside is accepted.
+ */
 void listenerDestroy(Listener **listener);
 
 /* The bound address, with the real port when 0 was asked for. */
 void listenerAddr(const Listener *listener, struct sockaddr_storage *addrOut);
 
+/* The name of the config; borrowed. */
+const char *listenerName(const Listener *listener);
+
 /* Connections accepted so far. */
 uint64_t listenerAccepted(const Listener *listener);
+
+/* Connections accepted and not yet handed on. */
+unsigned listenerWaiting(const Listener *listener);
 
 #endif
