@@ -146,6 +146,6 @@ commWatchPidDropAll(CommLoop *loop)
 {
     ListNode *node, *tmp;
 
-    LIST_FOREACH (&loop->pidWatches, node, tmp)
-        forgetWatch(LIST_OBJ(node, CommPidWatch, node));
+    LIST_FOREACH(&loop->pidWatches, node, tmp)
+    forgetWatch(LIST_OBJ(node, CommPidWatch, node));
 }

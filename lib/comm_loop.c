@@ -13,8 +13,7 @@
 
 #define LONG_TURN_US 100000
 
-static _Thread_local CommLoop *self
-    __attribute__((tls_model("initial-exec")));
+static _Thread_local CommLoop *self __attribute__((tls_model("initial-exec")));
 
 int64_t
 commClockUs(void)
@@ -103,8 +102,8 @@ commFreeLater(void *ptr, void (*release)(void *ptr))
 
     if (loop->garbageCount == loop->garbageSize) {
         loop->garbageSize = loop->garbageSize ? loop->garbageSize * 2 : 64;
-        loop->garbage = xrealloc(loop->garbage, loop->garbageSize *
-                                                    sizeof(*loop->garbage));
+        loop->garbage =
+            xrealloc(loop->garbage, loop->garbageSize * sizeof(*loop->garbage));
     }
     loop->garbage[loop->garbageCount++] = (CommGarbage){ptr, release};
 }

@@ -47,7 +47,7 @@ typedef struct CommFd {
     ev_io io;
     CommSlot slots[COMM_SLOT_COUNT];
     int fd;
-    uint32_t generation; /* changes when the number is closed */
+    uint32_t generation;  /* changes when the number is closed */
     unsigned char wanted; /* COMM_SELECT_ bits of requests */
     unsigned char armed;  /* COMM_SELECT_ bits of io, 0: not started */
     bool isOpen;
@@ -58,8 +58,8 @@ typedef struct CommFd {
     bool isHeld;     /* keeps the loop running */
     struct CommFd *nextChanged;
     CommCloser *closers;
-    ev_timer timer;     /* fires at or before the first deadline */
-    int64_t timerAtUs;  /* valid while timer is active */
+    ev_timer timer;    /* fires at or before the first deadline */
+    int64_t timerAtUs; /* valid while timer is active */
     char note[COMM_NOTE_MAX];
 } CommFd;
 

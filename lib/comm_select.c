@@ -75,8 +75,7 @@ storageFor(CommLoop *loop, int fd)
 
     if (block >= loop->blockCount) {
         unsigned count = block + 16;
-        loop->blocks =
-            xrealloc(loop->blocks, count * sizeof(*loop->blocks));
+        loop->blocks = xrealloc(loop->blocks, count * sizeof(*loop->blocks));
         memset(loop->blocks + loop->blockCount, 0,
                (count - loop->blockCount) * sizeof(*loop->blocks));
         loop->blockCount = count;
@@ -112,8 +111,7 @@ unholdFor(CommLoop *loop, CommFd *entry)
 static unsigned
 armTarget(const CommFd *entry)
 {
-    unsigned wanted =
-        entry->wanted & (COMM_SELECT_READ | COMM_SELECT_WRITE);
+    unsigned wanted = entry->wanted & (COMM_SELECT_READ | COMM_SELECT_WRITE);
 
     if (entry->isUnwanted)
         return wanted;
@@ -206,8 +204,8 @@ onIo(struct ev_loop *ev, ev_io *io, int revents)
     if (revents & EV_ERROR) {
         /* The kernel refused it and the event library stopped the watcher;
          * the handlers learn more from read and write. */
-        debug(DBG_COMM, 1, "descriptor %d (%s) cannot be waited for",
-              entry->fd, entry->note);
+        debug(DBG_COMM, 1, "descriptor %d (%s) cannot be waited for", entry->fd,
+              entry->note);
         ev_ref(ev);
         entry->armed = 0;
     }
@@ -236,8 +234,7 @@ ensureTimer(CommLoop *loop, CommFd *entry, int64_t deadlineUs)
     }
     entry->timerAtUs = deadlineUs;
     commLoopTimerStart(loop, &entry->timer,
-                       deadlineUs > loop->nowUs ? deadlineUs - loop->nowUs
-                                                : 0);
+                       deadlineUs > loop->nowUs ? deadlineUs - loop->nowUs : 0);
 }
 
 static bool

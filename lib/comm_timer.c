@@ -118,10 +118,10 @@ commTimerDropAll(CommLoop *loop)
 {
     ListNode *node, *tmp;
 
-    LIST_FOREACH (&loop->timers, node, tmp)
-        cancelTimer(LIST_OBJ(node, CommTimer, node));
-    LIST_FOREACH (&loop->timersZero, node, tmp)
-        cancelTimer(LIST_OBJ(node, CommTimer, node));
+    LIST_FOREACH(&loop->timers, node, tmp)
+    cancelTimer(LIST_OBJ(node, CommTimer, node));
+    LIST_FOREACH(&loop->timersZero, node, tmp)
+    cancelTimer(LIST_OBJ(node, CommTimer, node));
 }
 
 void

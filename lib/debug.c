@@ -20,8 +20,8 @@
 #define LEVEL_DEFAULT 1
 #define LEVEL_MAX 9
 
-signed char debugLevels[DEBUG_SECTION_MAX] = {
-    [0 ... DEBUG_SECTION_MAX - 1] = LEVEL_DEFAULT};
+signed char debugLevels[DEBUG_SECTION_MAX] = {[0 ... DEBUG_SECTION_MAX - 1] =
+                                                  LEVEL_DEFAULT};
 
 static atomic_int logFd = STDERR_FILENO;
 static atomic_int stderrLevel = -1;
@@ -61,9 +61,9 @@ formatPrefix(char *out, size_t size, int section, int level)
     int len;
 
     clock_gettime(CLOCK_REALTIME, &now);
-    len = snprintf(out, size, "%s.%03ld %.60s%s%d,%d| ",
-                   secondText(now.tv_sec), now.tv_nsec / 1000000,
-                   name ? name : "", name ? " " : "", section, level);
+    len = snprintf(out, size, "%s.%03ld %.60s%s%d,%d| ", secondText(now.tv_sec),
+                   now.tv_nsec / 1000000, name ? name : "", name ? " " : "",
+                   section, level);
     return (size_t)len < size ? (size_t)len : size - 1;
 }
 
@@ -133,10 +133,9 @@ debugWrite(int section, int level, const char *fmt, ...)
 static int
 openLog(const char *path)
 {
-    int fd = open(path,
-                  O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY |
-                      O_NONBLOCK,
-                  0640);
+    int fd = open(
+        path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
+        0640);
 
     return fd < 0 ? -errno : fdAboveStdio(fd);
 }

@@ -1,0 +1,183 @@
+/* support.c: fixtures and small tools of the unit tests. */
+#include "support.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "buf.h"
+#include "comm.h"
+#include "fd.h"
+#include "xalloc.h"
+
+static int fdsAtStart;
+static char *tempDir;
+static char *tempPath;
+
+void
+supportInit(void)
+{
+    fdsAtStart = fdCount();
+}
+
+static int
+removeOne(const char *path, const struct stat *info, int kind,
+          struct FTW *where)
+{
+    (void)info;
+    (void)kind;
+    (void)where;
+    return remove(path);
+}
+
+static void
+removeTemp(void)
+{
+    if (tempDir)
+        nftw(tempDir, removeOne, 8, FTW_DEPTH | FTW_PHYS);
+    free(tempDir);
+    free(tempPath);
+    tempDir = tempPath = NULL;
+}
+
+void
+supportFini(void)
+{
+    int fds;
+    pid_t child;
+
+    removeTemp();
+    fds = fdCount();
+    cr_assert_eq(fds, fdsAtStart, "%d descriptors open, %d at the start", fds,
+                 fdsAtStart);
+    child = waitpid(-1, NULL, WNOHANG);
+    cr_assert(child < 0 && errno == ECHILD, "a child was left (%d)",
+              (int)child);
+}
+
+void
+supportCommInit(void)
+{
+    supportInit();
+    cr_assert_eq(commInit(), 0);
+}
+
+void
+supportCommFini(void)
+{
+    commFini();
+    supportFini();
+}
+
+typedef struct Watchdog {
+    const bool *done;
+    CommTimer *tick;
+    CommTimer *deadline;
+    bool isLate;
+} Watchdog;
+
+static void
+onTick(void *data)
+{
+    Watchdog *dog = data;
+
+    dog->tick = NULL;
+    if (*dog->done)
+        commLoopStop();
+    else
+        dog->tick = commTimerAdd(1, onTick, dog);
+}
+
+static void
+onDeadline(void *data)
+{
+    Watchdog *dog = data;
+
+    dog->deadline = NULL;
+    dog->isLate = true;
+    commLoopStop();
+}
+
+static bool
+runWatched(const bool *done, int ms)
+{
+    Watchdog dog = {.done = done};
+
+    dog.deadline = commTimerAdd(ms, onDeadline, &dog);
+    if (done)
+        dog.tick = commTimerAdd(1, onTick, &dog);
+    cr_assert_eq(commLoopRun(), 0);
+    commTimerCancel(&dog.deadline);
+    commTimerCancel(&dog.tick);
+    return !dog.isLate;
+}
+
+bool
+supportRunLoop(int ms)
+{
+    return runWatched(NULL, ms);
+}
+
+bool
+supportRunUntil(const bool *done, int ms)
+{
+    if (!*done)
+        runWatched(done, ms);
+    return *done;
+}
+
+const char *
+supportTempDir(void)
+{
+    const char *base = getenv("TMPDIR");
+
+    if (tempDir)
+        return tempDir;
+    tempDir = xasprintf("%s/squire-test-XXXXXX", base ? base : "/tmp");
+    cr_assert_not_null(mkdtemp(tempDir));
+    return tempDir;
+}
+
+const char *
+supportTempPath(const char *name)
+{
+    char *path = xasprintf("%s/%s", supportTempDir(), name);
+
+    free(tempPath);
+    tempPath = path;
+    return path;
+}
+
+char *
+supportReadFile(const char *path)
+{
+    Buf buf;
+    char chunk[4096];
+    char *text;
+    ssize_t n;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0)
+        return xstrdup("");
+    bufInit(&buf, 64u << 20);
+    while ((n = read(fd, chunk, sizeof(chunk))) > 0)
+        cr_assert_eq(bufAppend(&buf, chunk, (size_t)n), 0);
+    close(fd);
+    text = xstrndup(bufLen(&buf) ? bufData(&buf) : "", bufLen(&buf));
+    bufFini(&buf);
+    return text;
+}
+
+void
+supportSocketPair(int fds[2])
+{
+    cr_assert_eq(
+        socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds),
+        0);
+}
