@@ -35,11 +35,12 @@ startChild(int code, int signo)
 {
     pid_t pid = fork();
     struct rlimit none = {0, 0};
+    struct sigaction normal = {.sa_handler = SIG_DFL};
 
     if (pid)
         return pid;
     setrlimit(RLIMIT_CORE, &none);
-    signal(signo ? signo : SIGTERM, SIG_DFL);
+    sigaction(SIGABRT, &normal, NULL);
     if (signo)
         raise(signo);
     _exit(code);

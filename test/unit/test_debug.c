@@ -263,8 +263,9 @@ Test(debug, a_full_disk_is_ignored)
     pid = fork();
     if (pid == 0) {
         struct rlimit limit = {100, 100};
+        struct sigaction ignore = {.sa_handler = SIG_IGN};
         setrlimit(RLIMIT_FSIZE, &limit);
-        signal(SIGXFSZ, SIG_IGN);
+        sigaction(SIGXFSZ, &ignore, NULL);
         for (int i = 0; i < 100; i++)
             debug(DBG_MISC, 0, "line %d", i);
         _exit(0);
