@@ -246,6 +246,10 @@ class StyleTest(unittest.TestCase):
         text = '"' + "x" * 70 + '"'
         self.assertEqual(self.findings(("src/main.c", '"x"', text)), [])
 
+    def test_signal_may_ignore(self):
+        change = ("lib/ipc.c", "return fork()", "return signal(1, SIG_IGN)")
+        self.assertEqual(self.findings(change), [])
+
     def test_every_rule_has_a_case(self):
         fired = {case[0] for case in CASES}
         for rule in style.RULES:
