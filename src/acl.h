@@ -68,12 +68,17 @@ typedef struct AclLine {
 } AclLine;
 
 /*
- * Add values to the acl line->name, making it on first use. Every
- * wrong value is told to complain.
- * Errors: -EINVAL when an error was told (nothing may rely on the acl then).
+ * Add values to the acl line->name, making it on first use. Every wrong
+ * value is told to complain. A kind that Squid has and we do not is a
+ * warning here, and an error in the rule that uses the acl.
+ * Errors: -EINVAL when an error was told.
  */
 int aclSetAdd(AclSet *set, const AclLine *line, AclComplainCb *complain,
               void *data);
+
+/* Make the set ready for checks (sorts, compiles); nothing may be added
+ * afterwards. */
+void aclSetFreeze(AclSet *set);
 
 /* True when the set has an acl of that name. */
 bool aclSetHas(const AclSet *set, const char *name);
@@ -93,9 +98,9 @@ typedef struct AclRuleLine {
 } AclRuleLine;
 
 /*
- * Add one rule at the end: allow or deny when all of its acls match.
- * The text is copied for the log. The set must live
- * as long as the rules. Errors: -EINVAL, told to complain.
+ * Add one rule at the end: allow or deny when all of its acls match. The
+ * text is copied for the log. The set must live as long as the rules.
+ * Errors: -EINVAL, told to complain.
  */
 int aclRulesAdd(AclRules *rules, const AclSet *set, const AclRuleLine *line,
                 AclComplainCb *complain, void *data);

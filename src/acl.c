@@ -1,0 +1,406 @@
+/* acl.c: the set of named acls, and lists of rules. Debug section 28. */
+#include "acl_priv.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+#include "check.h"
+#include "debug.h"
+#include "list.h"
+#include "nearest.h"
+#include "xalloc.h"
+
+#define ACL_SET_MAGIC 0x41534554u
+#define ACL_RULES_MAGIC 0x41524c53u
+
+typedef struct Acl {
+    UT_hash_handle hh;
+    char *name;
+    const AclKindOps *ops; /* NULL: of a kind that only Squid has */
+    char *kind;
+    void *data;
+} Acl;
+
+struct AclSet {
+    uint32_t magic;
+    Acl *byName;
+    bool frozen;
+};
+
+typedef struct AclTerm {
+    const Acl *acl;
+    bool negated;
+} AclTerm;
+
+typedef struct AclRule {
+    ListNode node;
+    bool allow;
+    char *text;
+    size_t count;
+    AclTerm terms[];
+} AclRule;
+
+struct AclRules {
+    uint32_t magic;
+    const AclSet *set; /* of the rules, once there is one */
+    ListNode rules;
+    size_t count;
+};
+
+static const struct {
+    const char *name;
+    const char *kind;
+    const char *const words[5];
+} builtins[] = {
+    {"all", "src", {"all"}},
+    {"localhost", "src", {"127.0.0.1", "::1"}},
+    {"to_localhost", "dst", {"127.0.0.0/8", "0.0.0.0", "::1", "::"}},
+    {"to_linklocal", "dst", {"169.254.0.0/16", "fe80::/10"}},
+    {"manager",
+     "url_regex",
+     {"-i", "^cache_object://", "^[^:]+://[^/]+/squid-internal-mgr/"}},
+    {"CONNECT", "method", {"CONNECT"}},
+};
+
+static void
+ignoreComplaint(AclSeverity severity, const char *text, void *data)
+{
+    (void)severity;
+    (void)text;
+    (void)data;
+}
+
+AclSet *
+aclSetCreate(void)
+{
+    AclSet *set = xcalloc(1, sizeof(*set));
+
+    set->magic = ACL_SET_MAGIC;
+    for (size_t i = 0; i < sizeof(builtins) / sizeof(builtins[0]); i++) {
+        AclLine line = {.name = builtins[i].name,
+                        .kind = builtins[i].kind,
+                        .words = builtins[i].words};
+
+        while (line.count < 5 && line.words[line.count])
+            line.count++;
+        CHECK(aclSetAdd(set, &line, ignoreComplaint, NULL) == 0);
+    }
+    return set;
+}
+
+static void
+destroyAcl(Acl *acl)
+{
+    if (acl->ops)
+        acl->ops->destroy(acl->data);
+    free(acl->name);
+    free(acl->kind);
+    free(acl);
+}
+
+void
+aclSetDestroy(AclSet **setp)
+{
+    AclSet *set = *setp;
+    Acl *acl, *tmp;
+
+    *setp = NULL;
+    if (!set)
+        return;
+    CHECK_OBJ(set, ACL_SET_MAGIC);
+    HASH_ITER(hh, set->byName, acl, tmp)
+    {
+        HASH_DEL(set->byName, acl);
+        destroyAcl(acl);
+    }
+    CHECK_OBJ_CLEAR(set);
+    free(set);
+}
+
+static Acl *
+lookupAcl(const AclSet *set, const char *name)
+{
+    Acl *acl;
+
+    HASH_FIND_STR(set->byName, name, acl);
+    return acl;
+}
+
+bool
+aclSetHas(const AclSet *set, const char *name)
+{
+    return lookupAcl(set, name) != NULL;
+}
+
+static void
+tellAbout(AclReport *report, AclSeverity severity, const char *fmt, va_list ap)
+{
+    char text[512];
+
+    vsnprintf(text, sizeof(text), fmt, ap);
+    report->complain(severity, text, report->data);
+}
+
+void
+aclReportError(AclReport *report, const char *fmt, ...)
+{
+    va_list ap;
+
+    report->failed = true;
+    va_start(ap, fmt);
+    tellAbout(report, ACL_ERROR, fmt, ap);
+    va_end(ap);
+}
+
+void
+aclReportWarning(AclReport *report, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    tellAbout(report, ACL_WARNING, fmt, ap);
+    va_end(ap);
+}
+
+/* The acl of that name and kind, made when new; NULL after a complaint. */
+static Acl *
+openAcl(AclSet *set, const AclLine *line, AclReport *report)
+{
+    Acl *acl = lookupAcl(set, line->name);
+    const AclKindOps *ops = aclKindLookup(line->kind);
+
+    if (acl && strcmp(acl->kind, line->kind) != 0) {
+        aclReportError(report, "acl %s is of kind %s, not %s", line->name,
+                       acl->kind, line->kind);
+        return NULL;
+    }
+    if (acl)
+        return acl;
+    if (!ops && !aclKindIsForeign(line->kind)) {
+        const char *near = aclKindNearest(line->kind);
+        aclReportError(report, "acl %s: unknown kind \"%s\"%s%s%s", line->name,
+                       line->kind, near ? ", did you mean \"" : "",
+                       near ? near : "", near ? "\"?" : "");
+        return NULL;
+    }
+    if (!ops)
+        aclReportWarning(report, "acl %s: kind %s is not supported yet",
+                         line->name, line->kind);
+    acl = xcalloc(1, sizeof(*acl));
+    acl->name = xstrdup(line->name);
+    acl->kind = xstrdup(line->kind);
+    acl->ops = ops;
+    acl->data = ops ? ops->create() : NULL;
+    HASH_ADD_KEYPTR(hh, set->byName, acl->name, strlen(acl->name), acl);
+    return acl;
+}
+
+/* True when word is a flag; it changes *flags. */
+static bool
+takeFlag(const char *word, unsigned *flags)
+{
+    if (strcmp(word, "-i") == 0)
+        *flags |= ACL_FLAG_NOCASE;
+    else if (strcmp(word, "+i") == 0)
+        *flags &= ~ACL_FLAG_NOCASE;
+    else if (strcmp(word, "-n") == 0)
+        *flags |= ACL_FLAG_NO_LOOKUP;
+    else
+        return false;
+    return true;
+}
+
+int
+aclSetAdd(AclSet *set, const AclLine *line, AclComplainCb *complain, void *data)
+{
+    AclReport report = {complain, data, line->name, false};
+    Acl *acl = openAcl(set, line, &report);
+    bool flagsEnded = false;
+    unsigned flags = 0;
+
+    CHECK(!set->frozen);
+    if (!acl)
+        return -EINVAL;
+    for (size_t i = 0; i < line->count && acl->ops; i++) {
+        const char *word = line->words[i];
+
+        if (!flagsEnded && strcmp(word, "--") == 0)
+            flagsEnded = true;
+        else if (flagsEnded || !takeFlag(word, &flags))
+            acl->ops->add(acl->data, word, flags, &report);
+    }
+    return report.failed ? -EINVAL : 0;
+}
+
+void
+aclSetFreeze(AclSet *set)
+{
+    Acl *acl, *tmp;
+
+    CHECK_OBJ(set, ACL_SET_MAGIC);
+    if (set->frozen)
+        return;
+    set->frozen = true;
+    HASH_ITER(hh, set->byName, acl, tmp)
+    {
+        if (acl->ops && acl->ops->freeze)
+            acl->ops->freeze(acl->data);
+    }
+}
+
+AclRules *
+aclRulesCreate(void)
+{
+    AclRules *rules = xcalloc(1, sizeof(*rules));
+
+    rules->magic = ACL_RULES_MAGIC;
+    listInit(&rules->rules);
+    return rules;
+}
+
+static void
+destroyRule(AclRule *rule)
+{
+    listRemove(&rule->node);
+    free(rule->text);
+    free(rule);
+}
+
+void
+aclRulesDestroy(AclRules **rulesp)
+{
+    AclRules *rules = *rulesp;
+    ListNode *it, *tmp;
+
+    *rulesp = NULL;
+    if (!rules)
+        return;
+    CHECK_OBJ(rules, ACL_RULES_MAGIC);
+    LIST_FOREACH(&rules->rules, it, tmp)
+    destroyRule(LIST_OBJ(it, AclRule, node));
+    CHECK_OBJ_CLEAR(rules);
+    free(rules);
+}
+
+static const char *
+nearestAcl(const AclSet *set, const char *name)
+{
+    const char *best = NULL;
+
+    for (const Acl *acl = set->byName; acl; acl = acl->hh.next)
+        best = nearestPick(name, best, acl->name);
+    return best;
+}
+
+static void
+fillTerm(AclTerm *term, const AclSet *set, const char *name, AclReport *report)
+{
+    term->negated = name[0] == '!';
+    name += term->negated;
+    term->acl = lookupAcl(set, name);
+    if (!term->acl) {
+        const char *near = nearestAcl(set, name);
+        aclReportError(report, "no acl is called \"%s\"%s%s%s", name,
+                       near ? ", did you mean \"" : "", near ? near : "",
+                       near ? "\"?" : "");
+    } else if (!term->acl->ops) {
+        aclReportError(report,
+                       "acl %s cannot be used: kind %s is not supported yet",
+                       name, term->acl->kind);
+    }
+}
+
+int
+aclRulesAdd(AclRules *rules, const AclSet *set, const AclRuleLine *line,
+            AclComplainCb *complain, void *data)
+{
+    AclReport report = {complain, data, NULL, false};
+    AclRule *rule;
+
+    CHECK_OBJ(rules, ACL_RULES_MAGIC);
+    CHECK(!rules->set || rules->set == set);
+    rules->set = set;
+    rule = xcalloc(1, sizeof(*rule) + line->count * sizeof(AclTerm));
+    listInit(&rule->node);
+    rule->allow = line->allow;
+    rule->text = xstrdup(line->text);
+    rule->count = line->count;
+    if (line->count == 0)
+        aclReportError(&report, "expected the name of an acl");
+    for (size_t i = 0; i < line->count; i++)
+        fillTerm(&rule->terms[i], set, line->names[i], &report);
+    if (report.failed) {
+        destroyRule(rule);
+        return -EINVAL;
+    }
+    listPushBack(&rules->rules, &rule->node);
+    rules->count++;
+    return 0;
+}
+
+size_t
+aclRulesCount(const AclRules *rules)
+{
+    return rules ? rules->count : 0;
+}
+
+/*
+ * A term that needs the origin's address leaves the rule open, unless a
+ * later term rules it out anyway: that saves the lookup.
+ */
+static AclMatch
+matchRule(const AclRule *rule, const AclInput *input)
+{
+    AclMatch result = ACL_MATCH_YES;
+
+    for (size_t i = 0; i < rule->count; i++) {
+        const AclTerm *term = &rule->terms[i];
+        AclMatch match = term->acl->ops->match(term->acl->data, input);
+
+        if (match == ACL_MATCH_UNKNOWN)
+            result = ACL_MATCH_UNKNOWN;
+        else if ((match == ACL_MATCH_YES) == term->negated)
+            return ACL_MATCH_NO;
+    }
+    return result;
+}
+
+AclAnswer
+aclRulesCheck(const AclRules *rules, const AclInput *input)
+{
+    AclAnswer answer = ACL_DENY;
+    ListNode *it, *tmp;
+
+    if (!rules || rules->count == 0)
+        return ACL_DENY;
+    CHECK_OBJ(rules, ACL_RULES_MAGIC);
+    CHECK(rules->set->frozen);
+    LIST_FOREACH(&rules->rules, it, tmp)
+    {
+        const AclRule *rule = LIST_OBJ(it, AclRule, node);
+        AclMatch match = matchRule(rule, input);
+
+        if (match == ACL_MATCH_UNKNOWN)
+            return ACL_NEED_DST;
+        answer = rule->allow == (match == ACL_MATCH_YES) ? ACL_ALLOW : ACL_DENY;
+        if (match == ACL_MATCH_YES) {
+            debug(DBG_ACL, 3, "%s: %s", rule->text, aclAnswerName(answer));
+            return answer;
+        }
+    }
+    debug(DBG_ACL, 3, "no rule matches: %s", aclAnswerName(answer));
+    return answer;
+}
+
+const char *
+aclAnswerName(AclAnswer answer)
+{
+    static const char *const names[ACL_ANSWER_COUNT] = {"denied", "allowed",
+                                                        "needs dst"};
+
+    CHECK(answer < ACL_ANSWER_COUNT);
+    return names[answer];
+}

@@ -1,0 +1,68 @@
+/* acl_priv.h: what the kinds of acl share. */
+#ifndef SQUIRE_ACL_PRIV_H
+#define SQUIRE_ACL_PRIV_H
+
+#include "acl.h"
+
+#include <stdarg.h>
+
+typedef enum AclMatch {
+    ACL_MATCH_NO,
+    ACL_MATCH_YES,
+    ACL_MATCH_UNKNOWN, /* depends on the origin's address */
+    ACL_MATCH_COUNT
+} AclMatch;
+
+#define ACL_FLAG_NOCASE 1u    /* -i */
+#define ACL_FLAG_NO_LOOKUP 2u /* -n */
+
+/* Where a kind reports about a value. */
+typedef struct AclReport {
+    AclComplainCb *complain;
+    void *data;
+    const char *name; /* of the acl */
+    bool failed;      /* an error was told */
+} AclReport;
+
+/* One kind of acl. data is what create gave. */
+typedef struct AclKindOps {
+    const char *name;
+    void *(*create)(void);
+    void (*destroy)(void *data);
+    void (*add)(void *data, const char *value, unsigned flags,
+                AclReport *report);
+    void (*freeze)(void *data); /* may be NULL */
+    AclMatch (*match)(const void *data, const AclInput *input);
+} AclKindOps;
+
+/* The kind called name, or NULL. */
+const AclKindOps *aclKindLookup(const char *name);
+
+/* The kind whose name looks most like name, or NULL. */
+const char *aclKindNearest(const char *name);
+
+/* True for a kind that Squid has and we do not. */
+bool aclKindIsForeign(const char *name);
+
+/* Tell about an error in a value. */
+void aclReportError(AclReport *report, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Tell about something odd in a value. */
+void aclReportWarning(AclReport *report, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+extern const AclKindOps aclKindSrc;
+extern const AclKindOps aclKindDst;
+extern const AclKindOps aclKindLocalIp;
+extern const AclKindOps aclKindDstDomain;
+extern const AclKindOps aclKindPort;
+extern const AclKindOps aclKindLocalPort;
+extern const AclKindOps aclKindMethod;
+extern const AclKindOps aclKindProto;
+extern const AclKindOps aclKindMyPortName;
+extern const AclKindOps aclKindUrlRegex;
+extern const AclKindOps aclKindUrlPathRegex;
+extern const AclKindOps aclKindDstDomRegex;
+
+#endif
