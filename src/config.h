@@ -47,6 +47,7 @@ typedef struct ConfigRewrite {
     HelperConfig helper; /* complete, argv included; for helperPoolCreate */
     AclRules *access;    /* empty: every request is asked about */
     bool bypass;         /* url_rewrite_bypass: overload means unchanged */
+    int timeoutMs;       /* url_rewrite_timeout, in helper too; -1: not given */
     ConfigOnTimeout onTimeout;
     char *response; /* a helper's reply line, or NULL */
     char *extras;   /* "%>a/%>A %un %>rm myip=%la myport=%lp" */
