@@ -1,0 +1,145 @@
+/* config_acl.c: acl, http_access, url_rewrite_access. */
+#include "config_priv.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "xalloc.h"
+
+/* The flags of an acl line and the room for one value behind them. */
+typedef struct AclValues {
+    ConfigLoader *loader;
+    const char *file; /* where the present value stands */
+    unsigned lineNo;
+    AclLine line;
+    const char *words[8];
+    size_t flagCount;
+} AclValues;
+
+static void
+onComplaint(AclSeverity severity, const char *text, void *data)
+{
+    const AclValues *values = data;
+
+    configComplainAt(values->loader,
+                     severity == ACL_ERROR ? CONFIG_ERROR : CONFIG_WARNING,
+                     values->file, values->lineNo, text);
+}
+
+/* Each value goes in alone, so that a complaint knows its place. */
+static void
+addValue(AclValues *values, const char *text)
+{
+    values->words[values->flagCount] = text;
+    values->line.words = values->words;
+    values->line.count = values->flagCount + (text ? 1 : 0);
+    aclSetAdd(values->loader->config->acls, &values->line, onComplaint, values);
+}
+
+static void
+onFileValue(char *text, unsigned lineNo, void *data)
+{
+    AclValues *values = data;
+
+    values->lineNo = lineNo;
+    addValue(values, text);
+}
+
+static void
+addFile(AclValues *values, const ConfigLine *line, size_t i)
+{
+    char *path = configResolve(line->file, line->words[i].text);
+    int rc;
+
+    values->file = path;
+    rc = configReadValues(path, onFileValue, values);
+    if (rc != 0)
+        configError(values->loader, line, i, "acl %s: cannot read %s: %s",
+                    values->line.name, path, strerror(-rc));
+    values->file = line->file;
+    free(path);
+}
+
+static bool
+isFlag(const char *word)
+{
+    return strcmp(word, "-i") == 0 || strcmp(word, "+i") == 0 ||
+           strcmp(word, "-n") == 0 || strcmp(word, "--") == 0;
+}
+
+static void
+addWord(AclValues *values, const ConfigLine *line, size_t i)
+{
+    const ConfigWord *word = &line->words[i];
+
+    values->lineNo = word->line;
+    if (word->quoted)
+        addFile(values, line, i);
+    else if (!isFlag(word->text))
+        addValue(values, word->text);
+    else if (values->flagCount + 1 <
+             sizeof(values->words) / sizeof(values->words[0]))
+        values->words[values->flagCount++] = word->text;
+    else
+        configError(values->loader, line, i, "too many flags");
+}
+
+static void
+parseAcl(ConfigLoader *loader, const ConfigRow *row, const ConfigLine *line)
+{
+    AclValues values = {.loader = loader, .file = line->file};
+    unsigned errors = loader->errors;
+
+    if (line->count < 3) {
+        configWantWords(loader, row, line, 3);
+        return;
+    }
+    values.line.name = line->words[1].text;
+    values.line.kind = line->words[2].text;
+    values.lineNo = line->words[2].line;
+    addValue(&values, NULL);
+    for (size_t i = 3; i < line->count && loader->errors == errors; i++)
+        addWord(&values, line, i);
+}
+
+const ConfigKind configKindAcl = {
+    .repeats = true,
+    .parse = parseAcl,
+};
+
+static void
+addRule(ConfigLoader *loader, const ConfigRow *row, const ConfigLine *line)
+{
+    AclValues place = {
+        .loader = loader, .file = line->file, .lineNo = line->words[0].line};
+    AclRules **rules =
+        (AclRules **)(void *)((char *)loader->config + row->offset);
+    const char **names = xcalloc(line->count, sizeof(*names));
+    char *text = configJoinWords(line, 0);
+    AclRuleLine rule = {.allow = strcmp(line->words[1].text, "allow") == 0,
+                        .names = names,
+                        .count = line->count - 2,
+                        .text = text};
+
+    for (size_t i = 2; i < line->count; i++)
+        names[i - 2] = line->words[i].text;
+    aclRulesAdd(*rules, loader->config->acls, &rule, onComplaint, &place);
+    free(names);
+    free(text);
+}
+
+static void
+parseRules(ConfigLoader *loader, const ConfigRow *row, const ConfigLine *line)
+{
+    const char *verb = line->count > 1 ? line->words[1].text : "";
+
+    if (strcmp(verb, "allow") != 0 && strcmp(verb, "deny") != 0)
+        configError(loader, line, 1, "expected: %s %s", row->name, row->syntax);
+    else
+        addRule(loader, row, line);
+}
+
+const ConfigKind configKindRules = {
+    .repeats = true,
+    .parse = parseRules,
+};

@@ -1,0 +1,165 @@
+/* config_port.c: http_port, manager_port, access_log. */
+#include "config_priv.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "xalloc.h"
+
+#define ADDR_WANTED                                                            \
+    "expected PORT, ADDR:PORT or [ADDR]:PORT (an address, not a name), not "   \
+    "\"%s\""
+
+static const char *
+optionValue(const char *word, const char *name)
+{
+    size_t len = strlen(name);
+
+    return strncmp(word, name, len) == 0 ? word + len : NULL;
+}
+
+static void
+parsePort(ConfigLoader *loader, const ConfigRow *row, const ConfigLine *line)
+{
+    Config *config = loader->config;
+    const char *name = NULL, *addr;
+    ConfigPort *port;
+
+    if (line->count < 2) {
+        configWantWords(loader, row, line, 1);
+        return;
+    }
+    addr = line->words[1].text;
+    if (!configIsListenAddr(addr)) {
+        configError(loader, line, 1, ADDR_WANTED, addr);
+        return;
+    }
+    for (size_t i = 2; i < line->count; i++) {
+        name = optionValue(line->words[i].text, "name=");
+        if (!name)
+            configError(loader, line, i,
+                        "http_port: option \"%s\" is not supported yet",
+                        line->words[i].text);
+    }
+    config->httpPorts =
+        xrealloc(config->httpPorts,
+                 (config->httpPortCount + 1) * sizeof(*config->httpPorts));
+    port = &config->httpPorts[config->httpPortCount++];
+    port->addr = xstrdup(addr);
+    port->name = xstrdup(name ? name : addr);
+}
+
+const ConfigKind configKindPort = {
+    .repeats = true,
+    .parse = parsePort,
+};
+
+static void
+parseManager(ConfigLoader *loader, const ConfigRow *row, const ConfigLine *line)
+{
+    const char *addr;
+    bool none;
+
+    if (!configWantWords(loader, row, line, 1))
+        return;
+    addr = line->words[1].text;
+    none = strcmp(addr, "none") == 0;
+    if (!none && !configIsListenAddr(addr)) {
+        configError(loader, line, 1, ADDR_WANTED, addr);
+        return;
+    }
+    free(loader->config->managerPort);
+    loader->config->managerPort = none ? NULL : xstrdup(addr);
+}
+
+const ConfigKind configKindManager = {
+    .parse = parseManager,
+};
+
+/* The file of "stdio:FILE", "daemon:FILE" or "FILE"; NULL after an error. */
+static const char *
+logFile(ConfigLoader *loader, const ConfigLine *line)
+{
+    const char *place = line->words[1].text;
+    const char *file = optionValue(place, "stdio:");
+
+    if (!file)
+        file = optionValue(place, "daemon:");
+    if (!file && strchr(place, ':') && place[0] != '/') {
+        configError(loader, line, 1,
+                    "expected FILE, stdio:FILE or none, not \"%s\"", place);
+        return NULL;
+    }
+    if (!file)
+        file = place;
+    if (*file)
+        return file;
+    configError(loader, line, 1, "expected the name of a file");
+    return NULL;
+}
+
+static void
+checkLogOption(ConfigLoader *loader, const ConfigLine *line, size_t i)
+{
+    const char *word = line->words[i].text;
+    const char *format = optionValue(word, "logformat=");
+
+    if (!format && i == 2 && !strchr(word, '='))
+        format = word;
+    if (format && strcmp(format, "squid") == 0)
+        return;
+    if (format)
+        configWarn(loader, line, i,
+                   "access_log: format \"%s\" is not supported yet, Squid's "
+                   "native format is written",
+                   format);
+    else if (strchr(word, '='))
+        configWarn(loader, line, i,
+                   "access_log: option \"%s\" is not supported yet", word);
+    else
+        configWarn(loader, line, i,
+                   "access_log: acls are not supported yet, every request is "
+                   "logged");
+}
+
+/* "none" alone switches logging off; with acls it would spare only some. */
+static void
+parseNoLog(ConfigLoader *loader, const ConfigLine *line)
+{
+    if (line->count > 2)
+        configWarn(loader, line, 2,
+                   "access_log: acls are not supported yet, the line is "
+                   "ignored");
+}
+
+static void
+parseAccessLog(ConfigLoader *loader, const ConfigRow *row,
+               const ConfigLine *line)
+{
+    Config *config = loader->config;
+    const char *file;
+
+    if (line->count < 2) {
+        configWantWords(loader, row, line, 1);
+        return;
+    }
+    if (strcmp(line->words[1].text, "none") == 0) {
+        parseNoLog(loader, line);
+        return;
+    }
+    file = logFile(loader, line);
+    if (!file)
+        return;
+    for (size_t i = 2; i < line->count; i++)
+        checkLogOption(loader, line, i);
+    config->accessLogs =
+        xrealloc(config->accessLogs,
+                 (config->accessLogCount + 1) * sizeof(*config->accessLogs));
+    config->accessLogs[config->accessLogCount++].path =
+        configResolve(line->file, file);
+}
+
+const ConfigKind configKindAccessLog = {
+    .repeats = true,
+    .parse = parseAccessLog,
+};

@@ -1,0 +1,132 @@
+/* config_print.c: the effective table, and the manual. */
+#include "config_priv.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define VALUE_COLUMN 60
+
+static void
+printRow(FILE *out, const ConfigRow *row, const char *value,
+         const ConfigOrigin *origin)
+{
+    int width = fprintf(out, "%s %s", row->name, value);
+
+    fprintf(out, "%*s # ", width < VALUE_COLUMN ? VALUE_COLUMN - width : 0, "");
+    if (origin && origin->line > 0)
+        fprintf(out, "%s:%u\n", origin->file, origin->line);
+    else
+        fprintf(out, "default\n");
+}
+
+static void
+printOrigin(const Config *config, FILE *out, const ConfigOrigin *origin)
+{
+    const ConfigRow *row = origin->row;
+    const char *field = (const char *)config + row->offset;
+    Buf value;
+
+    if (!row->kind->format) {
+        printRow(out, row, origin->text, origin);
+        return;
+    }
+    bufInit(&value, 64 * 1024);
+    row->kind->format(field, &value);
+    bufAppend(&value, "", 1);
+    printRow(out, row, bufData(&value), origin);
+    bufFini(&value);
+}
+
+void
+configPrint(const Config *config, FILE *out)
+{
+    for (size_t i = 0; i < configRowCount; i++) {
+        const ConfigRow *row = &configRows[i];
+        bool any = false;
+
+        for (const ConfigOrigin *it = config->origins; it; it = it->next) {
+            if (it->row != row)
+                continue;
+            printOrigin(config, out, it);
+            any = true;
+        }
+        if (!any)
+            fprintf(out, "# %s is not set\n", row->name);
+    }
+}
+
+/* One paragraph of plain text as roff: what would be markup is escaped. */
+static void
+printRoff(FILE *out, const char *text)
+{
+    bool lineStart = true;
+
+    for (; *text; text++) {
+        if (lineStart && (*text == '.' || *text == '\''))
+            fputs("\\&", out);
+        if (text[0] == '\n' && text[1] == '\n') {
+            fputs("\n.IP\n", out);
+            text++;
+        } else if (*text == '\\') {
+            fputs("\\e", out);
+        } else if (*text == '-') {
+            fputs("\\-", out);
+        } else {
+            fputc(*text, out);
+        }
+        lineStart = *text == '\n';
+    }
+    fputc('\n', out);
+}
+
+static void
+printManualRow(FILE *out, const ConfigRow *row)
+{
+    fprintf(out, ".TP\n.BI ");
+    fprintf(out, "%s", row->name);
+    fprintf(out, " \" ");
+    for (const char *at = row->syntax; *at; at++) {
+        if (*at == '"')
+            fputs("\\(dq", out);
+        else if (*at == '\\')
+            fputs("\\e", out);
+        else
+            fputc(*at, out);
+    }
+    fprintf(out, "\"\n");
+    printRoff(out, row->help);
+    if (!row->fallback)
+        return;
+    fputs("Default: ", out);
+    printRoff(out, row->fallback);
+}
+
+void
+configPrintManual(FILE *out)
+{
+    fputs(".\\\" Made from the table of directives; do not edit.\n"
+          ".TH SQUIRE.CONF 5 \"\" squire\n"
+          ".SH NAME\n"
+          "squire.conf \\- configuration of the squire caching proxy\n"
+          ".SH DESCRIPTION\n"
+          "The file has Squid's syntax: one directive a line, words between "
+          "blanks,\n"
+          "comments after #, quoted texts, lines that go on after a "
+          "backslash, and\n"
+          ".B include\n"
+          "with patterns of file names. Relative names of files count from "
+          "the\n"
+          "directory of the file they stand in. A directive that is not "
+          "known is a\n"
+          "warning, a wrong value an error; both name file and line.\n"
+          ".PP\n"
+          "SIZE is a number with bytes, KB, MB or GB; TIME a number with\n"
+          "milliseconds, seconds, minutes, hours, days or weeks (seconds when "
+          "it has\n"
+          "none).\n"
+          ".SH DIRECTIVES\n",
+          out);
+    for (size_t i = 0; i < configRowCount; i++)
+        printManualRow(out, &configRows[i]);
+    fputs(".SH SEE ALSO\n.BR squire (8)\n", out);
+}

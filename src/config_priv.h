@@ -1,0 +1,157 @@
+/* config_priv.h: what the files of the configuration module share. */
+#ifndef SQUIRE_CONFIG_PRIV_H
+#define SQUIRE_CONFIG_PRIV_H
+
+#include "config.h"
+
+#include "buf.h"
+
+/* One word of a directive; its line differs from the directive's when that
+ * is continued over several. */
+typedef struct ConfigWord {
+    char *text;
+    unsigned line;
+    bool quoted; /* written as "..." or '...' */
+} ConfigWord;
+
+/* One directive: words[0] is its name. Line 0: not from a file. */
+typedef struct ConfigLine {
+    const char *file;
+    ConfigWord *words;
+    size_t count;
+} ConfigLine;
+
+typedef struct ConfigRow ConfigRow;
+
+/* Where a directive was set, in order of the files. */
+typedef struct ConfigOrigin {
+    struct ConfigOrigin *next;
+    const ConfigRow *row;
+    char *file;
+    unsigned line; /* 0: the default */
+    char *text;    /* the words after the name */
+} ConfigOrigin;
+
+/* The state of one configLoad. */
+typedef struct ConfigLoader {
+    Config *config;
+    ConfigMessageCb *cb;
+    void *data;
+    unsigned errors;
+    ConfigOrigin **originTail;
+} ConfigLoader;
+
+/* How one kind of value is read and shown. */
+typedef struct ConfigKind {
+    bool repeats; /* every line adds; else the last line counts */
+    /* Set the row's field from line; complains itself. */
+    void (*parse)(ConfigLoader *loader, const ConfigRow *row,
+                  const ConfigLine *line);
+    /* Show the field's value; NULL: show the words of the line. */
+    void (*format)(const void *field, Buf *out);
+} ConfigKind;
+
+struct ConfigRow {
+    const char *name;
+    const ConfigKind *kind;
+    size_t offset; /* of the field in Config */
+    const char *fallback;
+    const char *syntax;
+    const char *help;
+};
+
+/* Tell about word i of line (the last one when there are fewer). */
+void configError(ConfigLoader *loader, const ConfigLine *line, size_t i,
+                 const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+
+/* As configError, for what is odd and can be gone on with. */
+void configWarn(ConfigLoader *loader, const ConfigLine *line, size_t i,
+                const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+
+/* Tell about a place that is no word: lineNo 0 leaves the number out. */
+void configComplainAt(ConfigLoader *loader, ConfigSeverity severity,
+                      const char *file, unsigned lineNo, const char *text);
+
+/* Carry out one directive, of a file or a default. */
+void configDirective(ConfigLoader *loader, const ConfigLine *line);
+
+/* Read a file and what it includes; every directive goes to
+ * configDirective. Blocks. */
+void configReadFile(ConfigLoader *loader, const char *path);
+
+/* Split text into words as if it stood in a file; line 0. */
+void configReadText(ConfigLoader *loader, const char *text);
+
+/* name relative to the directory of file; returns owned. */
+char *configResolve(const char *file, const char *name);
+
+/*
+ * Call cb for every line of a file of values that is not empty and no
+ * comment; text is borrowed for the call. 0 or -errno. Blocks.
+ */
+typedef void ConfigValueCb(char *text, unsigned lineNo, void *data);
+int configReadValues(const char *path, ConfigValueCb *cb, void *data);
+
+/* The words from index first on as one text, quoted where needed. */
+char *configJoinWords(const ConfigLine *line, size_t first);
+
+/* True when line has exactly count words after its name; complains with
+ * what was expected. */
+bool configWantWords(ConfigLoader *loader, const ConfigRow *row,
+                     const ConfigLine *line, size_t count);
+
+/* Read a whole number within [min, max]. */
+bool configParseNumber(const char *text, long min, long max, long *valueOut);
+
+/* Read "30 seconds", "30" (seconds) or "500ms" into milliseconds from word
+ * *index on, which moves behind it. Complains. */
+bool configTakeTime(ConfigLoader *loader, const ConfigLine *line, size_t *index,
+                    int64_t *msOut);
+
+/* Read "64 KB" or "64" (octets), as configTakeTime. */
+bool configTakeSize(ConfigLoader *loader, const ConfigLine *line, size_t *index,
+                    int64_t *octetsOut);
+
+/* Read "on" or "off". */
+bool configParseBool(const char *text, bool *valueOut);
+
+/* True for what listenerCreate takes: "PORT", ":PORT", "ADDR:PORT". */
+bool configIsListenAddr(const char *text);
+
+/* The table of directives. */
+extern const ConfigRow configRows[];
+extern const size_t configRowCount;
+
+/* The row called name, also by an older name of it; NULL when unknown. */
+const ConfigRow *configRowLookup(const char *name);
+
+/* True for a directive that Squid has and we do not. */
+bool configIsForeign(const char *name);
+
+/* The known directive whose name looks most like name, or NULL. */
+const char *configNearest(const char *name);
+
+/* Set what follows from several directives together. */
+void configRewriteFinish(ConfigLoader *loader);
+
+/* Free what the rewrite directives own. */
+void configRewriteFini(ConfigRewrite *rewrite);
+
+extern const ConfigKind configKindText;
+extern const ConfigKind configKindWords;
+extern const ConfigKind configKindFile;
+extern const ConfigKind configKindBool;
+extern const ConfigKind configKindSize;
+extern const ConfigKind configKindTime;
+extern const ConfigKind configKindForwarded;
+extern const ConfigKind configKindDebug;
+extern const ConfigKind configKindPort;
+extern const ConfigKind configKindManager;
+extern const ConfigKind configKindAccessLog;
+extern const ConfigKind configKindAcl;
+extern const ConfigKind configKindRules;
+extern const ConfigKind configKindProgram;
+extern const ConfigKind configKindChildren;
+extern const ConfigKind configKindHelperTimeout;
+
+#endif

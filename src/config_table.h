@@ -1,0 +1,223 @@
+/*
+ * config_table.h: every directive once:
+ * X(name, kind, field of Config, default, syntax, help).
+ * The manual squire.conf(5) and `squire -k parse` are made of this table.
+ * A default of NULL means: not set. Help is plain text; "\n\n" ends a
+ * paragraph.
+ */
+#ifndef SQUIRE_CONFIG_TABLE_H
+#define SQUIRE_CONFIG_TABLE_H
+
+#define CONFIG_TABLE(X)                                                        \
+    X("http_port", Port, httpPorts, NULL, "[ADDR:]PORT [name=NAME]",           \
+      "Where clients connect to the proxy. May be given several times; at "    \
+      "least one is needed. name= is what acls of kind myportname compare.")   \
+    X("manager_port", Manager, managerPort, NULL, "[ADDR:]PORT|none",          \
+      "Where the live page, /helpers and /metrics are served.")                \
+    X("acl", Acl, acls, NULL, "NAME KIND [-i] [-n] VALUE|\"FILE\"...",         \
+      "Gives a name to a property of requests. Several values, also on "       \
+      "several lines, mean: any of them. A quoted value is a file with one "   \
+      "value a line.\n\nKinds: src, dst, localip (addresses, ADDR/PREFIX, "    \
+      "ADDR-ADDR), dstdomain (host.example.com, .example.com for it and all "  \
+      "below), port, localport (80, 1025-65535), method, proto, myportname, "  \
+      "url_regex, urlpath_regex, dstdom_regex (POSIX extended; -i ignores "    \
+      "case).\n\nAlways there: all, localhost, to_localhost, to_linklocal, "   \
+      "manager, CONNECT.")                                                     \
+    X("http_access", Rules, httpAccess, NULL, "allow|deny [!]ACL...",          \
+      "Who may do what. The first line whose acls all match decides; when "    \
+      "none does, the opposite of the last line. Without any line everything " \
+      "is denied.")                                                            \
+    X("cache_log", File, cacheLog, CONFIG_LOG_DIR "/debug.log", "FILE|none",   \
+      "The debug log: what the proxy and its helpers have to say.")            \
+    X("debug_options", Debug, debugOptions, "ALL,1",                           \
+      "SECTION,LEVEL... [rotate=N]",                                           \
+      "How much the debug log says: 0 only what is fatal, 1 what matters, "    \
+      "up to 9. SECTION is a number or ALL.")                                  \
+    X("access_log", AccessLog, accessLogs, CONFIG_LOG_DIR "/access.log",       \
+      "[stdio:]FILE [squid]|none",                                             \
+      "A line for each request, in Squid's native format.")                    \
+    X("pid_filename", File, pidFilename, CONFIG_RUN_DIR "/squire.pid",         \
+      "FILE|none", "The file by which squire -k finds the running proxy.")     \
+    X("coredump_dir", File, coredumpDir, NULL, "DIR|none",                     \
+      "The directory the proxy runs in, where core files are left.")           \
+    X("cache_effective_user", Text, effectiveUser, NULL, "USER",               \
+      "Whom the proxy becomes after it has opened its ports as root.")         \
+    X("cache_effective_group", Text, effectiveGroup, NULL, "GROUP",            \
+      "The group with it; otherwise the user's own groups are taken.")         \
+    X("visible_hostname", Text, visibleHostname, NULL, "NAME",                 \
+      "The proxy's name in Via and on error pages; otherwise the machine's.")  \
+    X("shutdown_lifetime", Time, shutdownLifetimeMs, "30 seconds", "TIME",     \
+      "How long running requests may go on at shutdown.")                      \
+    X("cache_mem", Size, cacheMem, "256 MB", "SIZE",                           \
+      "Memory for cached objects.")                                            \
+    X("maximum_object_size", Size, maximumObjectSize, "4 MB", "SIZE",          \
+      "Larger objects are not cached.")                                        \
+    X("maximum_object_size_in_memory", Size, maximumObjectSizeInMemory,        \
+      "512 KB", "SIZE", "Larger objects are not kept in memory.")              \
+    X("request_header_max_size", Size, requestHeaderMaxSize, "64 KB", "SIZE",  \
+      "A larger request header is refused (431).")                             \
+    X("request_body_max_size", Size, requestBodyMaxSize, "0 KB", "SIZE",       \
+      "A larger request body is refused (413); 0 is no limit.")                \
+    X("reply_header_max_size", Size, replyHeaderMaxSize, "64 KB", "SIZE",      \
+      "An answer with a larger header is refused (502).")                      \
+    X("request_timeout", Time, requestTimeoutMs, "5 minutes", "TIME",          \
+      "How long a client may take to send a request header.")                  \
+    X("read_timeout", Time, readTimeoutMs, "15 minutes", "TIME",               \
+      "How long an origin may be silent in the middle of an answer.")          \
+    X("connect_timeout", Time, connectTimeoutMs, "1 minute", "TIME",           \
+      "How long connecting to an origin may take.")                            \
+    X("client_idle_pconn_timeout", Time, clientIdlePconnTimeoutMs,             \
+      "2 minutes", "TIME",                                                     \
+      "How long a client connection is kept open between requests.")           \
+    X("client_lifetime", Time, clientLifetimeMs, "1 day", "TIME",              \
+      "How long one client connection may last at most.")                      \
+    X("via", Bool, via, "on", "on|off",                                        \
+      "Whether a Via field is added to requests and answers.")                 \
+    X("forwarded_for", Forwarded, forwardedFor, "on",                          \
+      "on|off|transparent|delete|truncate",                                    \
+      "X-Forwarded-For in requests: the client's address is added, hidden as " \
+      "\"unknown\", the field is left alone, removed, or replaced by the "     \
+      "client's address.")                                                     \
+    X("url_rewrite_program", Program, rewrite, NULL, "PROGRAM [ARG...]",       \
+      "The helper that is asked about every URL.")                             \
+    X("url_rewrite_children", Children, rewrite,                               \
+      "20 startup=0 idle=1 concurrency=0", "MAX [OPTION=VALUE...]",            \
+      "How many processes of it run. Options: startup= (at once), idle= "      \
+      "(kept spare), concurrency= (requests at a time; 0: one, without a "     \
+      "channel-ID), queue-size=, on-persistent-overload=ERR|bypass|wait, "     \
+      "timeout= (of an answer), attempts= (processes tried for a request), "   \
+      "stderr=tag|raw.")                                                       \
+    X("url_rewrite_access", Rules, rewrite.access, NULL,                       \
+      "allow|deny [!]ACL...",                                                  \
+      "Which requests are asked about; without any line all are.")             \
+    X("url_rewrite_bypass", Bool, rewrite.bypass, "off", "on|off",             \
+      "Whether requests go on unchanged when the queue is full.")              \
+    X("url_rewrite_timeout", HelperTimeout, rewrite, NULL,                     \
+      "TIME [on_timeout=fail|bypass|retry|use_configured_response] "           \
+      "[response=\"REPLY\"]",                                                  \
+      "How long an answer may take, and what happens after.")                  \
+    X("url_rewrite_extras", Words, rewrite.extras,                             \
+      "\"%>a/%>A %un %>rm myip=%la myport=%lp\"", "\"FORMAT\"",                \
+      "What follows the URL in the line the helper reads.")
+
+/* Older names: X(old, name). */
+#define CONFIG_ALIASES(X)                                                      \
+    X("persistent_request_timeout", "client_idle_pconn_timeout")               \
+    X("redirect_program", "url_rewrite_program")                               \
+    X("redirect_children", "url_rewrite_children")                             \
+    X("redirector_access", "url_rewrite_access")                               \
+    X("redirector_bypass", "url_rewrite_bypass")
+
+/* Directives that Squid has and we do not (yet): a warning says so. */
+#define CONFIG_FOREIGN(X)                                                      \
+    X("access_log_format")                                                     \
+    X("adaptation_access")                                                     \
+    X("adapted_http_access")                                                   \
+    X("always_direct")                                                         \
+    X("auth_param")                                                            \
+    X("authenticate_ttl")                                                      \
+    X("buffered_logs")                                                         \
+    X("cache")                                                                 \
+    X("cache_dir")                                                             \
+    X("cache_mgr")                                                             \
+    X("cache_peer")                                                            \
+    X("cache_peer_access")                                                     \
+    X("cache_replacement_policy")                                              \
+    X("cache_store_log")                                                       \
+    X("cache_swap_high")                                                       \
+    X("cache_swap_low")                                                        \
+    X("cachemgr_passwd")                                                       \
+    X("client_db")                                                             \
+    X("client_persistent_connections")                                         \
+    X("collapsed_forwarding")                                                  \
+    X("delay_access")                                                          \
+    X("delay_class")                                                           \
+    X("delay_parameters")                                                      \
+    X("delay_pools")                                                           \
+    X("deny_info")                                                             \
+    X("dns_nameservers")                                                       \
+    X("dns_timeout")                                                           \
+    X("dns_v4_first")                                                          \
+    X("email_err_data")                                                        \
+    X("error_default_language")                                                \
+    X("error_directory")                                                       \
+    X("external_acl_type")                                                     \
+    X("follow_x_forwarded_for")                                                \
+    X("forward_max_tries")                                                     \
+    X("forward_timeout")                                                       \
+    X("ftp_passive")                                                           \
+    X("ftp_user")                                                              \
+    X("half_closed_clients")                                                   \
+    X("hierarchy_stoplist")                                                    \
+    X("host_verify_strict")                                                    \
+    X("hosts_file")                                                            \
+    X("htcp_access")                                                           \
+    X("htcp_port")                                                             \
+    X("http_reply_access")                                                     \
+    X("https_port")                                                            \
+    X("httpd_suppress_version_string")                                         \
+    X("icap_enable")                                                           \
+    X("icap_service")                                                          \
+    X("icp_access")                                                            \
+    X("icp_port")                                                              \
+    X("ipcache_size")                                                          \
+    X("log_mime_hdrs")                                                         \
+    X("logfile_daemon")                                                        \
+    X("logfile_rotate")                                                        \
+    X("logformat")                                                             \
+    X("max_filedescriptors")                                                   \
+    X("memory_cache_mode")                                                     \
+    X("memory_pools")                                                          \
+    X("memory_replacement_policy")                                             \
+    X("minimum_object_size")                                                   \
+    X("negative_dns_ttl")                                                      \
+    X("negative_ttl")                                                          \
+    X("never_direct")                                                          \
+    X("pconn_timeout")                                                         \
+    X("pinger_enable")                                                         \
+    X("pinger_program")                                                        \
+    X("pipeline_prefetch")                                                     \
+    X("positive_dns_ttl")                                                      \
+    X("quick_abort_max")                                                       \
+    X("quick_abort_min")                                                       \
+    X("quick_abort_pct")                                                       \
+    X("range_offset_limit")                                                    \
+    X("read_ahead_gap")                                                        \
+    X("refresh_pattern")                                                       \
+    X("reload_into_ims")                                                       \
+    X("reply_body_max_size")                                                   \
+    X("reply_header_access")                                                   \
+    X("reply_header_add")                                                      \
+    X("reply_header_replace")                                                  \
+    X("request_header_access")                                                 \
+    X("request_header_add")                                                    \
+    X("request_header_replace")                                                \
+    X("retry_on_error")                                                        \
+    X("send_hit")                                                              \
+    X("server_idle_pconn_timeout")                                             \
+    X("server_persistent_connections")                                         \
+    X("snmp_access")                                                           \
+    X("snmp_port")                                                             \
+    X("ssl_bump")                                                              \
+    X("sslcrtd_children")                                                      \
+    X("sslcrtd_program")                                                       \
+    X("sslproxy_cert_error")                                                   \
+    X("store_id_access")                                                       \
+    X("store_id_bypass")                                                       \
+    X("store_id_children")                                                     \
+    X("store_id_extras")                                                       \
+    X("store_id_program")                                                      \
+    X("store_miss")                                                            \
+    X("strip_query_terms")                                                     \
+    X("tcp_outgoing_address")                                                  \
+    X("tls_outgoing_options")                                                  \
+    X("udp_incoming_address")                                                  \
+    X("umask")                                                                 \
+    X("unique_hostname")                                                       \
+    X("unlinkd_program")                                                       \
+    X("uri_whitespace")                                                        \
+    X("wccp2_router")                                                          \
+    X("workers")                                                               \
+    X("write_timeout")
+
+#endif
