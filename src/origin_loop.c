@@ -187,10 +187,11 @@ onCurlSocket(CURL *easy, curl_socket_t fd, int what, void *data,
         sock->magic = ORIGIN_SOCKET_MAGIC;
         sock->fd = fd;
         curl_multi_assign(loop.multi, fd, sock);
+        commSetSelect(fd, COMM_SELECT_READ, onSocketReadable, sock, 0);
+        commNote(fd, "origin");
     }
     sock->what = what;
     watchSocket(sock);
-    commNote(fd, "origin");
     return 0;
 }
 

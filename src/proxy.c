@@ -1,0 +1,432 @@
+/* The proxy as a whole: ports, logs, helpers, start and stop. DEBUG: 1 */
+#include "proxy.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+#include "debug.h"
+#include "proxy_priv.h"
+#include "xalloc.h"
+
+#define STOP_POLL_MS 20
+#define HELPER_DRAIN_MS 5000
+
+static void
+onConnection(Listener *listener, int fd, const ListenerPeer *peer, void *data)
+{
+    ProxyPort *port = data;
+
+    (void)listener;
+    CHECK_OBJ(port, PROXY_PORT_MAGIC);
+    proxyClientAccept(port, fd, peer);
+}
+
+static char *
+addressText(const struct sockaddr_storage *addr)
+{
+    const struct sockaddr_in *in = (const void *)addr;
+    const struct sockaddr_in6 *in6 = (const void *)addr;
+    char text[INET6_ADDRSTRLEN] = "";
+
+    if (addr->ss_family == AF_INET) {
+        inet_ntop(AF_INET, &in->sin_addr, text, sizeof(text));
+        return xasprintf("%s:%u", text, ntohs(in->sin_port));
+    }
+    inet_ntop(AF_INET6, &in6->sin6_addr, text, sizeof(text));
+    return xasprintf("[%s]:%u", text, ntohs(in6->sin6_port));
+}
+
+static void
+noteListening(Proxy *proxy, const ProxyPort *port)
+{
+    struct sockaddr_storage addr;
+
+    listenerAddr(port->listener, &addr);
+    char *text = addressText(&addr);
+    debug(DBG_MAIN, 1, "accepting HTTP at %s", text);
+    if (proxy->firstAddress == NULL)
+        proxy->firstAddress = text;
+    else
+        free(text);
+}
+
+/* 0 or -errno. */
+static int
+openPort(ProxyPort *port)
+{
+    ListenerConfig config;
+
+    listenerConfigInit(&config);
+    config.addr = port->addr;
+    config.name = "http_port";
+    config.firstByteMs = (int)port->proxy->config->requestTimeoutMs;
+    config.ready = onConnection;
+    config.data = port;
+    port->listener = listenerCreate(&config);
+    if (port->listener == NULL)
+        return -errno;
+    noteListening(port->proxy, port);
+    return 0;
+}
+
+static ProxyPort *
+createPort(Proxy *proxy, const ConfigPort *config)
+{
+    ProxyPort *port = xcalloc(1, sizeof(*port));
+
+    port->magic = PROXY_PORT_MAGIC;
+    port->proxy = proxy;
+    port->addr = xstrdup(config->addr);
+    port->name = xstrdup(config->name);
+    listPushBack(&proxy->ports, &port->node);
+    return port;
+}
+
+static void
+destroyPort(ProxyPort *port)
+{
+    listenerDestroy(&port->listener);
+    listRemove(&port->node);
+    free(port->addr);
+    free(port->name);
+    CHECK_OBJ_CLEAR(port);
+    free(port);
+}
+
+static bool
+isSamePort(const ProxyPort *port, const ConfigPort *config)
+{
+    return strcmp(port->addr, config->addr) == 0 &&
+           strcmp(port->name, config->name) == 0;
+}
+
+/* The port of this configuration line; made when there never was one. */
+static ProxyPort *
+portFor(Proxy *proxy, const ConfigPort *config)
+{
+    ListNode *it, *tmp;
+
+    LIST_FOREACH(&proxy->ports, it, tmp)
+    {
+        ProxyPort *port = LIST_OBJ(it, ProxyPort, node);
+
+        if (isSamePort(port, config))
+            return port;
+    }
+    return createPort(proxy, config);
+}
+
+static bool
+isPortConfigured(const Config *config, const ProxyPort *port)
+{
+    for (size_t i = 0; i < config->httpPortCount; i++)
+        if (isSamePort(port, &config->httpPorts[i]))
+            return true;
+    return false;
+}
+
+static void
+closeRemovedPorts(Proxy *proxy)
+{
+    ListNode *it, *tmp;
+
+    LIST_FOREACH(&proxy->ports, it, tmp)
+    {
+        ProxyPort *port = LIST_OBJ(it, ProxyPort, node);
+
+        if (port->listener != NULL && !isPortConfigured(proxy->config, port))
+            listenerDestroy(&port->listener);
+    }
+}
+
+/* 0, or the last -errno; each failure is told. */
+static int
+openPorts(Proxy *proxy, ProxyComplainCb *complain, void *data)
+{
+    const Config *config = proxy->config;
+    int failure = 0;
+
+    for (size_t i = 0; i < config->httpPortCount; i++) {
+        ProxyPort *port = portFor(proxy, &config->httpPorts[i]);
+        int rc = port->listener != NULL ? 0 : openPort(port);
+        if (rc == 0)
+            continue;
+        char *text = xasprintf("http_port %s: %s", port->addr, strerror(-rc));
+        complain(text, data);
+        free(text);
+        failure = rc;
+    }
+    return failure;
+}
+
+static AccessLog *
+takeLog(Proxy *proxy, const char *path)
+{
+    for (size_t i = 0; i < proxy->logCount; i++) {
+        if (proxy->logs[i] != NULL && strcmp(proxy->logPaths[i], path) == 0) {
+            AccessLog *log = proxy->logs[i];
+            proxy->logs[i] = NULL;
+            return log;
+        }
+    }
+    return accessLogOpen(path);
+}
+
+static void
+closeLogs(Proxy *proxy)
+{
+    for (size_t i = 0; i < proxy->logCount; i++) {
+        accessLogClose(&proxy->logs[i]);
+        free(proxy->logPaths[i]);
+    }
+    free(proxy->logs);
+    free(proxy->logPaths);
+    proxy->logs = NULL;
+    proxy->logPaths = NULL;
+    proxy->logCount = 0;
+}
+
+/* Logs that stay configured stay open. 0, or the last -errno. */
+static int
+openLogs(Proxy *proxy, ProxyComplainCb *complain, void *data)
+{
+    const Config *config = proxy->config;
+    size_t count = config->accessLogCount;
+    AccessLog **logs = xcalloc(count + 1, sizeof(*logs));
+    char **paths = xcalloc(count + 1, sizeof(*paths));
+    int failure = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        paths[i] = xstrdup(config->accessLogs[i].path);
+        logs[i] = takeLog(proxy, paths[i]);
+        if (logs[i] != NULL)
+            continue;
+        failure = -errno;
+        char *text =
+            xasprintf("access_log %s: %s", paths[i], strerror(-failure));
+        complain(text, data);
+        free(text);
+    }
+    closeLogs(proxy);
+    proxy->logs = logs;
+    proxy->logPaths = paths;
+    proxy->logCount = count;
+    return failure;
+}
+
+static void
+takeConfig(Proxy *proxy, Config *config)
+{
+    configUnref(&proxy->config);
+    proxy->config = configRef(config);
+    free(proxy->via);
+    proxy->via = xasprintf("%s (squire)", config->visibleHostname);
+}
+
+Proxy *
+proxyCreate(Config *config, ProxyComplainCb *complain, void *data)
+{
+    Proxy *proxy = xcalloc(1, sizeof(*proxy));
+    CacheMemConfig cache = {.bytesMax = (uint64_t)config->cacheMem,
+                            .objectMax =
+                                (uint64_t)config->maximumObjectSizeInMemory};
+
+    proxy->magic = PROXY_MAGIC;
+    listInit(&proxy->ports);
+    listInit(&proxy->clients);
+    listInit(&proxy->fetches);
+    listInit(&proxy->spare);
+    takeConfig(proxy, config);
+    proxy->store = cacheStoreMemCreate(&cache);
+    if (openPorts(proxy, complain, data) < 0)
+        proxyDestroy(&proxy);
+    return proxy;
+}
+
+/* 0 or -errno. */
+static int
+startRewriter(Proxy *proxy)
+{
+    if (proxy->config->rewrite.argv == NULL)
+        return 0;
+    proxy->redirect = redirectCreate(proxy->config);
+    return proxy->redirect != NULL ? 0 : -errno;
+}
+
+int
+proxyStart(Proxy *proxy, ProxyComplainCb *complain, void *data)
+{
+    CHECK_OBJ(proxy, PROXY_MAGIC);
+    int rc = openLogs(proxy, complain, data);
+    if (rc < 0)
+        return rc;
+    rc = startRewriter(proxy);
+    if (rc < 0)
+        complain("url_rewrite_program: cannot make the pool", data);
+    return rc;
+}
+
+static void
+freeSpare(Proxy *proxy)
+{
+    ListNode *it;
+
+    while ((it = listFirst(&proxy->spare)) != NULL) {
+        listRemove(it);
+        proxyRequestFree(LIST_OBJ(it, ProxyRequest, node));
+    }
+    proxy->spareCount = 0;
+}
+
+static void
+logComplaint(const char *text, void *data)
+{
+    (void)data;
+    debug(DBG_MAIN, 0, "%s", text);
+}
+
+static void
+replaceRewriter(Proxy *proxy)
+{
+    Config *config = proxy->config;
+
+    if (proxy->redirect != NULL && redirectIsSame(proxy->redirect, config)) {
+        redirectUpdate(proxy->redirect, config);
+        return;
+    }
+    redirectStop(&proxy->redirect, (int)config->shutdownLifetimeMs);
+    if (startRewriter(proxy) < 0)
+        logComplaint("url_rewrite_program: cannot make the pool", NULL);
+}
+
+void
+proxyReconfigure(Proxy *proxy, Config *config)
+{
+    CHECK_OBJ(proxy, PROXY_MAGIC);
+    if (proxy->isStopping)
+        return;
+    freeSpare(proxy); /* their parsers have the old limits */
+    takeConfig(proxy, config);
+    closeRemovedPorts(proxy);
+    openPorts(proxy, logComplaint, NULL);
+    openLogs(proxy, logComplaint, NULL);
+    replaceRewriter(proxy);
+}
+
+void
+proxyRotate(Proxy *proxy)
+{
+    CHECK_OBJ(proxy, PROXY_MAGIC);
+    for (size_t i = 0; i < proxy->logCount; i++) {
+        int rc = proxy->logs[i] != NULL ? accessLogReopen(proxy->logs[i]) : 0;
+        if (rc < 0)
+            debug(DBG_MAIN, 0, "access_log %s: %s", proxy->logPaths[i],
+                  strerror(-rc));
+    }
+}
+
+static void
+closeClients(Proxy *proxy, bool isAll)
+{
+    ListNode *it, *tmp;
+
+    LIST_FOREACH(&proxy->clients, it, tmp)
+    {
+        ProxyClient *client = LIST_OBJ(it, ProxyClient, node);
+
+        if (isAll || client->state == PROXY_CLIENT_IDLE)
+            proxyClientClose(client,
+                             client->request != NULL ? ACCESS_END_ABORTED
+                                                     : ACCESS_END_OK,
+                             "shutting down");
+    }
+}
+
+static void
+cancelFetches(Proxy *proxy)
+{
+    ListNode *it;
+
+    while ((it = listFirst(&proxy->fetches)) != NULL)
+        proxyFetchCancel(proxyFetchOf(it));
+}
+
+static void
+onStopPoll(void *data)
+{
+    Proxy *proxy = data;
+    bool isLate = commNowUs() >= proxy->stopAtUs;
+
+    CHECK_OBJ(proxy, PROXY_MAGIC);
+    proxy->stopTimer = NULL;
+    closeClients(proxy, isLate);
+    if (listIsEmpty(&proxy->clients) && proxy->redirect != NULL) {
+        redirectStop(&proxy->redirect, HELPER_DRAIN_MS);
+        proxy->stopAtUs = commNowUs() + HELPER_DRAIN_MS * INT64_C(1000);
+    }
+    if (listIsEmpty(&proxy->clients) && (isLate || redirectIsStopped())) {
+        commLoopStop();
+        return;
+    }
+    proxy->stopTimer = commTimerAdd(STOP_POLL_MS, onStopPoll, proxy);
+}
+
+void
+proxyShutdown(Proxy *proxy, int64_t lifetimeMs)
+{
+    ListNode *it, *tmp;
+
+    CHECK_OBJ(proxy, PROXY_MAGIC);
+    if (proxy->isStopping)
+        return;
+    proxy->isStopping = true;
+    proxy->stopAtUs = commNowUs() + lifetimeMs * 1000;
+    LIST_FOREACH(&proxy->ports, it, tmp)
+    listenerDestroy(&LIST_OBJ(it, ProxyPort, node)->listener);
+    proxy->stopTimer = commTimerAdd(0, onStopPoll, proxy);
+}
+
+void
+proxyDestroy(Proxy **proxyp)
+{
+    Proxy *proxy = *proxyp;
+
+    if (proxy == NULL)
+        return;
+    CHECK_OBJ(proxy, PROXY_MAGIC);
+    *proxyp = NULL;
+    commTimerCancel(&proxy->stopTimer);
+    closeClients(proxy, true);
+    cancelFetches(proxy);
+    redirectStop(&proxy->redirect, 0);
+    redirectFini();
+    while (!listIsEmpty(&proxy->ports))
+        destroyPort(LIST_OBJ(listFirst(&proxy->ports), ProxyPort, node));
+    freeSpare(proxy);
+    closeLogs(proxy);
+    cacheStoreDestroy(&proxy->store);
+    configUnref(&proxy->config);
+    free(proxy->via);
+    free(proxy->firstAddress);
+    CHECK_OBJ_CLEAR(proxy);
+    free(proxy);
+}
+
+void
+proxyStatsGet(const Proxy *proxy, ProxyStats *statsOut)
+{
+    CHECK_OBJ(proxy, PROXY_MAGIC);
+    *statsOut = proxy->stats;
+    statsOut->origins = originActive();
+    cacheStoreStats(proxy->store, &statsOut->cache);
+}
+
+const char *
+proxyFirstAddress(const Proxy *proxy)
+{
+    CHECK_OBJ(proxy, PROXY_MAGIC);
+    return proxy->firstAddress;
+}

@@ -1,0 +1,68 @@
+/*
+ * proxy.h: the proxy: its ports, clients, cache, rewriter and logs. One per
+ * loop; main.c makes it and tells it what happens.
+ * Thread: loop.
+ */
+#ifndef SQUIRE_PROXY_H
+#define SQUIRE_PROXY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "access_log.h"
+#include "cache_store.h"
+#include "config.h"
+
+typedef struct Proxy Proxy;
+
+typedef struct ProxyStats {
+    uint64_t connections; /* accepted */
+    uint64_t requests;    /* finished, whatever came of them */
+    uint64_t byResult[ACCESS_RESULT_COUNT];
+    uint64_t octetsIn;  /* from clients */
+    uint64_t octetsOut; /* to clients */
+    uint64_t aborted;   /* clients that went away early */
+    unsigned clients;   /* connected now */
+    unsigned active;    /* with a request in progress */
+    unsigned tunnels;
+    unsigned origins; /* requests at origins now */
+    CacheStoreStats cache;
+} ProxyStats;
+
+/* Something that is wrong at the start, for people; borrowed. */
+typedef void ProxyComplainCb(const char *text, void *data);
+
+/* Open the ports that config says, and nothing else yet; keeps a reference.
+ * Returns owned, or NULL after complaints, nothing left open. */
+Proxy *proxyCreate(Config *config, ProxyComplainCb *complain, void *data);
+
+/* Open the logs and start the helpers: what needs no special rights. 0, or
+ * -errno after complaints. */
+int proxyStart(Proxy *proxy, ProxyComplainCb *complain, void *data);
+
+/*
+ * Go on with another configuration: requests in progress keep theirs. Ports
+ * are opened and closed, the rewriter's pool is replaced only if its
+ * definition is another. What cannot be had (a port in use) is logged and
+ * left out.
+ */
+void proxyReconfigure(Proxy *proxy, Config *config);
+
+/* Reopen the access logs. No helper is touched. */
+void proxyRotate(Proxy *proxy);
+
+/* Take no more requests; let those in progress finish, then stop the
+ * helpers; commLoopStop is called when all is done or lifetimeMs is over. */
+void proxyShutdown(Proxy *proxy, int64_t lifetimeMs);
+
+/* Close everything now. Clears *proxy; NULL inside is accepted. */
+void proxyDestroy(Proxy **proxy);
+
+/* Copy the figures. */
+void proxyStatsGet(const Proxy *proxy, ProxyStats *statsOut);
+
+/* The address of the first http_port as text ("127.0.0.1:3128"); returns
+ * borrowed while the proxy lives. */
+const char *proxyFirstAddress(const Proxy *proxy);
+
+#endif

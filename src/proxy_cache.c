@@ -1,0 +1,163 @@
+/* Answering from the cache. DEBUG: section 20 */
+#include <string.h>
+
+#include "check.h"
+#include "debug.h"
+#include "proxy_priv.h"
+
+static time_t
+nowSec(void)
+{
+    return commWallUs() / 1000000;
+}
+
+void
+proxyCacheKey(const ProxyRequest *request, CacheKey *keyOut)
+{
+    cacheKeyInit(keyOut, CACHE_KEY_GET, request->urlText);
+}
+
+/* Requests that a whole stored response may answer. */
+static bool
+isCacheable(const ProxyRequest *request)
+{
+    const HttpRequest *http = request->http;
+
+    return (http->method == HTTP_METHOD_GET ||
+            http->method == HTTP_METHOD_HEAD) &&
+           http->framing == HTTP_FRAMING_NONE &&
+           !httpHeaderHas(&http->headers, HTTP_HEADER_RANGE) &&
+           !httpCondIsForOrigin(&http->headers);
+}
+
+void
+proxyCacheServe(ProxyRequest *request, AccessResult result)
+{
+    const HttpHeaders *headers = &request->http->headers;
+    HttpCond cond = HTTP_COND_NONE;
+
+    if (cacheObjectStatus(request->object) == 200)
+        cond = httpCondEvaluate(headers, cacheObjectValidators(request->object),
+                                nowSec());
+    request->reply.result = result;
+    if (cond != HTTP_COND_NOT_MODIFIED) {
+        proxyReplyStored(request);
+        return;
+    }
+    if (result == ACCESS_MEM_HIT)
+        request->reply.result =
+            httpHeaderHas(headers, HTTP_HEADER_IF_NONE_MATCH) ? ACCESS_INM_HIT
+                                                              : ACCESS_IMS_HIT;
+    proxyReplyNotModified(request);
+}
+
+static void
+startMiss(ProxyRequest *request)
+{
+    cacheObjectUnref(&request->object);
+    request->reply.result = ACCESS_MISS;
+    if (httpFreshnessOnlyIfCached(&request->http->headers))
+        proxyReplyError(request, ERR_ONLY_IF_CACHED_MISS, NULL);
+    else
+        proxyFetchStart(request, false);
+}
+
+static bool
+isClientRefresh(HttpUseReason reason)
+{
+    return reason == HTTP_USE_REASON_REQUEST_NO_CACHE ||
+           reason == HTTP_USE_REASON_REQUEST_PRAGMA ||
+           reason == HTTP_USE_REASON_REQUEST_MAX_AGE ||
+           reason == HTTP_USE_REASON_REQUEST_MIN_FRESH;
+}
+
+static void
+startFound(ProxyRequest *request)
+{
+    HttpUseReason reason;
+    HttpUse use = httpFreshnessUse(cacheObjectFreshness(request->object),
+                                   &request->http->headers, nowSec(), &reason);
+
+    debug(DBG_STORE, 3, "%s: %s", request->urlText.data,
+          httpUseReasonText(reason));
+    switch (use) {
+    case HTTP_USE_STORED:
+        proxyCacheServe(request, ACCESS_MEM_HIT);
+        break;
+    case HTTP_USE_REVALIDATE:
+        request->reply.result = isClientRefresh(reason)
+                                    ? ACCESS_CLIENT_REFRESH
+                                    : ACCESS_REFRESH_MODIFIED;
+        proxyFetchStart(request, true);
+        break;
+    case HTTP_USE_TIMEOUT:
+        request->reply.result = ACCESS_MISS;
+        proxyReplyError(request, ERR_ONLY_IF_CACHED_MISS, NULL);
+        break;
+    default:
+        startMiss(request);
+        break;
+    }
+}
+
+void
+proxyCacheStart(ProxyRequest *request)
+{
+    CacheKey key;
+
+    if (!isCacheable(request)) {
+        startMiss(request);
+        return;
+    }
+    proxyCacheKey(request, &key);
+    request->object =
+        cacheStoreLookup(request->proxy->store, &key, &request->http->headers);
+    if (request->object == NULL)
+        startMiss(request);
+    else
+        startFound(request);
+}
+
+static void
+invalidateText(Proxy *proxy, HttpSlice text)
+{
+    CacheKey key;
+
+    cacheKeyInit(&key, CACHE_KEY_GET, text);
+    unsigned count = cacheStoreInvalidate(proxy->store, &key);
+    debug(DBG_STORE, 3, "invalidated %.*s: %u", HTTP_SLICE_ARG(text), count);
+}
+
+/* Location and Content-Location, on the same server only (RFC 9111 4.4). */
+static void
+invalidateField(ProxyRequest *request, const HttpResponse *response,
+                HttpHeaderId id)
+{
+    HttpSlice value = httpHeaderGet(&response->headers, id);
+    HttpUrl url;
+    Buf text;
+
+    bufInit(&text, 4 * HTTP_URL_MAX);
+    if (value.len > 0 && value.data[0] == '/') {
+        url = request->url;
+        url.path = value;
+    } else if (httpUrlParse(value, &url) != HTTP_URL_ERROR_NONE) {
+        return;
+    }
+    if (url.port == request->url.port &&
+        httpSliceEqualNoCase(url.host, request->url.host) &&
+        httpUrlFormat(&url, &text) == 0)
+        invalidateText(request->proxy,
+                       httpSlice(bufData(&text), bufLen(&text)));
+    bufFini(&text);
+}
+
+void
+proxyCacheInvalidate(ProxyRequest *request, const HttpResponse *response)
+{
+    if (httpMethodIsSafe(request->http->method) || response->status >= 400)
+        return;
+    invalidateText(request->proxy, request->urlText);
+    invalidateField(request, response, HTTP_HEADER_LOCATION);
+    invalidateField(request, response, HTTP_HEADER_CONTENT_LOCATION);
+}

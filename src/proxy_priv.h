@@ -1,0 +1,300 @@
+/*
+ * proxy_priv.h: what the files of the proxy share.
+ *
+ * A ProxyClient is one connection. While a request of it is in progress it
+ * has a ProxyRequest, taken from a free list, so that an idle connection
+ * holds little. A ProxyFetch is what goes on at the origin for a request;
+ * it can outlive the request to finish storing. Calls go one way each: the
+ * client's input starts a request (proxyRequestStart), the request ends by
+ * a reply (proxyReply*), a finished reply returns to the client
+ * (proxyRequestFinish). Thread: loop.
+ */
+#ifndef SQUIRE_PROXY_PRIV_H
+#define SQUIRE_PROXY_PRIV_H
+
+#include <netinet/in.h>
+#include <sys/uio.h>
+
+#include "buf.h"
+#include "comm.h"
+#include "error_page.h"
+#include "http_date.h"
+#include "http_parse.h"
+#include "http_url.h"
+#include "list.h"
+#include "listener.h"
+#include "origin.h"
+#include "proxy.h"
+#include "redirect.h"
+#include "resolve.h"
+#include "tunnel.h"
+
+#define PROXY_MAGIC 0x9a0c1e01u
+#define PROXY_PORT_MAGIC 0x9a0c1e02u
+#define PROXY_CLIENT_MAGIC 0x9a0c1e03u
+#define PROXY_REQUEST_MAGIC 0x9a0c1e04u
+#define PROXY_FETCH_MAGIC 0x9a0c1e05u
+
+#define PROXY_READ_SIZE 16384
+#define PROXY_INPUT_MAX (4 * PROXY_READ_SIZE)
+#define PROXY_OUTPUT_MAX (256 * 1024)
+#define PROXY_OUTPUT_HIGH (64 * 1024) /* the origin waits above this */
+
+typedef struct ProxyClient ProxyClient;
+typedef struct ProxyRequest ProxyRequest;
+typedef struct ProxyFetch ProxyFetch;
+
+#define PROXY_CLIENT_STATES(X)                                                 \
+    X(IDLE, "idle")                                                            \
+    X(HEAD, "reading head")                                                    \
+    X(ACCESS, "checking access")                                               \
+    X(REWRITE, "waiting for rewriter")                                         \
+    X(FETCH, "waiting for origin")                                             \
+    X(REPLY, "sending reply")                                                  \
+    X(CONNECT, "connecting tunnel")                                            \
+    X(TUNNEL, "tunnel")                                                        \
+    X(LINGER, "lingering")                                                     \
+    X(CLOSED, "closed")
+
+typedef enum ProxyClientState {
+#define X(name, text) PROXY_CLIENT_##name,
+    PROXY_CLIENT_STATES(X)
+#undef X
+        PROXY_CLIENT_STATE_COUNT
+} ProxyClientState;
+
+typedef struct ProxyPort {
+    uint32_t magic;
+    ListNode node;
+    Proxy *proxy;
+    char *addr; /* as configured */
+    char *name;
+    Listener *listener; /* NULL: not configured any more */
+} ProxyPort;
+
+struct Proxy {
+    uint32_t magic;
+    Config *config;
+    CacheStore *store;
+    Redirect *redirect; /* NULL: no url_rewrite_program */
+    AccessLog **logs;   /* NULL inside: could not be opened */
+    char **logPaths;
+    size_t logCount;
+    ListNode ports;
+    ListNode clients;
+    ListNode fetches; /* those without a request */
+    ListNode spare;   /* requests not in use */
+    unsigned spareCount;
+    char *via; /* "HOSTNAME (squire)" */
+    bool isStopping;
+    CommTimer *stopTimer;
+    int64_t stopAtUs;
+    ProxyStats stats;
+    char *firstAddress;
+    char readBuf[PROXY_READ_SIZE];
+};
+
+struct ProxyClient {
+    uint32_t magic;
+    ListNode node;
+    Proxy *proxy;
+    ProxyPort *port;
+    int fd; /* -1 once closed or given to a tunnel */
+    ProxyClientState state;
+    ProxyRequest *request;
+    HttpSlice fresh; /* octets just read, in the proxy's buffer */
+    Buf in;          /* octets to be parsed later */
+    Buf out;         /* octets to be sent */
+    CommDeferred flush;
+    int64_t deadlineUs; /* of client_lifetime; 0: none */
+    bool isAdvancing;
+    bool isReadArmed;
+    bool isWriteArmed;
+    bool isSlow;    /* the kernel had no room for all of the reply */
+    bool hasServed; /* at least one request is done */
+    struct sockaddr_storage peer;
+    struct sockaddr_storage local;
+};
+
+/* How a reply's body comes to the client. */
+typedef enum ProxySource {
+    PROXY_SOURCE_NONE, /* all is in the output buffer */
+    PROXY_SOURCE_STORE,
+    PROXY_SOURCE_FETCH,
+    PROXY_SOURCE_COUNT
+} ProxySource;
+
+typedef struct ProxyReply {
+    int status; /* 0: not begun */
+    AccessResult result;
+    AccessHierarchy hierarchy;
+    ProxySource source;
+    bool isChunked;
+    bool keepAlive;
+    bool isComplete; /* nothing will be added */
+    bool isReset;    /* end so that it cannot look complete */
+    uint64_t sent;   /* octets given to the kernel */
+    char contentType[64];
+} ProxyReply;
+
+typedef struct ProxyBody {
+    uint64_t octets; /* passed on so far */
+    bool isDone;
+    int error;        /* errno: malformed, or too large; 0: none */
+    bool isWanted;    /* the origin waits for more */
+    bool is100Wanted; /* the client waits for 100 Continue */
+} ProxyBody;
+
+struct ProxyRequest {
+    uint32_t magic;
+    ListNode node; /* in proxy->spare */
+    Proxy *proxy;
+    ProxyClient *client;
+    Config *config;
+    HttpParser *parser;
+    HttpRequest *http;
+    Buf text; /* url NUL host NUL method NUL */
+    HttpSlice urlText;
+    HttpUrl url; /* parts of text */
+    const char *host;
+    const char *method;
+    int64_t startUs;
+    RedirectCall redirect;
+    Resolve *resolve;
+    struct sockaddr_storage dst[RESOLVE_MAX];
+    size_t dstCount;
+    bool dstKnown;
+    bool isAccessed; /* http_access said yes */
+    ProxyFetch *fetch;
+    OriginConnect *connect;
+    Tunnel *tunnel;
+    CacheObject *object; /* stored response in use */
+    CacheReader reader;
+    ProxyBody body;
+    ProxyReply reply;
+    char peer[INET6_ADDRSTRLEN];
+};
+
+/* Take a connection that has become readable. */
+void proxyClientAccept(ProxyPort *port, int fd, const ListenerPeer *peer);
+
+/* The only writer of the state. */
+void proxyClientSetState(ProxyClient *client, ProxyClientState next,
+                         const char *why);
+
+/* Parse and start what input there is. */
+void proxyClientAdvance(ProxyClient *client);
+
+/* Ask to be told of input, if there is room for it. */
+void proxyClientArmRead(ProxyClient *client);
+
+/* Set the timeout for what the client is waiting for now. */
+void proxyClientArmTimeout(ProxyClient *client, int64_t ms);
+
+/* The one way to end a connection; a request in progress is logged with
+ * end and dropped. The client is freed at the end of the loop turn. */
+void proxyClientClose(ProxyClient *client, AccessEnd end, const char *why);
+
+/* All is sent: close, but let the client read it first. */
+void proxyClientLinger(ProxyClient *client);
+
+/* Input that is waiting to be parsed, and its use. */
+HttpSlice proxyClientInput(const ProxyClient *client);
+
+/* Drop len octets of the input. */
+void proxyClientConsume(ProxyClient *client, size_t len);
+
+/* A request for this client, empty. Returns owned by the client. */
+ProxyRequest *proxyRequestCreate(ProxyClient *client);
+
+/* Take all that belongs to it away and keep it for another one. */
+void proxyRequestRelease(ProxyRequest *request);
+
+/* Free one for good. */
+void proxyRequestFree(ProxyRequest *request);
+
+/* The head is parsed: check, rewrite, answer. */
+void proxyRequestStart(ProxyRequest *request);
+
+/* The reply is sent: log it and let the client go on. */
+void proxyRequestFinish(ProxyRequest *request);
+
+/* Write the access log's lines and count the request. */
+void proxyRequestLog(ProxyRequest *request, AccessEnd end);
+
+/* Fill out (up to size octets) with the request's body: octets, 0 at the
+ * end, -EAGAIN for none yet, -EPROTO or -EFBIG. */
+ssize_t proxyRequestReadBody(ProxyRequest *request, char *out, size_t size);
+
+/* True when the whole body was read, looking at input already here. */
+bool proxyRequestIsBodyDone(ProxyRequest *request);
+
+/* Answer from the cache, or fetch. */
+void proxyCacheStart(ProxyRequest *request);
+
+/* Answer with the object of the request, as far as its conditions ask. */
+void proxyCacheServe(ProxyRequest *request, AccessResult result);
+
+/* The key of the request's URL; borrows the request's text. */
+void proxyCacheKey(const ProxyRequest *request, CacheKey *keyOut);
+
+/* Forget what a request that changes things makes untrue. */
+void proxyCacheInvalidate(ProxyRequest *request, const HttpResponse *response);
+
+/* Send the request to the origin. stale: the request's object is to be
+ * validated. */
+void proxyFetchStart(ProxyRequest *request, bool isValidation);
+
+/* The client has taken octets, or sent some of the body. */
+void proxyFetchResume(ProxyFetch *fetch);
+
+/* The request is over early: finish storing if little is missing, else give
+ * up. */
+void proxyFetchDetach(ProxyFetch *fetch);
+
+/* The fetch of a node in proxy->fetches. */
+ProxyFetch *proxyFetchOf(ListNode *node);
+
+/* Give up. */
+void proxyFetchCancel(ProxyFetch *fetch);
+
+/* The page for what went wrong at the origin. */
+ErrorPageId proxyFetchErrorPage(OriginResult result);
+
+/* Connect a tunnel. */
+void proxyTunnelStart(ProxyRequest *request);
+
+/* Begin a reply that passes on an origin's, which may be changed. */
+void proxyReplyOrigin(ProxyRequest *request, HttpResponse *response);
+
+/* More octets of its body. False: not now. */
+bool proxyReplyBody(ProxyRequest *request, const char *octets, size_t len);
+
+/* The end of its body. */
+void proxyReplyEnd(ProxyRequest *request);
+
+/* It cannot be finished: end it so that the client notices. */
+void proxyReplyAbort(ProxyRequest *request);
+
+/* Send the stored object, whole. */
+void proxyReplyStored(ProxyRequest *request);
+
+/* Send 304 made of the stored object. */
+void proxyReplyNotModified(ProxyRequest *request);
+
+/* Send one of our own pages; detail and errnum may be NULL and 0. */
+void proxyReplyError(ProxyRequest *request, ErrorPageId id, const char *detail);
+
+/* Send the client elsewhere. */
+void proxyReplyRedirect(ProxyRequest *request, int status, HttpSlice url);
+
+/* Send the head that is in the output buffer, and nothing else. */
+void proxyReplyBare(ProxyRequest *request, int status, const char *fields);
+
+/* Send "100 Continue" before the reply. */
+void proxyReplyContinue(ProxyRequest *request);
+
+/* Write what there is to write. */
+void proxyReplyFlush(ProxyClient *client);
+
+#endif

@@ -1,0 +1,564 @@
+/* One request: checks, access, rewriting. DEBUG: section 33 */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+#include "debug.h"
+#include "proxy_priv.h"
+#include "xalloc.h"
+
+#define TEXT_MAX (4 * HTTP_URL_MAX)
+#define SPARE_MAX 128
+
+static HttpParser *
+createParser(const Config *config)
+{
+    HttpParseLimits limits = {.lineMax = HTTP_URL_MAX + 256,
+                              .headMax = (size_t)config->requestHeaderMaxSize,
+                              .fieldsMax = 128};
+
+    return httpParserCreate(&limits);
+}
+
+static ProxyRequest *
+allocate(Proxy *proxy)
+{
+    ProxyRequest *request = xcalloc(1, sizeof(*request));
+
+    request->magic = PROXY_REQUEST_MAGIC;
+    request->proxy = proxy;
+    listInit(&request->node);
+    bufInit(&request->text, TEXT_MAX);
+    return request;
+}
+
+static ProxyRequest *
+takeSpare(Proxy *proxy)
+{
+    ListNode *node = listFirst(&proxy->spare);
+
+    if (node == NULL)
+        return allocate(proxy);
+    listRemove(node);
+    proxy->spareCount--;
+    return LIST_OBJ(node, ProxyRequest, node);
+}
+
+ProxyRequest *
+proxyRequestCreate(ProxyClient *client)
+{
+    Proxy *proxy = client->proxy;
+    ProxyRequest *request = takeSpare(proxy);
+
+    request->client = client;
+    request->config = configRef(proxy->config);
+    if (request->parser == NULL)
+        request->parser = createParser(request->config);
+    request->http = httpParserRequest(request->parser);
+    request->urlText = httpSlice(NULL, 0);
+    request->host = request->method = NULL;
+    request->startUs = commNowUs();
+    request->dstCount = 0;
+    request->dstKnown = request->isAccessed = false;
+    request->peer[0] = '\0';
+    memset(&request->body, 0, sizeof(request->body));
+    memset(&request->reply, 0, offsetof(ProxyReply, contentType));
+    request->reply.contentType[0] = '\0';
+    request->reply.keepAlive = true;
+    proxy->stats.active++;
+    return request;
+}
+
+void
+proxyRequestFree(ProxyRequest *request)
+{
+    httpParserDestroy(&request->parser);
+    bufFini(&request->text);
+    CHECK_OBJ_CLEAR(request);
+    free(request);
+}
+
+static void
+dropWork(ProxyRequest *request)
+{
+    redirectCancel(&request->redirect);
+    resolveCancel(&request->resolve);
+    originConnectCancel(&request->connect);
+    tunnelClose(&request->tunnel, NULL);
+    if (request->fetch != NULL)
+        proxyFetchDetach(request->fetch);
+    request->fetch = NULL;
+    cacheObjectUnref(&request->object);
+}
+
+void
+proxyRequestRelease(ProxyRequest *request)
+{
+    Proxy *proxy = request->proxy;
+
+    CHECK_OBJ(request, PROXY_REQUEST_MAGIC);
+    dropWork(request);
+    proxy->stats.active--;
+    request->client = NULL;
+    bufClear(&request->text);
+    /* A parser made under other limits is not kept. */
+    bool isCurrent = request->config == proxy->config;
+    configUnref(&request->config);
+    if (!isCurrent || proxy->spareCount >= SPARE_MAX) {
+        proxyRequestFree(request);
+        return;
+    }
+    httpParserNext(request->parser);
+    listPushFront(&proxy->spare, &request->node);
+    proxy->spareCount++;
+}
+
+void
+proxyRequestLog(ProxyRequest *request, AccessEnd end)
+{
+    Proxy *proxy = request->proxy;
+    const ProxyReply *reply = &request->reply;
+    AccessEntry entry = {
+        .wallUs = commWallUs(),
+        .elapsedUs = commNowUs() - request->startUs,
+        .client = (const struct sockaddr *)&request->client->peer,
+        .result = reply->result,
+        .end = end,
+        .status = reply->status,
+        .size = reply->sent,
+        .method = request->method,
+        .url = request->urlText.data,
+        .urlLen = request->urlText.len,
+        .hierarchy = reply->hierarchy,
+        .peer = request->peer[0] != '\0' ? request->peer : NULL,
+        .contentType =
+            reply->contentType[0] != '\0' ? reply->contentType : NULL,
+        .contentTypeLen = strlen(reply->contentType),
+    };
+
+    for (size_t i = 0; i < proxy->logCount; i++)
+        accessLogAdd(proxy->logs[i], &entry);
+    proxy->stats.requests++;
+    proxy->stats.byResult[reply->result]++;
+    if (end == ACCESS_END_ABORTED)
+        proxy->stats.aborted++;
+}
+
+static bool
+mayKeepAlive(const ProxyRequest *request)
+{
+    return request->reply.keepAlive && !request->proxy->isStopping &&
+           request->body.isDone;
+}
+
+void
+proxyRequestFinish(ProxyRequest *request)
+{
+    ProxyClient *client = request->client;
+    bool keepAlive = mayKeepAlive(request);
+
+    proxyRequestLog(request, ACCESS_END_OK);
+    client->request = NULL;
+    client->hasServed = true;
+    int64_t idleMs = request->config->clientIdlePconnTimeoutMs;
+    proxyRequestRelease(request);
+    if (!keepAlive) {
+        proxyClientLinger(client);
+        return;
+    }
+    proxyClientSetState(client, PROXY_CLIENT_IDLE, "reply sent");
+    proxyClientArmTimeout(client, idleMs);
+    proxyClientAdvance(client);
+}
+
+static ssize_t
+failBody(ProxyRequest *request, int errnum)
+{
+    request->body.error = errnum;
+    return -errnum;
+}
+
+static bool
+isBodyTooLarge(const ProxyRequest *request)
+{
+    int64_t max = request->config->requestBodyMaxSize;
+
+    return max > 0 && request->body.octets > (uint64_t)max;
+}
+
+/* Feed the parser at most `size` octets. Result as proxyRequestReadBody,
+ * but -EAGAIN also when only framing was read. */
+static ssize_t
+readSome(ProxyRequest *request, char *out, size_t size)
+{
+    HttpSlice input = proxyClientInput(request->client);
+    HttpSlice part = {NULL, 0};
+    size_t used = 0;
+    HttpParseEvent event =
+        httpParserFeed(request->parser, input.data,
+                       input.len < size ? input.len : size, &used, &part);
+
+    if (event == HTTP_PARSE_BODY && part.len > 0)
+        memcpy(out, part.data, part.len);
+    proxyClientConsume(request->client, used);
+    switch (event) {
+    case HTTP_PARSE_BODY:
+        request->body.octets += part.len;
+        return isBodyTooLarge(request) ? failBody(request, EFBIG)
+                                       : (ssize_t)part.len;
+    case HTTP_PARSE_DONE:
+        request->body.isDone = true;
+        return 0;
+    case HTTP_PARSE_ERROR:
+        return failBody(request, EPROTO);
+    default:
+        return -EAGAIN;
+    }
+}
+
+/* A client that is waited for has to send something in time. */
+static void
+noteWanted(ProxyRequest *request, bool isWanted)
+{
+    if (request->body.isWanted != isWanted)
+        proxyClientArmTimeout(request->client,
+                              isWanted ? request->config->requestTimeoutMs : 0);
+    request->body.isWanted = isWanted;
+}
+
+ssize_t
+proxyRequestReadBody(ProxyRequest *request, char *out, size_t size)
+{
+    ssize_t n;
+
+    if (request->body.isDone)
+        return 0;
+    if (request->body.error != 0)
+        return -request->body.error;
+    do
+        n = readSome(request, out, size);
+    while (n == -EAGAIN && proxyClientInput(request->client).len > 0);
+    noteWanted(request, n == -EAGAIN);
+    proxyClientArmRead(request->client);
+    return n;
+}
+
+bool
+proxyRequestIsBodyDone(ProxyRequest *request)
+{
+    char none[1];
+
+    /* Only framing may be left: the parser tells without further input. */
+    if (!request->body.isDone && request->body.error == 0)
+        readSome(request, none, 0);
+    return request->body.isDone;
+}
+
+static void
+lowerCase(char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (text[i] >= 'A' && text[i] <= 'Z')
+            text[i] = (char)(text[i] - 'A' + 'a');
+}
+
+static bool
+storeText(ProxyRequest *request, const HttpUrl *url)
+{
+    Buf *text = &request->text;
+    HttpSlice method = request->http->methodText;
+
+    bufClear(text);
+    if (httpUrlFormat(url, text) < 0)
+        return false;
+    size_t urlLen = bufLen(text);
+    bufAppend(text, "", 1);
+    size_t hostAt = bufLen(text);
+    bufAppend(text, url->host.data, url->host.len);
+    bufAppend(text, "", 1);
+    lowerCase(bufData(text) + hostAt, url->host.len);
+    size_t methodAt = bufLen(text);
+    bufAppend(text, method.data, method.len);
+    if (bufAppend(text, "", 1) < 0)
+        return false;
+    request->urlText = httpSlice(bufData(text), urlLen);
+    request->host = bufData(text) + hostAt;
+    request->method = bufData(text) + methodAt;
+    return true;
+}
+
+/* Make url the request's; it may be part of the request's own text. */
+static bool
+setUrl(ProxyRequest *request, const HttpUrl *url)
+{
+    bool isConnect = url->scheme == HTTP_SCHEME_NONE;
+
+    if (!storeText(request, url))
+        return false;
+    HttpUrlError error =
+        isConnect ? httpUrlParseAuthority(request->urlText, 0, &request->url)
+                  : httpUrlParse(request->urlText, &request->url);
+    return error == HTTP_URL_ERROR_NONE;
+}
+
+static void
+refuseUrl(ProxyRequest *request, HttpUrlError error)
+{
+    proxyReplyError(request,
+                    error == HTTP_URL_ERROR_TOO_LONG ? ERR_URI_TOO_LONG
+                                                     : ERR_INVALID_URL,
+                    httpUrlErrorReason(error));
+}
+
+/* What is asked for. A path alone is for a web server, which we are not. */
+static bool
+readUrl(ProxyRequest *request)
+{
+    HttpUrl url;
+    HttpUrlError error = HTTP_URL_ERROR_FORM;
+
+    if (request->http->form == HTTP_TARGET_ABSOLUTE ||
+        request->http->form == HTTP_TARGET_AUTHORITY)
+        error = httpUrlOfRequest(request->http, HTTP_SCHEME_HTTP, &url);
+    if (error == HTTP_URL_ERROR_NONE && !setUrl(request, &url))
+        error = HTTP_URL_ERROR_TOO_LONG;
+    if (error != HTTP_URL_ERROR_NONE)
+        refuseUrl(request, error);
+    return error == HTTP_URL_ERROR_NONE;
+}
+
+static bool
+isLoop(const ProxyRequest *request)
+{
+    HttpList list;
+    HttpSlice item;
+    HttpSlice own = httpSliceText(request->proxy->via);
+
+    if (!request->config->via)
+        return false;
+    httpListStart(&list, &request->http->headers, HTTP_HEADER_VIA);
+    while (httpListNext(&list, &item)) {
+        const char *blank = memchr(item.data, ' ', item.len);
+        if (blank == NULL)
+            continue;
+        size_t skip = (size_t)(blank + 1 - item.data);
+        if (httpSliceEqual(httpSlice(blank + 1, item.len - skip), own))
+            return true;
+    }
+    return false;
+}
+
+/* TRACE and OPTIONS end here when they have gone far enough. */
+static bool
+isLastHop(ProxyRequest *request)
+{
+    HttpHeaders *headers = &request->http->headers;
+    HttpSlice text = httpHeaderGet(headers, HTTP_HEADER_MAX_FORWARDS);
+    uint64_t hops;
+
+    if (text.data == NULL || !httpSliceParseUint(text, UINT32_MAX, &hops) ||
+        (request->http->method != HTTP_METHOD_TRACE &&
+         request->http->method != HTTP_METHOD_OPTIONS))
+        return false;
+    if (hops == 0)
+        return true;
+    httpHeaderRemove(headers, HTTP_HEADER_MAX_FORWARDS);
+    httpHeaderAddf(headers, HTTP_HEADER_MAX_FORWARDS, "%llu",
+                   (unsigned long long)hops - 1);
+    return false;
+}
+
+static void
+answerLastHop(ProxyRequest *request)
+{
+    if (request->http->method == HTTP_METHOD_TRACE)
+        proxyReplyError(request, ERR_UNSUP_REQ, "TRACE ends at this proxy");
+    else
+        proxyReplyBare(request, 200,
+                       "Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, "
+                       "CONNECT\r\nContent-Length: 0\r\n");
+}
+
+/* True when an answer was given already. */
+static bool
+refuseEarly(ProxyRequest *request)
+{
+    const HttpRequest *http = request->http;
+    int64_t max = request->config->requestBodyMaxSize;
+    bool isUnexpected = httpHeaderHas(&http->headers, HTTP_HEADER_EXPECT) &&
+                        !http->expectContinue && http->minor > 0;
+
+    if (http->framing == HTTP_FRAMING_LENGTH && max > 0 &&
+        http->length > (uint64_t)max)
+        proxyReplyError(request, ERR_TOO_BIG, NULL);
+    else if (isUnexpected)
+        proxyReplyError(request, ERR_EXPECTATION_FAILED, NULL);
+    else if (isLoop(request))
+        proxyReplyError(request, ERR_TOO_MANY_REDIRECTS, NULL);
+    else if (isLastHop(request))
+        answerLastHop(request);
+    else
+        return false;
+    return true;
+}
+
+static void
+goOn(ProxyRequest *request)
+{
+    if (request->http->method == HTTP_METHOD_CONNECT)
+        proxyTunnelStart(request);
+    else
+        proxyCacheStart(request);
+}
+
+static void
+rewriteTo(ProxyRequest *request, HttpSlice text)
+{
+    HttpUrl url;
+    bool isConnect = request->http->method == HTTP_METHOD_CONNECT;
+    HttpUrlError error = isConnect ? httpUrlParseAuthority(text, 0, &url)
+                                   : httpUrlParse(text, &url);
+
+    if (error == HTTP_URL_ERROR_NONE && !setUrl(request, &url))
+        error = HTTP_URL_ERROR_TOO_LONG;
+    if (error != HTTP_URL_ERROR_NONE)
+        refuseUrl(request, error);
+    else
+        goOn(request);
+}
+
+static void
+onRewritten(const RedirectAnswer *answer, void *data)
+{
+    ProxyRequest *request = data;
+
+    CHECK_OBJ(request, PROXY_REQUEST_MAGIC);
+    switch (answer->action) {
+    case REDIRECT_REWRITE:
+        rewriteTo(request, answer->url);
+        break;
+    case REDIRECT_LOCATION:
+        proxyReplyRedirect(request, answer->status, answer->url);
+        break;
+    case REDIRECT_FAIL:
+        proxyReplyError(request, ERR_GATEWAY_FAILURE, NULL);
+        break;
+    default:
+        goOn(request);
+        break;
+    }
+}
+
+static AclInput
+aclInputOf(const ProxyRequest *request)
+{
+    const ProxyClient *client = request->client;
+    bool isConnect = request->url.scheme == HTTP_SCHEME_NONE;
+
+    return (AclInput){
+        .client = (const struct sockaddr *)&client->peer,
+        .local = (const struct sockaddr *)&client->local,
+        .portName = client->port->name,
+        .method = request->method,
+        .scheme = isConnect ? NULL : httpSchemeText(request->url.scheme),
+        .host = request->host,
+        .port = request->url.port,
+        .url = request->urlText.data,
+        .dst = request->dst,
+        .dstCount = request->dstCount,
+        .dstKnown = request->dstKnown,
+    };
+}
+
+static void checkAccess(ProxyRequest *request);
+
+static void
+onResolved(const struct sockaddr_storage *addrs, size_t count, void *data)
+{
+    ProxyRequest *request = data;
+
+    CHECK_OBJ(request, PROXY_REQUEST_MAGIC);
+    request->resolve = NULL;
+    memcpy(request->dst, addrs, count * sizeof(*addrs));
+    request->dstCount = count;
+    request->dstKnown = true;
+    checkAccess(request);
+}
+
+static void
+askRewriter(ProxyRequest *request)
+{
+    const ProxyClient *client = request->client;
+    RedirectQuery query = {
+        .url = request->urlText,
+        .method = request->http->methodText,
+        .client = (const struct sockaddr *)&client->peer,
+        .local = (const struct sockaddr *)&client->local,
+    };
+
+    proxyClientSetState(request->client, PROXY_CLIENT_REWRITE, "asked");
+    int rc = redirectSubmit(request->proxy->redirect, &query,
+                            &request->redirect, onRewritten, request);
+    if (rc == -EMSGSIZE)
+        proxyReplyError(request, ERR_URI_TOO_LONG,
+                        "The URL is too long for the rewriter.");
+    else if (rc < 0 && !request->config->rewrite.bypass)
+        proxyReplyError(request, ERR_GATEWAY_FAILURE, NULL);
+    else if (rc < 0)
+        goOn(request);
+}
+
+static void
+checkRewrite(ProxyRequest *request)
+{
+    const ConfigRewrite *rewrite = &request->config->rewrite;
+    AclInput input = aclInputOf(request);
+    AclAnswer answer = aclRulesCount(rewrite->access) == 0
+                           ? ACL_ALLOW
+                           : aclRulesCheck(rewrite->access, &input);
+
+    if (request->proxy->redirect == NULL || answer == ACL_DENY)
+        goOn(request);
+    else if (answer == ACL_NEED_DST)
+        request->resolve = resolveStart(request->host, onResolved, request);
+    else
+        askRewriter(request);
+}
+
+static void
+checkAccess(ProxyRequest *request)
+{
+    AclInput input = aclInputOf(request);
+    AclAnswer answer = ACL_ALLOW;
+
+    if (!request->isAccessed)
+        answer = aclRulesCheck(request->config->httpAccess, &input);
+    if (answer == ACL_DENY) {
+        request->reply.result = ACCESS_DENIED;
+        proxyReplyError(request, ERR_ACCESS_DENIED, NULL);
+        return;
+    }
+    if (answer == ACL_NEED_DST) {
+        request->resolve = resolveStart(request->host, onResolved, request);
+        return;
+    }
+    request->isAccessed = true;
+    checkRewrite(request);
+}
+
+void
+proxyRequestStart(ProxyRequest *request)
+{
+    const HttpRequest *http = request->http;
+
+    request->reply.keepAlive = http->keepAlive;
+    request->body.is100Wanted = http->expectContinue;
+    if (http->framing == HTTP_FRAMING_NONE)
+        proxyRequestIsBodyDone(request);
+    if (!readUrl(request) || refuseEarly(request))
+        return;
+    proxyClientArmTimeout(request->client, 0);
+    proxyClientSetState(request->client, PROXY_CLIENT_ACCESS, "head");
+    checkAccess(request);
+}

@@ -1,0 +1,76 @@
+/* CONNECT. DEBUG: section 26 */
+#include <string.h>
+
+#include "check.h"
+#include "debug.h"
+#include "proxy_priv.h"
+
+static const char greeting[] = "HTTP/1.1 200 Connection established\r\n\r\n";
+
+static void
+onTunnelEnd(const TunnelEnd *end, void *data)
+{
+    ProxyRequest *request = data;
+
+    CHECK_OBJ(request, PROXY_REQUEST_MAGIC);
+    request->tunnel = NULL;
+    request->reply.sent = end->fromOrigin;
+    request->proxy->stats.octetsIn += end->fromClient;
+    request->proxy->stats.octetsOut += end->fromOrigin;
+    request->proxy->stats.tunnels--;
+    proxyClientClose(request->client,
+                     end->isTimedOut ? ACCESS_END_TIMEDOUT : ACCESS_END_OK,
+                     end->errnum != 0 ? strerror(end->errnum) : "ended");
+}
+
+static void
+startTunnel(ProxyRequest *request, int fd)
+{
+    ProxyClient *client = request->client;
+    HttpSlice early = proxyClientInput(client);
+    TunnelConfig config = {
+        .clientFd = client->fd,
+        .originFd = fd,
+        .early = early.data,
+        .earlyLen = early.len,
+        .greeting = greeting,
+        .greetingLen = sizeof(greeting) - 1,
+        .idleMs = request->config->readTimeoutMs,
+        .cb = onTunnelEnd,
+        .data = request,
+    };
+
+    proxyClientSetState(client, PROXY_CLIENT_TUNNEL, "connected");
+    request->reply.status = 200;
+    request->reply.hierarchy = ACCESS_HIER_DIRECT;
+    request->proxy->stats.tunnels++;
+    request->tunnel = tunnelStart(&config);
+    client->fd = -1;
+    bufFini(&client->in);
+}
+
+static void
+onConnected(int fd, OriginResult result, const char *why, void *data)
+{
+    ProxyRequest *request = data;
+
+    CHECK_OBJ(request, PROXY_REQUEST_MAGIC);
+    request->connect = NULL;
+    if (fd != -1)
+        startTunnel(request, fd);
+    else
+        proxyReplyError(request, proxyFetchErrorPage(result), why);
+}
+
+void
+proxyTunnelStart(ProxyRequest *request)
+{
+    snprintf(request->peer, sizeof(request->peer), "%.40s", request->host);
+    request->reply.result = ACCESS_TUNNEL;
+    proxyClientSetState(request->client, PROXY_CLIENT_CONNECT, "CONNECT");
+    request->connect = originConnectStart(
+        request->host, request->url.port,
+        (int)request->config->connectTimeoutMs, onConnected, request);
+    if (request->connect == NULL)
+        proxyReplyError(request, ERR_INVALID_URL, NULL);
+}

@@ -1,0 +1,30 @@
+/*
+ * resolve.h: addresses of a host name, for access rules that need them
+ * before the origin is asked. Lookups run on threads of their own, a few at
+ * a time. Thread: loop.
+ */
+#ifndef SQUIRE_RESOLVE_H
+#define SQUIRE_RESOLVE_H
+
+#include <stddef.h>
+#include <sys/socket.h>
+
+#define RESOLVE_MAX 8 /* addresses kept of one name */
+
+typedef struct Resolve Resolve;
+
+/* The answer, borrowed until return; count 0: the name has no address. */
+typedef void ResolveCb(const struct sockaddr_storage *addrs, size_t count,
+                       void *data);
+
+/* Look up host. cb runs exactly once, later, unless cancelled. Returns owned
+ * until cb has begun. */
+Resolve *resolveStart(const char *host, ResolveCb *cb, void *data);
+
+/* Give up: cb will not run. Clears *resolve; NULL inside is accepted. */
+void resolveCancel(Resolve **resolve);
+
+/* Let lookups in progress end without this loop. */
+void resolveFini(void);
+
+#endif
