@@ -120,7 +120,7 @@ typedef struct HelperProcessStats {
     unsigned id; /* number within the pool's life, from 1 */
     pid_t pid;
     const char *state; /* constant: "starting" until the first answer, then
-                          "ready"; "draining", "lost", "leaving",
+                          "ready"; "lost", "leaving",
                           "terminated", "killed" on the way out */
     uint64_t requests;
     unsigned inflight;

@@ -1,0 +1,421 @@
+/* helper_channel_io.c: request lines to one process, and its answers.
+ * Section 84. */
+#include "helper_priv.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "debug.h"
+#include "xalloc.h"
+
+#define WRITE_LINES 256  /* lines in one system call */
+#define READ_REST_MAX 64 /* reads of what an ended process left */
+#define SLOTS_FIRST 8u
+#define ID_MASK 0x7fffffffu
+
+#define REQUEST(n) LIST_OBJ(n, HelperRequest, node)
+
+static CommSelectCb onReadable;
+static CommSelectCb onWritable;
+
+static void
+growSlots(HelperChannel *channel)
+{
+    uint32_t count = channel->slotCount ? channel->slotCount * 2 : SLOTS_FIRST;
+
+    channel->slots = xrealloc(channel->slots, count * sizeof(HelperSlot));
+    for (uint32_t i = channel->slotCount; i < count; i++)
+        channel->slots[i] = (HelperSlot){.id = i, .nextFree = i + 1};
+    channel->slotCount = count;
+}
+
+/* A channel-ID for the request: the slot, and above it how often that was
+ * used, so that an ID comes again only after thousands of others. */
+static uint32_t
+takeSlot(HelperChannel *channel, HelperRequest *request)
+{
+    uint32_t step = 1u << channel->pool->idBits;
+
+    if (channel->freeSlot == channel->slotCount)
+        growSlots(channel);
+    HelperSlot *slot = &channel->slots[channel->freeSlot];
+    request->slot = channel->freeSlot;
+    channel->freeSlot = slot->nextFree;
+    slot->request = request;
+    slot->id = (slot->id + step) & ID_MASK;
+    if (slot->id < step)
+        slot->id += step;
+    return slot->id;
+}
+
+static void
+freeSlot(HelperChannel *channel, const HelperRequest *request)
+{
+    HelperSlot *slot = &channel->slots[request->slot];
+
+    CHECK(slot->request == request);
+    slot->request = NULL;
+    slot->nextFree = channel->freeSlot;
+    channel->freeSlot = request->slot;
+}
+
+/* Put the channel-ID, if there is one, right before the line. */
+static void
+prepareWire(HelperChannel *channel, HelperRequest *request)
+{
+    char id[HELPER_ID_ROOM];
+    size_t len = 0;
+
+    if (channel->pool->config.concurrency > 0) {
+        len = helperProtoFormatId(takeSlot(channel, request), id);
+        memcpy(request->text - len, id, len);
+    }
+    request->wire.iov_base = request->text - len;
+    request->wire.iov_len = request->textLen + len;
+}
+
+static void
+markDirty(HelperChannel *channel)
+{
+    HelperPool *pool = channel->pool;
+
+    if (channel->waitsForRoom || !listIsEmpty(&channel->dirtyNode))
+        return;
+    listPushBack(&pool->dirty, &channel->dirtyNode);
+    helperPoolSettle(pool);
+}
+
+void
+helperChannelDispatch(HelperChannel *channel, HelperRequest *request)
+{
+    HelperPool *pool = channel->pool;
+
+    CHECK(request->state == HELPER_REQUEST_LOOSE);
+    request->state = HELPER_REQUEST_SENT;
+    request->channel = channel;
+    request->written = false;
+    request->attempts++;
+    request->dispatchUs = commNowUs();
+    if (request->tries++ == 0)
+        helperHistogramAdd(&pool->queueUs,
+                           request->dispatchUs - request->submitUs);
+    prepareWire(channel, request);
+    listPushBack(&channel->inflight, &request->node);
+    if (!channel->unwritten) {
+        channel->unwritten = request;
+        channel->writtenOfFirst = 0;
+    }
+    helperPlaceLoad(&pool->place, &channel->place);
+    channel->requests++;
+    pool->inflight++;
+    markDirty(channel);
+}
+
+static HelperRequest *
+nextInflight(const HelperChannel *channel, const HelperRequest *request)
+{
+    ListNode *node = request->node.next;
+
+    return node == &channel->inflight ? NULL : REQUEST(node);
+}
+
+void
+helperChannelDetach(HelperChannel *channel, HelperRequest *request)
+{
+    if (channel->unwritten == request)
+        channel->unwritten = nextInflight(channel, request);
+    if (channel->pool->config.concurrency > 0)
+        freeSlot(channel, request);
+    listRemove(&request->node);
+    helperPlaceUnload(&channel->pool->place, &channel->place);
+    if (request->state == HELPER_REQUEST_SENT)
+        channel->pool->inflight--;
+    else if (request->isOverdue)
+        channel->overdue--;
+    if (channel->place.load == 0)
+        channel->idleUs = commNowUs();
+    request->state = HELPER_REQUEST_LOOSE;
+    request->channel = NULL;
+    if (!listIsEmpty(&channel->pool->queue))
+        helperPoolSettle(channel->pool);
+}
+
+void
+helperChannelAbandon(HelperChannel *channel, HelperRequest *request)
+{
+    bool isBegun = request->written || (channel->unwritten == request &&
+                                        channel->writtenOfFirst > 0);
+
+    if (!isBegun) {
+        helperChannelDetach(channel, request);
+        helperRequestFree(request);
+        return;
+    }
+    channel->pool->inflight--;
+    helperQueueSetOverdue(request);
+}
+
+/* The unwritten lines, as many as fit; the octets in them. */
+static size_t
+gatherLines(const HelperChannel *channel, struct iovec *lines, int *countOut)
+{
+    size_t total = 0;
+    int count = 0;
+
+    for (HelperRequest *request = channel->unwritten;
+         request && count < WRITE_LINES;
+         request = nextInflight(channel, request)) {
+        lines[count++] = request->wire;
+        total += request->wire.iov_len;
+    }
+    lines[0].iov_base = (char *)lines[0].iov_base + channel->writtenOfFirst;
+    lines[0].iov_len -= channel->writtenOfFirst;
+    *countOut = count;
+    return total - channel->writtenOfFirst;
+}
+
+static ssize_t
+writeLines(const HelperChannel *channel, struct iovec *lines, int count)
+{
+    struct msghdr message = {.msg_iov = lines, .msg_iovlen = (size_t)count};
+
+    if (channel->writeFd != channel->readFd)
+        return writev(channel->writeFd, lines, count);
+    if (count == 1)
+        return send(channel->writeFd, lines->iov_base, lines->iov_len,
+                    MSG_NOSIGNAL);
+    return sendmsg(channel->writeFd, &message, MSG_NOSIGNAL);
+}
+
+static void
+markWritten(HelperChannel *channel, size_t len)
+{
+    HelperRequest *request = channel->unwritten;
+
+    while (len > 0) {
+        size_t left = request->wire.iov_len - channel->writtenOfFirst;
+        if (len < left) {
+            channel->writtenOfFirst += len;
+            break;
+        }
+        len -= left;
+        channel->writtenOfFirst = 0;
+        request->written = true;
+        request = nextInflight(channel, request);
+    }
+    channel->unwritten = request;
+}
+
+static void
+waitForRoom(HelperChannel *channel)
+{
+    channel->waitsForRoom = true;
+    commSetSelect(channel->writeFd, COMM_SELECT_WRITE, onWritable, channel, 0);
+}
+
+void
+helperChannelFlush(HelperChannel *channel)
+{
+    struct iovec lines[WRITE_LINES];
+
+    listRemove(&channel->dirtyNode);
+    while (channel->unwritten) {
+        int count;
+        size_t want = gatherLines(channel, lines, &count);
+        ssize_t n = writeLines(channel, lines, count);
+        if (n < 0 && errno != EAGAIN && errno != EINTR) {
+            /* What it said before is still to be read; then comes EOF. */
+            helperChannelLose(channel, strerror(errno));
+            return;
+        }
+        if (n > 0)
+            markWritten(channel, (size_t)n);
+        if (n < 0 || (size_t)n < want) {
+            waitForRoom(channel);
+            return;
+        }
+    }
+}
+
+static void
+onWritable(int fd, void *data)
+{
+    HelperChannel *channel = data;
+    CHECK_OBJ(channel, HELPER_CHANNEL_MAGIC);
+
+    (void)fd;
+    channel->waitsForRoom = false;
+    helperChannelFlush(channel);
+}
+
+/* The request that a line with this ID answers, or NULL. */
+static HelperRequest *
+lookupId(const HelperChannel *channel, uint32_t id)
+{
+    uint32_t slot = id & ((1u << channel->pool->idBits) - 1);
+
+    if (slot >= channel->slotCount || channel->slots[slot].id != id)
+        return NULL;
+    return channel->slots[slot].request;
+}
+
+/* What is wrong with the answer, or NULL and the request it belongs to.
+ * *skipOut: octets of the channel-ID. */
+static const char *
+matchLine(const HelperChannel *channel, const char *line, size_t len,
+          size_t *skipOut, HelperRequest **requestOut)
+{
+    HelperRequest *request = NULL;
+    uint32_t id;
+
+    *skipOut = 0;
+    if (channel->pool->config.concurrency == 0) {
+        ListNode *first = listFirst(&channel->inflight);
+        request = first ? REQUEST(first) : NULL;
+        if (!request)
+            return "it spoke without being asked";
+    } else {
+        *skipOut = helperProtoParseId(line, len, &id);
+        if (*skipOut == 0)
+            return "it answered without channel-ID; is concurrency= set for "
+                   "a helper that does not support it?";
+        request = lookupId(channel, id);
+        if (!request)
+            return "it answered a channel-ID that is not asked: twice, or "
+                   "one of its own making";
+    }
+    if (!request->written)
+        return "it answered before it was asked";
+    *requestOut = request;
+    return NULL;
+}
+
+/* One line, without LF. rest: octets that came after it. False when no more
+ * can be read from the channel. */
+static bool
+takeLine(HelperChannel *channel, char *line, size_t len, size_t rest)
+{
+    HelperRequest *request = NULL;
+    size_t skip;
+
+    const char *wrong = matchLine(channel, line, len, &skip, &request);
+    if (!wrong && rest > 0 && channel->pool->config.concurrency == 0)
+        wrong = "it answered with a line too many";
+    if (!wrong && len >= channel->pool->config.replyMax)
+        wrong = "its answer is longer than the limit";
+    if (!wrong && memchr(line, '\0', len))
+        wrong = "there is a NUL in its answer";
+    if (wrong) {
+        helperChannelFail(channel, wrong);
+        return false;
+    }
+
+    bool isWanted = request->state != HELPER_REQUEST_ABANDONED;
+    helperChannelDetach(channel, request);
+    helperChannelWorked(channel);
+    if (isWanted)
+        helperPoolReplied(request, channel, line + skip, len - skip);
+    else
+        helperRequestFree(request);
+    return channel->readFd >= 0;
+}
+
+/* Handle all whole lines in text; octets used. The last unused ones have no
+ * LF from `from` on. */
+static size_t
+takeLines(HelperChannel *channel, char *text, size_t len, size_t from)
+{
+    size_t used = 0;
+    char *lf;
+
+    while ((lf = memchr(text + from, '\n', len - from))) {
+        char *line = text + used;
+        *lf = '\0';
+        used = from = (size_t)(lf - text) + 1;
+        if (!takeLine(channel, line, (size_t)(lf - line), len - used))
+            return len;
+    }
+    return used;
+}
+
+/* Octets of an answer that is not complete yet. */
+static void
+keepPartial(HelperChannel *channel, const char *text, size_t len)
+{
+    if (listIsEmpty(&channel->inflight))
+        helperChannelFail(channel, "it spoke without being asked");
+    else if (bufAppend(&channel->partial, text, len) < 0)
+        helperChannelFail(channel, "its answer is longer than the limit");
+}
+
+static void
+takeEnd(HelperChannel *channel, ssize_t n)
+{
+    const char *why = n < 0 ? strerror(errno) : "end of its output";
+    int fd = channel->readFd;
+
+    /* The write end stays open: a FIFO helper may still read. */
+    if (channel->writeFd == fd)
+        channel->writeFd = -1;
+    channel->readFd = -1;
+    listRemove(&channel->dirtyNode);
+    commClose(fd);
+    helperChannelLose(channel, why);
+}
+
+/* Read once into the buffer that all share, after the start of the line that
+ * is already there. True when something came and more may follow. */
+static bool
+readOnce(HelperChannel *channel)
+{
+    HelperThread *thread = channel->pool->thread;
+    char *text = thread->readBuf;
+    size_t kept = bufLen(&channel->partial);
+
+    ssize_t n = read(channel->readFd, text + kept, thread->readSize - kept);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return false;
+    if (n <= 0) {
+        takeEnd(channel, n);
+        return false;
+    }
+    if (kept > 0) {
+        memcpy(text, bufData(&channel->partial), kept);
+        bufFini(&channel->partial);
+    }
+    size_t len = kept + (size_t)n;
+    size_t used = takeLines(channel, text, len, kept);
+    if (used < len)
+        keepPartial(channel, text + used, len - used);
+    return channel->readFd >= 0;
+}
+
+void
+helperChannelListen(HelperChannel *channel)
+{
+    commSetSelect(channel->readFd, COMM_SELECT_READ, onReadable, channel, 0);
+}
+
+static void
+onReadable(int fd, void *data)
+{
+    HelperChannel *channel = data;
+    CHECK_OBJ(channel, HELPER_CHANNEL_MAGIC);
+
+    (void)fd;
+    (void)readOnce(channel);
+    if (channel->readFd >= 0)
+        helperChannelListen(channel);
+}
+
+void
+helperChannelReadRest(HelperChannel *channel)
+{
+    for (int i = 0; i < READ_REST_MAX && channel->readFd >= 0; i++)
+        if (!readOnce(channel))
+            return;
+}

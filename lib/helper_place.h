@@ -1,0 +1,56 @@
+/*
+ * helper_place.h: which process gets the next request, in O(1).
+ *
+ * Processes with room wait in one list per load, and the lowest load that
+ * has any is known: picking, loading and unloading touch two lists whatever
+ * the number of processes. Among equals the one that answered last is first:
+ * its caches are warm, and idle surplus gathers at the end of the list.
+ * Thread: the owner.
+ */
+#ifndef SQUIRE_HELPER_PLACE_H
+#define SQUIRE_HELPER_PLACE_H
+
+#include <stdbool.h>
+
+#include "list.h"
+
+typedef struct HelperPlaceEntry {
+    ListNode node;
+    unsigned load; /* requests it has */
+    bool open;     /* takes part */
+} HelperPlaceEntry;
+
+typedef struct HelperPlace {
+    ListNode *byLoad; /* [limit]; those at the limit are in no list */
+    unsigned limit;   /* load at which an entry is full, >= 1 */
+    unsigned lowest;  /* first non-empty list, or limit */
+    unsigned idle;    /* open entries with load 0 */
+} HelperPlace;
+
+/* Prepare for entries that take up to limit requests each. */
+void helperPlaceInit(HelperPlace *place, unsigned limit);
+
+/* Free the lists; the entries belong to their owners. */
+void helperPlaceFini(HelperPlace *place);
+
+/* Make entry take part, with load 0. */
+void helperPlaceOpen(HelperPlace *place, HelperPlaceEntry *entry);
+
+/* Give entry no more requests; its load still counts up and down. */
+void helperPlaceClose(HelperPlace *place, HelperPlaceEntry *entry);
+
+/* Count one more request at entry; aborts when it is full. */
+void helperPlaceLoad(HelperPlace *place, HelperPlaceEntry *entry);
+
+/* Count one request less at entry. */
+void helperPlaceUnload(HelperPlace *place, HelperPlaceEntry *entry);
+
+/* The least loaded open entry other than avoid (may be NULL), or NULL when
+ * all are full. With avoid NULL in O(1). */
+HelperPlaceEntry *helperPlacePick(const HelperPlace *place,
+                                  const HelperPlaceEntry *avoid);
+
+/* The open idle entry that has been idle longest, or NULL. */
+HelperPlaceEntry *helperPlaceOldestIdle(const HelperPlace *place);
+
+#endif

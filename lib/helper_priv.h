@@ -1,0 +1,289 @@
+/*
+ * helper_priv.h: what the files of the helper module share.
+ *
+ * A request is always in exactly one place: waiting in the pool's queue,
+ * resting before another try, at a channel, or due (answered by the pool, its
+ * callback to run at the end of the turn). helper_pool.c takes and decides,
+ * helper_recruit.c starts, helper_channel.c is one process, helper_queue.c
+ * keeps requests and their deadlines. Thread: loop.
+ */
+#ifndef SQUIRE_HELPER_PRIV_H
+#define SQUIRE_HELPER_PRIV_H
+
+#include <sys/uio.h>
+
+#include "buf.h"
+#include "comm.h"
+#include "helper.h"
+#include "helper_histogram.h"
+#include "helper_place.h"
+#include "helper_restart.h"
+#include "helper_stderr.h"
+#include "list.h"
+
+#define HELPER_ID_ROOM 12 /* octets before a line, for "ID " */
+#define HELPER_LINE_INLINE 256
+#define HELPER_REST_MS 20 /* before the only process is asked again */
+
+#define HELPER_POOL_MAGIC 0x8e9b0071u
+#define HELPER_CHANNEL_MAGIC 0x8ec4a22eu
+#define HELPER_REQUEST_MAGIC 0x8e4e90e5u
+
+typedef struct HelperChannel HelperChannel;
+typedef struct HelperThread HelperThread;
+
+typedef enum HelperRequestState {
+    HELPER_REQUEST_FREE,
+    HELPER_REQUEST_LOOSE,     /* in no place, for a moment */
+    HELPER_REQUEST_QUEUED,    /* node in pool->queue */
+    HELPER_REQUEST_RESTING,   /* node in pool->resting */
+    HELPER_REQUEST_SENT,      /* node in channel->inflight */
+    HELPER_REQUEST_ABANDONED, /* the same, but its caller has gone: only the
+                                 helper's answer is waited for */
+    HELPER_REQUEST_DUE,       /* node in pool->due */
+    HELPER_REQUEST_STATE_COUNT
+} HelperRequestState;
+
+struct HelperRequest {
+    uint32_t magic;
+    uint8_t state;     /* HelperRequestState */
+    uint8_t result;    /* HelperResult, when due */
+    bool written;      /* the process has the whole line */
+    bool isOverdue;    /* abandoned, and its process is late */
+    uint32_t tries;    /* dispatches, of any outcome */
+    uint32_t attempts; /* dispatches that count */
+    uint32_t slot;     /* in the channel's table */
+    ListNode node;
+    ListNode deadlineNode; /* in pool->deadlines, or in pool->overdue */
+    HelperPool *pool;
+    HelperChannel *channel;
+    HelperReplyCb *cb;
+    void *data;
+    const char *why; /* when due: what happened; borrowed from the pool */
+    int64_t submitUs;
+    int64_t dispatchUs;
+    struct iovec wire; /* the line as sent: ID, text, LF */
+    char *text;        /* the line, HELPER_ID_ROOM octets before it are ours */
+    size_t textLen;    /* with LF */
+    char inlineText[HELPER_ID_ROOM + HELPER_LINE_INLINE];
+};
+
+typedef enum HelperChannelState {
+    HELPER_CHANNEL_STARTING,   /* has not answered yet; takes requests */
+    HELPER_CHANNEL_READY,      /* has answered; takes requests */
+    HELPER_CHANNEL_LOST,       /* no more output; its end is near */
+    HELPER_CHANNEL_LEAVING,    /* has seen EOF */
+    HELPER_CHANNEL_TERMINATED, /* has got SIGTERM */
+    HELPER_CHANNEL_KILLED,     /* has got SIGKILL */
+    HELPER_CHANNEL_ENDED,      /* reaped, or left to ipc */
+    HELPER_CHANNEL_STATE_COUNT
+} HelperChannelState;
+
+/* One channel-ID: the low bits are the index in the table, the others count
+ * the uses, so an old ID is never taken for a new one. */
+typedef struct HelperSlot {
+    HelperRequest *request; /* NULL: free */
+    uint32_t id;            /* last one used */
+    uint32_t nextFree;
+} HelperSlot;
+
+struct HelperChannel {
+    uint32_t magic;
+    HelperChannelState state;
+    HelperPool *pool;
+    ListNode node;      /* in pool->channels, or in pool->leavers */
+    ListNode dirtyNode; /* in pool->dirty while it has lines to write */
+    HelperPlaceEntry place;
+    unsigned number; /* within the pool's life, from 1 */
+    pid_t pid;
+    int readFd, writeFd; /* equal for sockets; -1 once closed */
+    bool isDead;         /* reaped */
+
+    HelperSlot *slots; /* none without channel-IDs */
+    uint32_t slotCount;
+    uint32_t freeSlot;        /* == slotCount: none */
+    ListNode inflight;        /* requests, in the order of their dispatch */
+    HelperRequest *unwritten; /* first one not wholly written, or NULL */
+    size_t writtenOfFirst;    /* octets of it that are */
+    bool waitsForRoom;        /* the socket is full */
+    Buf partial;              /* an unfinished reply line */
+
+    unsigned overdue; /* inflight requests whose answer is late */
+    unsigned missed;  /* those that became so since its last answer */
+    uint64_t requests, replies;
+    int64_t startedUs;
+    int64_t idleUs; /* since when without a request */
+    CommPidWatch *watch;
+    CommTimer *timer; /* of the current step on the way out */
+    HelperStderr err;
+};
+
+struct HelperPool {
+    uint32_t magic;
+    bool stopping;  /* takes no more requests */
+    bool closing;   /* and gives up those it has */
+    bool destroyed; /* memory lives until the end of the turn */
+    HelperThread *thread;
+    ListNode node;       /* in thread->pools */
+    HelperConfig config; /* name and argv are ours */
+    char *program;       /* argv joined */
+    unsigned idBits;     /* of a channel-ID that choose the slot */
+
+    HelperPlace place;
+    ListNode channels; /* alive */
+    ListNode leavers;  /* on their way out */
+    ListNode dirty;    /* channels with lines to write */
+    unsigned alive, leaving;
+    unsigned target; /* processes wanted: startup, raised by need */
+    unsigned lastNumber;
+    HelperRestart restart;
+    char trouble[256]; /* how the last process ended or failed to start */
+
+    ListNode queue;   /* requests waiting for a process */
+    ListNode resting; /* and those that wait before another try */
+    ListNode due;     /* those with an answer of the pool */
+    unsigned dueCount;
+    unsigned queued;    /* in queue and resting */
+    unsigned inflight;  /* at channels, not abandoned */
+    ListNode deadlines; /* requests with a caller, oldest first */
+    ListNode overdue;   /* abandoned ones, by the time the process must have
+                           answered */
+    ListNode free;      /* request objects for reuse */
+    unsigned freeCount;
+
+    CommDeferred settle; /* decides and writes at the end of the turn */
+    CommTimer *deadlineTimer, *restTimer, *startTimer, *idleTimer, *drainTimer;
+    int64_t overloadToldUs; /* when the log last said so */
+
+    uint64_t requests, replies, byResult[HELPER_RESULT_COUNT];
+    uint64_t timeouts, retries, restarts, overloads;
+    HelperHistogram queueUs, serviceUs;
+};
+
+/* What the pools of one thread share. */
+struct HelperThread {
+    ListNode pools;
+    char *readBuf; /* all channels read into it, in turn */
+    size_t readSize;
+    char *scratch; /* decoded pairs of the reply being handled */
+    size_t scratchSize;
+    int64_t turnUs;  /* the turn that startUs belongs to */
+    int64_t startUs; /* spent in it on starting processes */
+};
+
+/* Copy config with its strings, numbers made sane. 0, or -EINVAL. */
+int helperConfigCopy(const HelperConfig *config, HelperConfig *copyOut);
+
+/* Free the strings of a copy. */
+void helperConfigFini(HelperConfig *config);
+
+/* argv joined with blanks; returns owned. */
+char *helperConfigProgram(const HelperConfig *config);
+
+/* A request with a copy of the line, under a deadline, in no place yet. */
+HelperRequest *helperRequestCreate(HelperPool *pool, const char *line,
+                                   size_t len, HelperReplyCb *cb, void *data);
+
+/* Give back a request that is in no place any more. */
+void helperRequestFree(HelperRequest *request);
+
+/* Free the objects kept for reuse. */
+void helperRequestFreeSpare(HelperPool *pool);
+
+/* Put a request at the end of the queue, or at its front. */
+void helperQueuePush(HelperRequest *request, bool front);
+
+/* Let a request rest before its next try. */
+void helperQueueRest(HelperRequest *request);
+
+/* Take the first of the queue, or NULL. */
+HelperRequest *helperQueuePop(HelperPool *pool);
+
+/*
+ * Answer a request, which is in no place, by the pool itself: its callback
+ * runs at the end of the turn. why: text that lives as long as the pool.
+ */
+void helperQueueAnswer(HelperRequest *request, HelperResult result,
+                       const char *why);
+
+/* Answer all that wait in the queue or rest. */
+void helperQueueAnswerAll(HelperPool *pool, HelperResult result,
+                          const char *why);
+
+/* Call back for the first of the answered requests. It may destroy the
+ * pool. */
+void helperQueueCallFirst(HelperPool *pool);
+
+/* Call back and free. Callback: last statement. */
+void helperRequestFinish(HelperRequest *request, const HelperReply *reply);
+
+/* Keep a request, whose caller has gone, under the deadline of its process. */
+void helperQueueSetOverdue(HelperRequest *request);
+
+/* Start a process for the pool, and count it in. NULL with errno. */
+HelperChannel *helperChannelStart(HelperPool *pool);
+
+/* Put it down for what it did; its requests go back to the pool. */
+void helperChannelFail(HelperChannel *channel, const char *why);
+
+/* It has no more to say; wait a moment for how it ends. */
+void helperChannelLose(HelperChannel *channel, const char *why);
+
+/* Give its requests back now and let it leave by EOF, SIGTERM, SIGKILL. */
+void helperChannelLeave(HelperChannel *channel, const char *why);
+
+/* Give its requests back now and leave the process to ipc, which ends and
+ * reaps it. */
+void helperChannelRelease(HelperChannel *channel);
+
+/* An answer of it is overdue: put it down if that is too much. */
+void helperChannelMissed(HelperChannel *channel);
+
+/* The process has given a valid answer. */
+void helperChannelWorked(HelperChannel *channel);
+
+/* The name of a state. */
+const char *helperChannelStateName(HelperChannelState state);
+
+/* Give it one more request; the line leaves at the end of the turn. */
+void helperChannelDispatch(HelperChannel *channel, HelperRequest *request);
+
+/* Write what it has to be told. */
+void helperChannelFlush(HelperChannel *channel);
+
+/* Wait for its answers; cheap when already waiting. */
+void helperChannelListen(HelperChannel *channel);
+
+/* Read and handle what it has said until there is no more. Callbacks may
+ * destroy the pool. */
+void helperChannelReadRest(HelperChannel *channel);
+
+/* Take a request off it, into no place. */
+void helperChannelDetach(HelperChannel *channel, HelperRequest *request);
+
+/* The caller of a request at this channel has gone; takes the request. */
+void helperChannelAbandon(HelperChannel *channel, HelperRequest *request);
+
+/* Bring requests and processes together; start what is missing. */
+void helperRecruit(HelperPool *pool);
+
+/* See to it that processes without work leave after a time. */
+void helperRecruitWatchIdle(HelperPool *pool);
+
+/* The answer to a request has come, without ID and line end; from is the
+ * process that gave it. Takes request. Callback: may destroy the pool. */
+void helperPoolReplied(HelperRequest *request, const HelperChannel *from,
+                       char *line, size_t len);
+
+/* A request comes back unanswered: try again or give up. counts: the failed
+ * try is one of its attempts. */
+void helperPoolTakeBack(HelperRequest *request, bool counts);
+
+/* Decide what to do next at the end of this turn. */
+void helperPoolSettle(HelperPool *pool);
+
+/* Remember what went wrong last; given to requests that fail for it. */
+void helperPoolNoteTrouble(HelperPool *pool, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+#endif

@@ -1,0 +1,385 @@
+/* helper_queue.c: requests, where they wait, and their deadlines. Section
+ * 84. */
+#include "helper_priv.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+#include "debug.h"
+#include "xalloc.h"
+
+#define SPARE_MAX 4096 /* request objects kept for reuse */
+
+#define REQUEST(n) LIST_OBJ(n, HelperRequest, node)
+#define BY_DEADLINE(n) LIST_OBJ(n, HelperRequest, deadlineNode)
+
+static CommTimerCb onDeadline;
+static CommTimerCb onRested;
+
+static void
+setState(HelperRequest *request, HelperRequestState state)
+{
+    request->state = (uint8_t)state;
+}
+
+static HelperRequest *
+takeSpare(HelperPool *pool)
+{
+    ListNode *node = listFirst(&pool->free);
+
+    if (!node) {
+        HelperRequest *request = xmalloc(sizeof(*request));
+        request->magic = HELPER_REQUEST_MAGIC;
+        request->pool = pool;
+        listInit(&request->node);
+        listInit(&request->deadlineNode);
+        return request;
+    }
+    listRemove(node);
+    pool->freeCount--;
+    return REQUEST(node);
+}
+
+/* The one copy that is made of a line: with its LF, and with room before it
+ * for any channel-ID. */
+static void
+copyLine(HelperRequest *request, const char *line, size_t len)
+{
+    char *room = request->inlineText;
+
+    if (len + 1 > HELPER_LINE_INLINE)
+        room = xmalloc(HELPER_ID_ROOM + len + 1);
+    request->text = room + HELPER_ID_ROOM;
+    memcpy(request->text, line, len);
+    request->text[len] = '\n';
+    request->textLen = len + 1;
+}
+
+static int64_t
+timeoutUs(const HelperPool *pool)
+{
+    return (int64_t)pool->config.timeoutMs * 1000;
+}
+
+static void
+armDeadline(HelperPool *pool, int64_t atUs, int64_t nowUs)
+{
+    int64_t ms = (atUs - nowUs + 999) / 1000;
+
+    if (!pool->deadlineTimer)
+        pool->deadlineTimer = commTimerAdd(ms > 0 ? ms : 0, onDeadline, pool);
+}
+
+HelperRequest *
+helperRequestCreate(HelperPool *pool, const char *line, size_t len,
+                    HelperReplyCb *cb, void *data)
+{
+    HelperRequest *request = takeSpare(pool);
+
+    copyLine(request, line, len);
+    setState(request, HELPER_REQUEST_LOOSE);
+    request->written = false;
+    request->isOverdue = false;
+    request->tries = 0;
+    request->attempts = 0;
+    request->channel = NULL;
+    request->cb = cb;
+    request->data = data;
+    request->submitUs = commNowUs();
+    if (pool->config.timeoutMs > 0) {
+        listPushBack(&pool->deadlines, &request->deadlineNode);
+        /* All have the same time to live, so the timer that is set for an
+         * older one never comes too late for this one. */
+        if (!pool->deadlineTimer)
+            armDeadline(pool, timeoutUs(pool), 0);
+    }
+    return request;
+}
+
+void
+helperRequestFree(HelperRequest *request)
+{
+    HelperPool *pool = request->pool;
+
+    CHECK(request->state == HELPER_REQUEST_LOOSE);
+    listRemove(&request->deadlineNode);
+    if (request->text != request->inlineText + HELPER_ID_ROOM)
+        free(request->text - HELPER_ID_ROOM);
+    setState(request, HELPER_REQUEST_FREE);
+    if (pool->stopping)
+        helperPoolSettle(pool); /* it may have been the last one */
+    if (pool->freeCount >= SPARE_MAX) {
+        CHECK_OBJ_CLEAR(request);
+        free(request);
+        return;
+    }
+    listPushFront(&pool->free, &request->node);
+    pool->freeCount++;
+}
+
+void
+helperRequestFreeSpare(HelperPool *pool)
+{
+    ListNode *node;
+
+    while ((node = listFirst(&pool->free))) {
+        listRemove(node);
+        CHECK_OBJ_CLEAR(REQUEST(node));
+        free(REQUEST(node));
+    }
+    pool->freeCount = 0;
+}
+
+void
+helperRequestFinish(HelperRequest *request, const HelperReply *reply)
+{
+    HelperReplyCb *cb = request->cb;
+    void *data = request->data;
+
+    request->pool->byResult[reply->result]++;
+    helperRequestFree(request);
+    cb(reply, data);
+}
+
+void
+helperQueuePush(HelperRequest *request, bool front)
+{
+    HelperPool *pool = request->pool;
+
+    CHECK(request->state == HELPER_REQUEST_LOOSE);
+    setState(request, HELPER_REQUEST_QUEUED);
+    pool->queued++;
+    if (front)
+        listPushFront(&pool->queue, &request->node);
+    else
+        listPushBack(&pool->queue, &request->node);
+    helperPoolSettle(pool);
+}
+
+/* Take a request off the place where it waits for a process. */
+static void
+unqueue(HelperRequest *request)
+{
+    CHECK(request->state == HELPER_REQUEST_QUEUED ||
+          request->state == HELPER_REQUEST_RESTING);
+    listRemove(&request->node);
+    request->pool->queued--;
+    setState(request, HELPER_REQUEST_LOOSE);
+}
+
+HelperRequest *
+helperQueuePop(HelperPool *pool)
+{
+    ListNode *node = listFirst(&pool->queue);
+
+    if (!node)
+        return NULL;
+    unqueue(REQUEST(node));
+    return REQUEST(node);
+}
+
+void
+helperQueueRest(HelperRequest *request)
+{
+    HelperPool *pool = request->pool;
+
+    CHECK(request->state == HELPER_REQUEST_LOOSE);
+    setState(request, HELPER_REQUEST_RESTING);
+    pool->queued++;
+    request->dispatchUs = commNowUs();
+    listPushBack(&pool->resting, &request->node);
+    if (!pool->restTimer)
+        pool->restTimer = commTimerAdd(HELPER_REST_MS, onRested, pool);
+}
+
+static void
+onRested(void *data)
+{
+    HelperPool *pool = data;
+    CHECK_OBJ(pool, HELPER_POOL_MAGIC);
+    int64_t before = commNowUs() - HELPER_REST_MS * 1000;
+    ListNode *node;
+
+    pool->restTimer = NULL;
+    while ((node = listFirst(&pool->resting))) {
+        if (REQUEST(node)->dispatchUs > before)
+            break;
+        unqueue(REQUEST(node));
+        helperQueuePush(REQUEST(node), true);
+    }
+    if (node)
+        pool->restTimer = commTimerAdd(HELPER_REST_MS, onRested, pool);
+}
+
+void
+helperQueueAnswer(HelperRequest *request, HelperResult result, const char *why)
+{
+    HelperPool *pool = request->pool;
+
+    CHECK(request->state == HELPER_REQUEST_LOOSE);
+    setState(request, HELPER_REQUEST_DUE);
+    request->result = (uint8_t)result;
+    request->why = why;
+    listRemove(&request->deadlineNode);
+    listPushBack(&pool->due, &request->node);
+    pool->dueCount++;
+    helperPoolSettle(pool);
+}
+
+void
+helperQueueAnswerAll(HelperPool *pool, HelperResult result, const char *why)
+{
+    ListNode *node;
+
+    while ((node = listFirst(&pool->queue)) ||
+           (node = listFirst(&pool->resting))) {
+        unqueue(REQUEST(node));
+        helperQueueAnswer(REQUEST(node), result, why);
+    }
+}
+
+static void
+finishWith(HelperRequest *request, HelperResult result, const char *why)
+{
+    HelperReply reply;
+
+    reply.result = result;
+    reply.text = "";
+    reply.textLen = 0;
+    reply.message = why;
+    reply.pairCount = 0;
+    helperRequestFinish(request, &reply);
+}
+
+static void
+takeDue(HelperRequest *request)
+{
+    listRemove(&request->node);
+    request->pool->dueCount--;
+    setState(request, HELPER_REQUEST_LOOSE);
+}
+
+void
+helperQueueCallFirst(HelperPool *pool)
+{
+    HelperRequest *request = REQUEST(listFirst(&pool->due));
+
+    takeDue(request);
+    finishWith(request, request->result, request->why);
+}
+
+void
+helperQueueSetOverdue(HelperRequest *request)
+{
+    HelperPool *pool = request->pool;
+    ListNode *after = pool->overdue.prev;
+
+    setState(request, HELPER_REQUEST_ABANDONED);
+    listRemove(&request->deadlineNode);
+    if (pool->config.timeoutMs == 0)
+        return;
+    /* Nearly always the last: requests are dispatched in the order in which
+     * they are submitted, and time out in it. */
+    while (after != &pool->overdue &&
+           BY_DEADLINE(after)->dispatchUs > request->dispatchUs)
+        after = after->prev;
+    listPushFront(after, &request->deadlineNode);
+}
+
+/* Call back for a request whose deadline has come. */
+static void
+expire(HelperRequest *request)
+{
+    HelperPool *pool = request->pool;
+    HelperReplyCb *cb = request->cb;
+    void *data = request->data;
+
+    pool->timeouts++;
+    if (request->state != HELPER_REQUEST_SENT) {
+        unqueue(request);
+        finishWith(request, HELPER_TIMEOUT, "no process was free in time");
+        return;
+    }
+    HelperReply reply = {
+        .result = HELPER_TIMEOUT,
+        .text = "",
+        .message = "no answer in time",
+    };
+    pool->byResult[HELPER_TIMEOUT]++;
+    helperChannelAbandon(request->channel, request);
+    cb(&reply, data);
+}
+
+/* The first of a list whose time, counted from *fromUs, has come. */
+static HelperRequest *
+firstLate(const ListNode *list, const HelperPool *pool, int64_t nowUs)
+{
+    ListNode *node = listFirst(list);
+    if (!node)
+        return NULL;
+
+    HelperRequest *request = BY_DEADLINE(node);
+    int64_t fromUs =
+        list == &pool->overdue ? request->dispatchUs : request->submitUs;
+    return nowUs - fromUs >= timeoutUs(pool) ? request : NULL;
+}
+
+static void
+rearmDeadline(HelperPool *pool, int64_t nowUs)
+{
+    ListNode *first = listFirst(&pool->deadlines);
+    ListNode *over = listFirst(&pool->overdue);
+    int64_t atUs = INT64_MAX;
+
+    /* A callback may have submitted, and so have set it for later. */
+    commTimerCancel(&pool->deadlineTimer);
+    if (first)
+        atUs = BY_DEADLINE(first)->submitUs + timeoutUs(pool);
+    if (over && BY_DEADLINE(over)->dispatchUs + timeoutUs(pool) < atUs)
+        atUs = BY_DEADLINE(over)->dispatchUs + timeoutUs(pool);
+    if (atUs != INT64_MAX)
+        armDeadline(pool, atUs, nowUs);
+}
+
+static void
+onDeadline(void *data)
+{
+    HelperPool *pool = data;
+    CHECK_OBJ(pool, HELPER_POOL_MAGIC);
+    int64_t nowUs = commNowUs();
+    HelperRequest *late;
+
+    pool->deadlineTimer = NULL;
+    while (!pool->destroyed &&
+           (late = firstLate(&pool->deadlines, pool, nowUs)))
+        expire(late);
+    while (!pool->destroyed &&
+           (late = firstLate(&pool->overdue, pool, nowUs))) {
+        listRemove(&late->deadlineNode);
+        late->isOverdue = true;
+        helperChannelMissed(late->channel);
+    }
+    if (pool->destroyed)
+        return;
+    rearmDeadline(pool, nowUs);
+    helperPoolSettle(pool);
+}
+
+void
+helperCancel(HelperRequest *request)
+{
+    CHECK_OBJ(request, HELPER_REQUEST_MAGIC);
+
+    switch ((HelperRequestState)request->state) {
+    case HELPER_REQUEST_SENT:
+        helperChannelAbandon(request->channel, request);
+        return;
+    case HELPER_REQUEST_DUE:
+        takeDue(request);
+        break;
+    default:
+        unqueue(request);
+    }
+    helperRequestFree(request);
+}

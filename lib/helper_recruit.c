@@ -1,0 +1,153 @@
+/* helper_recruit.c: how many processes a pool has, and when they start.
+ * Section 84. */
+#include "helper_priv.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "check.h"
+#include "debug.h"
+
+#define START_BUDGET_US 2000 /* spent on starts in one turn of the loop */
+#define LEAVERS_MAX 16       /* beyond max, before starts wait for them */
+
+#define PLACED(entry) LIST_OBJ(entry, HelperChannel, place)
+
+static CommTimerCb onMayStart;
+static CommTimerCb onIdle;
+
+static void
+placeQueued(HelperPool *pool)
+{
+    HelperPlaceEntry *entry;
+    HelperRequest *request;
+
+    while ((entry = helperPlacePick(&pool->place, NULL)) &&
+           (request = helperQueuePop(pool)))
+        helperChannelDispatch(PLACED(entry), request);
+}
+
+/* True when fewer processes live than are wanted. A request that cannot be
+ * placed makes the pool want more. */
+static bool
+needsProcess(HelperPool *pool)
+{
+    const HelperConfig *config = &pool->config;
+
+    if (!listIsEmpty(&pool->queue) && pool->alive >= pool->target &&
+        pool->alive < config->max) {
+        unsigned room = config->max - pool->alive;
+        pool->target =
+            pool->alive + (config->idle < room ? config->idle : room);
+    }
+    if (pool->stopping && listIsEmpty(&pool->queue))
+        return false;
+    return pool->alive < pool->target;
+}
+
+static void
+startLater(HelperPool *pool, int64_t us)
+{
+    commTimerCancel(&pool->startTimer);
+    pool->startTimer = commTimerAdd((us + 999) / 1000, onMayStart, pool);
+}
+
+static void
+onMayStart(void *data)
+{
+    HelperPool *pool = data;
+    CHECK_OBJ(pool, HELPER_POOL_MAGIC);
+
+    pool->startTimer = NULL;
+    helperPoolSettle(pool);
+}
+
+/* True when a process may be started now; else the pool looks again later.
+ * All pools of a thread share what a turn has for starts. */
+static bool
+mayStart(HelperPool *pool)
+{
+    HelperThread *thread = pool->thread;
+    int64_t nowUs = commNowUs();
+    int64_t waitUs = helperRestartWait(&pool->restart, nowUs);
+
+    if (thread->turnUs != nowUs) {
+        thread->turnUs = nowUs;
+        thread->startUs = 0;
+    }
+    if (waitUs > 0)
+        startLater(pool, waitUs);
+    else if (thread->startUs >= START_BUDGET_US)
+        startLater(pool, 0);
+    else
+        return pool->leaving < pool->config.max + LEAVERS_MAX;
+    return false;
+}
+
+static void
+startOne(HelperPool *pool)
+{
+    int64_t nowUs = commNowUs();
+    int64_t clockUs = commClockUs();
+
+    if (helperChannelStart(pool)) {
+        helperRestartStarted(&pool->restart, nowUs);
+    } else {
+        helperPoolNoteTrouble(pool, "cannot start %s: %s", pool->program,
+                              strerror(errno));
+        helperRestartFailed(&pool->restart, nowUs);
+        debug(DBG_HELPER, 1, "%s: %s; next try in %lld ms", pool->config.name,
+              pool->trouble,
+              (long long)helperRestartWait(&pool->restart, nowUs) / 1000);
+    }
+    pool->thread->startUs += commClockUs() - clockUs;
+}
+
+void
+helperRecruit(HelperPool *pool)
+{
+    placeQueued(pool);
+    while (needsProcess(pool) && mayStart(pool)) {
+        startOne(pool);
+        placeQueued(pool);
+    }
+    if (pool->alive == 0 && helperRestartIsHopeless(&pool->restart) &&
+        helperRestartWait(&pool->restart, commNowUs()) > 0)
+        helperQueueAnswerAll(pool, HELPER_UNKNOWN, pool->trouble);
+}
+
+static unsigned
+keptWhenIdle(const HelperPool *pool)
+{
+    const HelperConfig *config = &pool->config;
+
+    return config->startup > config->idle ? config->startup : config->idle;
+}
+
+void
+helperRecruitWatchIdle(HelperPool *pool)
+{
+    unsigned ms = pool->config.idleMs;
+
+    if (ms > 0 && !pool->idleTimer && pool->alive > keptWhenIdle(pool))
+        pool->idleTimer = commTimerAdd(ms / 4 + 1, onIdle, pool);
+}
+
+/* Let go of processes that have had no work for long. */
+static void
+onIdle(void *data)
+{
+    HelperPool *pool = data;
+    CHECK_OBJ(pool, HELPER_POOL_MAGIC);
+    int64_t before = commNowUs() - pool->config.idleMs * 1000ll;
+    HelperPlaceEntry *entry;
+
+    pool->idleTimer = NULL;
+    while (pool->alive > keptWhenIdle(pool) &&
+           (entry = helperPlaceOldestIdle(&pool->place)) &&
+           PLACED(entry)->idleUs <= before) {
+        helperChannelLeave(PLACED(entry), "no work for it");
+        pool->target = pool->alive;
+    }
+    helperRecruitWatchIdle(pool);
+}

@@ -1,0 +1,106 @@
+/* helper_restart.c: when may a pool start its next process? Pure policy. */
+#include "helper_restart.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+
+void
+helperRestartInit(HelperRestart *restart, int64_t minUs, int64_t maxUs)
+{
+    *restart = (HelperRestart){
+        .minUs = minUs,
+        .maxUs = maxUs > minUs ? maxUs : minUs,
+    };
+}
+
+static int64_t
+delayOf(const HelperRestart *restart)
+{
+    int64_t delay = restart->minUs;
+
+    for (unsigned i = 1; i < restart->failures; i++) {
+        if (delay >= restart->maxUs / 2)
+            return restart->maxUs;
+        delay *= 2;
+    }
+    return delay;
+}
+
+static void
+holdUntil(HelperRestart *restart, int64_t us)
+{
+    if (us > restart->notBeforeUs)
+        restart->notBeforeUs = us;
+}
+
+int64_t
+helperRestartWait(const HelperRestart *restart, int64_t nowUs)
+{
+    return restart->notBeforeUs > nowUs ? restart->notBeforeUs - nowUs : 0;
+}
+
+void
+helperRestartStarted(HelperRestart *restart, int64_t nowUs)
+{
+    if (restart->failures > 0)
+        holdUntil(restart, nowUs + delayOf(restart));
+}
+
+void
+helperRestartFailed(HelperRestart *restart, int64_t nowUs)
+{
+    restart->failures++;
+    restart->failedUs = nowUs;
+    holdUntil(restart, nowUs + delayOf(restart));
+}
+
+static bool
+isKilled(const HelperDeath *death)
+{
+    if (death->byUs || !WIFSIGNALED(death->waitStatus))
+        return false;
+    int signo = WTERMSIG(death->waitStatus);
+    return signo == SIGKILL || signo == SIGTERM || signo == SIGHUP;
+}
+
+void
+helperRestartDied(HelperRestart *restart, const HelperDeath *death,
+                  int64_t nowUs)
+{
+    if (death->answered || nowUs - death->startedUs >= HELPER_RESTART_LIVED_US)
+        return;
+    if (isKilled(death)) {
+        holdUntil(restart, nowUs + restart->minUs);
+        return;
+    }
+    /* Processes started together fail together: that is one bad start. */
+    if (restart->failures == 0 || death->startedUs >= restart->failedUs)
+        helperRestartFailed(restart, nowUs);
+}
+
+void
+helperRestartWorked(HelperRestart *restart, int64_t startedUs)
+{
+    /* An older process that still works says nothing of the program that
+     * failed since. */
+    if (restart->failures > 0 && startedUs < restart->failedUs)
+        return;
+    restart->failures = 0;
+    restart->notBeforeUs = 0;
+}
+
+bool
+helperRestartIsHopeless(const HelperRestart *restart)
+{
+    return restart->failures >= HELPER_RESTART_HOPELESS;
+}
+
+bool
+helperRestartIsBlameless(const HelperDeath *death)
+{
+    if (death->byUs)
+        return false;
+    return isKilled(death) ||
+           (death->answered && WIFEXITED(death->waitStatus) &&
+            WEXITSTATUS(death->waitStatus) == 0);
+}

@@ -1,0 +1,173 @@
+/* pool.c: what tests of helper pools share. */
+#include "pool.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "comm.h"
+#include "debug.h"
+#include "support.h"
+
+HelperConfig poolConfig;
+HelperPool *pool;
+PoolAnswer poolAnswers[POOL_ANSWERS_MAX];
+int poolAnswerCount;
+
+static bool isReached;
+static int wanted;
+
+void
+poolInit(void)
+{
+    supportCommInit();
+    helperConfigInit(&poolConfig);
+    poolConfig.name = "test";
+    poolConfig.max = 4;
+    poolConfig.queueMax = POOL_ANSWERS_MAX;
+    poolConfig.restartMinMs = 10;
+    poolAnswerCount = 0;
+    debugOptions("ALL,0");
+}
+
+/* A pool that was destroyed inside the loop leaves its processes to it. */
+static void
+runWhileChildren(void)
+{
+    siginfo_t info;
+
+    for (int ms = 0; ms < POOL_WAIT_MS; ms += 5) {
+        if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0)
+            return;
+        (void)supportRunLoop(5);
+    }
+}
+
+void
+poolFini(void)
+{
+    helperPoolDestroy(&pool);
+    runWhileChildren();
+    supportCommFini();
+}
+
+void
+poolCreateProgram(const char *command)
+{
+    const char *argv[32] = {NULL};
+    char *text = strdup(command);
+    char *rest = NULL;
+    int count = 0;
+
+    for (char *word = strtok_r(text, " ", &rest); word && count < 31;
+         word = strtok_r(NULL, " ", &rest))
+        argv[count++] = word;
+    poolConfig.argv = argv;
+    pool = helperPoolCreate(&poolConfig);
+    cr_assert_not_null(pool);
+    free(text);
+}
+
+void
+poolCreate(const char *args)
+{
+    const char *build = getenv("SQUIRE_BUILD");
+    char command[1024];
+
+    snprintf(command, sizeof(command), "%s%sfake_helper %s",
+             build ? build : ".", build ? "/test/" : "/", args);
+    poolCreateProgram(command);
+}
+
+void
+poolRecord(const HelperReply *reply, void *data)
+{
+    PoolAnswer *answer = &poolAnswers[poolAnswerCount];
+    const char *message = helperReplyGet(reply, "message");
+
+    cr_assert_lt(poolAnswerCount, POOL_ANSWERS_MAX);
+    answer->tag = (int)(intptr_t)data;
+    answer->result = reply->result;
+    snprintf(answer->text, sizeof(answer->text), "%s", reply->text);
+    snprintf(answer->message, sizeof(answer->message), "%s",
+             message ? message : reply->message);
+    poolAnswerCount++;
+    isReached = poolAnswerCount >= wanted;
+}
+
+int
+poolSubmit(const char *line, int tag)
+{
+    return helperSubmit(pool, line, poolRecord, (void *)(intptr_t)tag);
+}
+
+bool
+poolRunUntil(int answers)
+{
+    wanted = answers;
+    isReached = poolAnswerCount >= wanted;
+    return supportRunUntil(&isReached, POOL_WAIT_MS);
+}
+
+bool
+poolRunUntilStopped(void)
+{
+    for (int ms = 0; ms < POOL_WAIT_MS; ms += 5) {
+        if (helperPoolIsStopped(pool))
+            return true;
+        (void)supportRunLoop(5);
+    }
+    return false;
+}
+
+const PoolAnswer *
+poolAnswer(int tag)
+{
+    const PoolAnswer *found = NULL;
+
+    for (int i = 0; i < poolAnswerCount; i++) {
+        if (poolAnswers[i].tag != tag)
+            continue;
+        cr_assert_null(found, "two answers to %d", tag);
+        found = &poolAnswers[i];
+    }
+    cr_assert_not_null(found, "no answer to %d", tag);
+    return found;
+}
+
+HelperPoolStats
+poolStats(void)
+{
+    HelperPoolStats stats;
+
+    helperPoolStats(pool, &stats);
+    return stats;
+}
+
+void
+poolSubmitLines(int count)
+{
+    char line[32];
+
+    for (int i = 0; i < count; i++) {
+        snprintf(line, sizeof(line), "line %d", i);
+        cr_assert_eq(poolSubmit(line, i), 0);
+    }
+}
+
+void
+poolExpectLines(int count)
+{
+    char line[32];
+
+    cr_assert(poolRunUntil(count));
+    for (int i = 0; i < count; i++) {
+        const PoolAnswer *answer = poolAnswer(i);
+        snprintf(line, sizeof(line), "line %d", i);
+        cr_assert_eq(answer->result, HELPER_OK, "%d: %s %s", i,
+                     helperProtoResultName(answer->result), answer->message);
+        cr_assert_str_eq(answer->message, line);
+    }
+}

@@ -1,0 +1,397 @@
+/* test_helper_channel.c: what helpers do wrong, and how the pool gets over
+ * it. */
+#include <criterion/criterion.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "debug.h"
+#include "pool.h"
+#include "support.h"
+
+static char *logText;
+
+static void
+init(void)
+{
+    poolInit();
+    cr_assert_eq(debugOpen(supportTempPath("debug.log")), 0);
+    debugOptions("ALL,1");
+}
+
+static void
+fini(void)
+{
+    debugClose();
+    free(logText);
+    poolFini();
+}
+
+TestSuite(helperChannel, .init = init, .fini = fini, .timeout = 120);
+
+static bool
+isLogged(const char *text)
+{
+    free(logText);
+    logText = supportReadFile(supportTempPath("debug.log"));
+    return strstr(logText, text) != NULL;
+}
+
+/* All of this pool's processes misbehave in the same way: a request ends
+ * after three attempts, and the log tells why. */
+static void
+expectThreeAttempts(const char *args, const char *cause)
+{
+    poolConfig.max = 2;
+    poolConfig.graceMs = 50;
+    poolCreate(args);
+    cr_assert_eq(poolSubmit("x", 0), 0);
+    cr_assert(poolRunUntil(1));
+    cr_assert_eq(poolAnswer(0)->result, HELPER_UNKNOWN);
+    cr_assert_str_eq(poolAnswer(0)->text, "");
+    cr_assert_not_null(strstr(poolAnswer(0)->message, cause), "%s",
+                       poolAnswer(0)->message);
+    cr_assert(isLogged(cause), "%s", logText);
+    cr_assert_geq(poolStats().restarts, 3);
+    cr_assert_geq(poolStats().retries, 2);
+}
+
+Test(helperChannel, crash_on_every_request)
+{
+    expectThreeAttempts("crash-after=0", "exited with status 3");
+}
+
+Test(helperChannel, abort_on_every_request)
+{
+    expectThreeAttempts("abort-after=0", "killed by SIGABRT");
+}
+
+Test(helperChannel, exit_at_start)
+{
+    expectThreeAttempts("exit-at-start", "exited with status 1");
+}
+
+Test(helperChannel, half_an_answer_then_the_end)
+{
+    expectThreeAttempts("half-line", "exited with status 0");
+}
+
+Test(helperChannel, nul_in_an_answer)
+{
+    expectThreeAttempts("nul", "there is a NUL");
+}
+
+Test(helperChannel, two_lines_for_one_request)
+{
+    expectThreeAttempts("two-for-one", "a line too many");
+}
+
+Test(helperChannel, an_answer_that_is_too_long)
+{
+    expectThreeAttempts("bigline=2000000", "longer than the limit");
+}
+
+Test(helperChannel, an_answer_just_too_long)
+{
+    poolConfig.replyMax = 1000;
+    expectThreeAttempts("bigline=1000", "longer than the limit");
+}
+
+Test(helperChannel, an_answer_just_short_enough)
+{
+    poolConfig.replyMax = 1000;
+    poolCreate("bigline=999");
+    cr_assert_eq(poolSubmit("x", 0), 0);
+    cr_assert(poolRunUntil(1));
+    cr_assert_eq(poolStats().restarts, 0);
+}
+
+Test(helperChannel, end_of_output_without_an_end)
+{
+    expectThreeAttempts("close-stdout", "closed its output");
+}
+
+Test(helperChannel, an_answer_without_channel_id)
+{
+    poolConfig.concurrency = 5;
+    expectThreeAttempts("ids no-id", "is concurrency= set");
+}
+
+Test(helperChannel, an_answer_to_an_unknown_channel_id)
+{
+    poolConfig.concurrency = 5;
+    expectThreeAttempts("ids unknown-id", "a channel-ID that is not asked");
+}
+
+Test(helperChannel, with_ids_two_lines_for_one_request)
+{
+    poolConfig.concurrency = 5;
+    poolConfig.max = 1;
+    poolCreate("ids two-for-one");
+    poolSubmitLines(3);
+    poolExpectLines(3);
+    (void)supportRunLoop(20);
+    cr_assert(isLogged("not asked: twice"), "%s", logText);
+    cr_assert_geq(poolStats().restarts, 1);
+}
+
+Test(helperChannel, a_second_line_a_little_later)
+{
+    poolConfig.max = 1;
+    poolCreate("two-later");
+    poolSubmitLines(1);
+    poolExpectLines(1);
+    for (int i = 0; i < 500 && poolStats().restarts == 0; i++)
+        (void)supportRunLoop(10);
+    cr_assert(isLogged("spoke without being asked"), "%s", logText);
+}
+
+Test(helperChannel, a_banner_is_no_answer)
+{
+    poolConfig.startup = 1;
+    poolCreate("banner");
+    for (int i = 0; i < 500 && poolStats().restarts == 0; i++)
+        (void)supportRunLoop(10);
+    cr_assert(isLogged("spoke without being asked"), "%s", logText);
+}
+
+Test(helperChannel, garbage_is_handed_on_as_unknown)
+{
+    poolCreate("garbage");
+    cr_assert_eq(poolSubmit("x", 0), 0);
+    cr_assert(poolRunUntil(1));
+    cr_assert_eq(poolAnswer(0)->result, HELPER_UNKNOWN);
+    cr_assert_neq(poolAnswer(0)->text[0], '\0');
+    cr_assert_eq(poolStats().restarts, 0);
+}
+
+Test(helperChannel, no_line_end_is_silence)
+{
+    poolConfig.timeoutMs = 100;
+    poolCreate("no-newline");
+    cr_assert_eq(poolSubmit("x", 0), 0);
+    cr_assert(poolRunUntil(1));
+    cr_assert_eq(poolAnswer(0)->result, HELPER_TIMEOUT);
+}
+
+Test(helperChannel, control_octets_in_a_value_are_not_handed_on)
+{
+    poolCreate("control");
+    cr_assert_eq(poolSubmit("x", 0), 0);
+    cr_assert(poolRunUntil(1));
+    cr_assert_eq(poolAnswer(0)->result, HELPER_BH);
+    cr_assert_str_eq(poolAnswer(0)->text, "");
+    cr_assert_neq(poolAnswer(0)->message[0], '\0');
+    cr_assert_eq(poolStats().restarts, 0);
+    cr_assert_eq(poolStats().retries, 2);
+}
+
+Test(helperChannel, bh_is_asked_three_times_in_all)
+{
+    poolCreate("bh");
+    cr_assert_eq(poolSubmit("x", 0), 0);
+    cr_assert(poolRunUntil(1));
+    cr_assert_eq(poolAnswer(0)->result, HELPER_BH);
+    cr_assert_str_eq(poolAnswer(0)->message, "x");
+    cr_assert_eq(poolStats().replies, 3);
+    cr_assert_eq(poolStats().byResult[HELPER_BH], 1);
+}
+
+/* Another process is asked after BH. Pids are given in order, so that of
+ * four processes some are odd and some even. */
+Test(helperChannel, bh_is_asked_of_another_process)
+{
+    poolConfig.startup = 4;
+    poolConfig.attempts = 10;
+    poolCreate("bh-odd");
+    for (int i = 0; i < 1000 && poolStats().active < 4; i++)
+        (void)supportRunLoop(2);
+    poolSubmitLines(20);
+    cr_assert(poolRunUntil(20));
+    for (int i = 0; i < 20; i++)
+        cr_assert(poolAnswer(i)->result == HELPER_OK ||
+                  poolStats().byResult[HELPER_OK] == 0);
+}
+
+Test(helperChannel, a_crash_now_and_then_harms_no_request)
+{
+    poolConfig.concurrency = 4;
+    poolConfig.attempts = 20;
+    poolCreate("ids crash-after=7");
+    poolSubmitLines(200);
+    poolExpectLines(200);
+    cr_assert_geq(poolStats().restarts, 20);
+}
+
+/* What goes back after a death keeps its place before later requests. */
+Test(helperChannel, requests_of_a_dead_process_go_first_in_order)
+{
+    poolConfig.max = 1;
+    poolCreate("crash-after=3");
+    poolSubmitLines(9);
+    poolExpectLines(9);
+    for (int i = 0; i < 9; i++)
+        cr_assert_eq(poolAnswers[i].tag, i);
+}
+
+Test(helperChannel, one_shot_helpers_work)
+{
+    poolConfig.max = 3;
+    poolCreate("one-shot");
+    poolSubmitLines(60);
+    poolExpectLines(60);
+}
+
+Test(helperChannel, death_by_kill_is_not_the_fault_of_requests)
+{
+    poolConfig.max = 1;
+    poolConfig.attempts = 1;
+    poolCreate("kill-after=3");
+    poolSubmitLines(20);
+    poolExpectLines(20);
+    cr_assert(isLogged("killed by SIGKILL"), "%s", logText);
+}
+
+Test(helperChannel, kill_for_ever_ends_too)
+{
+    poolConfig.max = 1;
+    poolConfig.restartMinMs = 1;
+    poolCreate("kill-after=0");
+    cr_assert_eq(poolSubmit("x", 0), 0);
+    cr_assert(poolRunUntil(1));
+    cr_assert_eq(poolAnswer(0)->result, HELPER_UNKNOWN);
+    cr_assert_eq(poolStats().restarts, 10);
+}
+
+Test(helperChannel, idle_processes_that_are_killed_are_replaced)
+{
+    HelperProcessStats rows[3];
+
+    poolConfig.startup = 3;
+    poolCreate("");
+    for (int round = 0; round < 10; round++) {
+        for (int i = 0; i < 2000 && poolStats().active < 3; i++)
+            (void)supportRunLoop(2);
+        cr_assert_eq(poolStats().active, 3);
+        cr_assert_eq(helperPoolProcesses(pool, rows, 3), 3);
+        kill(rows[round % 3].pid, SIGKILL);
+        for (int i = 0; i < 2000 && poolStats().restarts <= (unsigned)round;
+             i++)
+            (void)supportRunLoop(2);
+    }
+    poolSubmitLines(10);
+    poolExpectLines(10);
+    cr_assert_eq(poolStats().restarts, 10);
+}
+
+Test(helperChannel, a_missing_program_is_told_soon)
+{
+    poolConfig.restartMinMs = 5;
+    poolCreateProgram("/no/such/program -x");
+    cr_assert_eq(poolSubmit("x", 0), 0);
+    cr_assert_eq(poolSubmit("x", 1), 0);
+    cr_assert(poolRunUntil(2));
+    cr_assert_eq(poolAnswer(0)->result, HELPER_UNKNOWN);
+    cr_assert_not_null(strstr(poolAnswer(1)->message, "No such file"), "%s",
+                       poolAnswer(1)->message);
+    cr_assert(isLogged("cannot start /no/such/program -x"), "%s", logText);
+    int before = poolAnswerCount;
+    cr_assert_eq(poolSubmit("x", 2), 0);
+    cr_assert_eq(poolAnswerCount, before);
+    cr_assert(poolRunUntil(3), "at once from now on");
+}
+
+Test(helperChannel, a_program_that_appears_later_is_used)
+{
+    const char *path = supportTempPath("late");
+    char *program = strdup(path);
+
+    poolConfig.restartMaxMs = 20;
+    poolCreateProgram(program);
+    cr_assert_eq(poolSubmit("x", 0), 0);
+    cr_assert(poolRunUntil(1));
+    FILE *file = fopen(program, "w");
+    fprintf(file, "#!/bin/sh\nwhile read a; do echo OK; done\n");
+    fchmod(fileno(file), 0700);
+    fclose(file);
+    HelperResult last = HELPER_UNKNOWN;
+    for (int i = 1; i < 2000 && last != HELPER_OK; i++) {
+        (void)supportRunLoop(5);
+        cr_assert_eq(poolSubmit("x", i), 0);
+        cr_assert(poolRunUntil(i + 1));
+        last = poolAnswer(i)->result;
+    }
+    cr_assert_eq(last, HELPER_OK);
+    free(program);
+}
+
+Test(helperChannel, a_helper_that_does_not_read_stops_at_its_deadline)
+{
+    char line[8001];
+
+    memset(line, 'a', 8000);
+    line[8000] = '\0';
+    poolConfig.max = 1;
+    poolConfig.concurrency = 1000;
+    poolConfig.timeoutMs = 300;
+    poolConfig.graceMs = 20;
+    poolCreate("deaf");
+    for (int i = 0; i < 200; i++)
+        cr_assert_eq(poolSubmit(line, i), 0);
+    cr_assert(poolRunUntil(200));
+    for (int i = 0; i < 200; i++)
+        cr_assert_eq(poolAnswer(i)->result, HELPER_TIMEOUT);
+    (void)supportRunLoop(50);
+    cr_assert_geq(poolStats().restarts, 1);
+    cr_assert_eq(poolStats().inflight, 0);
+}
+
+Test(helperChannel, stderr_lines_are_tagged)
+{
+    poolConfig.max = 1;
+    poolCreate("noise=2");
+    poolSubmitLines(1);
+    poolExpectLines(1);
+    for (int i = 0; i < 200 && !isLogged("noise 2"); i++)
+        (void)supportRunLoop(10);
+    cr_assert(isLogged("84,1| test #1 (pid "), "%s", logText);
+    cr_assert(isLogged("): noise 1\n"), "%s", logText);
+}
+
+Test(helperChannel, stderr_is_bounded)
+{
+    poolConfig.max = 1;
+    poolCreate("noise=100");
+    poolSubmitLines(1);
+    poolExpectLines(1);
+    (void)supportRunLoop(50);
+    helperPoolDestroy(&pool);
+    cr_assert(isLogged("noise 20\n"), "%s", logText);
+    cr_assert_not(isLogged("noise 21\n"), "%s", logText);
+    cr_assert(isLogged("80 lines suppressed"), "%s", logText);
+}
+
+Test(helperChannel, last_words_are_in_the_report)
+{
+    poolConfig.max = 1;
+    poolConfig.attempts = 1;
+    poolCreate("crash-after=0 last-words");
+    cr_assert_eq(poolSubmit("x", 0), 0);
+    cr_assert(poolRunUntil(1));
+    cr_assert(isLogged("exited with status 3; after 0 answers, with 1 "
+                       "requests; it last said: two | three | last words, "
+                       "no line end"),
+              "%s", logText);
+}
+
+Test(helperChannel, raw_stderr_goes_to_the_log_itself)
+{
+    poolConfig.stderrRaw = true;
+    poolCreate("noise=1");
+    poolSubmitLines(1);
+    poolExpectLines(1);
+    cr_assert(isLogged("\nnoise 1\n") || isLogged("noise 1\n"));
+    cr_assert_not(isLogged("): noise 1"), "%s", logText);
+}
