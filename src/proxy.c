@@ -239,6 +239,7 @@ proxyCreate(Config *config, ProxyComplainCb *complain, void *data)
     listInit(&proxy->clients);
     listInit(&proxy->fetches);
     listInit(&proxy->spare);
+    proxy->stats.startedUs = commNowUs();
     takeConfig(proxy, config);
     proxy->store = cacheStoreMemCreate(&cache);
     if (openPorts(proxy, complain, data) < 0)

@@ -1,0 +1,288 @@
+/* squire: a caching proxy. Wiring only. DEBUG: section 1 */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "build_config.h"
+#include "comm.h"
+#include "config.h"
+#include "control.h"
+#include "daemon.h"
+#include "debug.h"
+#include "fd.h"
+#include "manager.h"
+#include "options.h"
+#include "origin.h"
+#include "pid_file.h"
+#include "proxy.h"
+#include "resolve.h"
+#include "tunnel.h"
+
+#define ORIGIN_IDLE_MAX 512
+
+/* All that is running; written at the start and by reconfigure. */
+static struct {
+    Options options;
+    Config *config;
+    PidFile *pidFile;
+    Proxy *proxy;
+    Manager *manager;
+    bool isStopping;
+} squire;
+
+static void
+complainToTerminal(const char *text, void *data)
+{
+    (void)data;
+    fprintf(stderr, "squire: %s\n", text);
+}
+
+static void
+complainOfErrno(const char *what, const char *which)
+{
+    fprintf(stderr, "squire: %s %s: %s\n", what, which, strerror(errno));
+}
+
+static void
+complainToLog(const char *what, const char *which)
+{
+    debug(DBG_MAIN, 0, "%s %s: %s", what, which, strerror(errno));
+}
+
+/* The log and its levels. 0 or -1 with errno. */
+static int
+openLog(const Config *config)
+{
+    if (config->debugOptions != NULL &&
+        debugOptions(config->debugOptions) == -1)
+        return -1;
+    return debugOpen(config->cacheLog);
+}
+
+static bool
+isSameText(const char *a, const char *b)
+{
+    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+static void
+replaceManager(const Config *config)
+{
+    const char *old =
+        squire.manager != NULL ? managerAddress(squire.manager) : NULL;
+
+    if (isSameText(old, config->managerPort))
+        return;
+    managerDestroy(&squire.manager);
+    if (config->managerPort == NULL)
+        return;
+    squire.manager = managerCreate(config->managerPort, squire.proxy);
+    if (squire.manager == NULL)
+        complainToLog("manager_port", config->managerPort);
+}
+
+/* A configuration with an error changes nothing. */
+static void
+reconfigure(void)
+{
+    Config *config =
+        configLoad(squire.options.configPath, configMessageLog, NULL);
+
+    if (config == NULL) {
+        debug(DBG_MAIN, 0, "reconfigure: errors; the old one goes on");
+        return;
+    }
+    if (openLog(config) == -1)
+        complainToLog("cache_log", config->cacheLog);
+    proxyReconfigure(squire.proxy, config);
+    replaceManager(config);
+    configUnref(&squire.config);
+    squire.config = config;
+    debug(DBG_MAIN, 1, "reconfigured from %s", config->path);
+}
+
+static void
+rotate(void)
+{
+    if (debugReopen() == -1)
+        complainToLog("cache_log", squire.config->cacheLog);
+    proxyRotate(squire.proxy);
+    debug(DBG_MAIN, 1, "logs reopened");
+}
+
+static void
+onHangup(int signo, void *data)
+{
+    (void)signo;
+    (void)data;
+    if (!squire.isStopping)
+        reconfigure();
+}
+
+static void
+onRotate(int signo, void *data)
+{
+    (void)signo;
+    (void)data;
+    rotate();
+}
+
+static void
+onStop(int signo, void *data)
+{
+    (void)data;
+    if (squire.isStopping) {
+        debug(DBG_MAIN, 1, "signal %d again: stopping now", signo);
+        commLoopStop();
+        return;
+    }
+    debug(DBG_MAIN, 1, "signal %d: stopping", signo);
+    squire.isStopping = true;
+    proxyShutdown(squire.proxy, squire.config->shutdownLifetimeMs);
+}
+
+/* 0 or -errno. */
+static int
+takeSignals(void)
+{
+    const struct {
+        int signo;
+        CommSignalCb *cb;
+    } rows[] = {{SIGHUP, onHangup},
+                {SIGUSR1, onRotate},
+                {SIGTERM, onStop},
+                {SIGINT, onStop}};
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+
+    sigaction(SIGPIPE, &ignore, NULL);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        int rc = commSignalSet(rows[i].signo, rows[i].cb, NULL);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+/* Take the pid file; the process that has it is told. */
+static int
+takePidFile(const Config *config)
+{
+    pid_t running = 0;
+
+    if (config->pidFilename == NULL)
+        return 0;
+    squire.pidFile = pidFileCreate(config->pidFilename, &running);
+    if (squire.pidFile != NULL)
+        return 0;
+    if (errno == EEXIST)
+        fprintf(stderr, "squire: already running as process %d (%s)\n",
+                (int)running, config->pidFilename);
+    else
+        complainOfErrno("pid_filename", config->pidFilename);
+    return -1;
+}
+
+/* What needs the rights that are then given up. */
+static int
+openPorts(Config *config)
+{
+    squire.proxy = proxyCreate(config, complainToTerminal, NULL);
+    if (squire.proxy == NULL)
+        return -1;
+    if (config->managerPort != NULL) {
+        squire.manager = managerCreate(config->managerPort, squire.proxy);
+        if (squire.manager == NULL) {
+            complainOfErrno("manager_port", config->managerPort);
+            return -1;
+        }
+    }
+    return takePidFile(config);
+}
+
+static int
+dropRights(const Config *config)
+{
+    int rc =
+        daemonDropPrivileges(config->effectiveUser, config->effectiveGroup);
+
+    if (rc < 0) {
+        errno = -rc;
+        complainOfErrno("cache_effective_user", config->effectiveUser);
+        return -1;
+    }
+    if (config->coredumpDir != NULL && chdir(config->coredumpDir) == -1)
+        complainOfErrno("coredump_dir", config->coredumpDir);
+    return 0;
+}
+
+/* Everything up to the loop. 0, or -1 after telling the terminal. */
+static int
+start(Config *config)
+{
+    if (commInit() == -1 || originInit(ORIGIN_IDLE_MAX) < 0 ||
+        takeSignals() < 0) {
+        complainOfErrno("start", "loop");
+        return -1;
+    }
+    if (openPorts(config) == -1 || dropRights(config) == -1)
+        return -1;
+    if (openLog(config) == -1) {
+        complainOfErrno("cache_log",
+                        config->cacheLog != NULL ? config->cacheLog : "");
+        return -1;
+    }
+    return proxyStart(squire.proxy, complainToTerminal, NULL);
+}
+
+static void
+stop(void)
+{
+    managerDestroy(&squire.manager);
+    proxyDestroy(&squire.proxy);
+    pidFileRemove(&squire.pidFile);
+    resolveFini();
+    originFini();
+    tunnelFini();
+    commFini();
+    configUnref(&squire.config);
+    debugClose();
+}
+
+static int
+run(void)
+{
+    squire.config =
+        configLoad(squire.options.configPath, configMessagePrint, stderr);
+    if (squire.config == NULL)
+        return EXIT_FAILURE;
+    int rc = squire.options.foreground ? 0 : daemonStart();
+    if (rc < 0) {
+        fprintf(stderr, "squire: background: %s\n", strerror(-rc));
+        return EXIT_FAILURE;
+    }
+    rc = start(squire.config);
+    if (rc == 0) {
+        daemonReady();
+        debug(DBG_MAIN, 1, "squire %s runs as process %d", PACKAGE_VERSION,
+              (int)getpid());
+        rc = commLoopRun();
+        debug(DBG_MAIN, 1, "squire %s ends", PACKAGE_VERSION);
+    }
+    stop();
+    return rc == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int
+main(int argc, char *argv[])
+{
+    if (fdEnsureStdio() < 0 ||
+        optionsParse(argc, argv, stderr, &squire.options) < 0)
+        return EXIT_FAILURE;
+    if (squire.options.action != OPTIONS_RUN || squire.options.version ||
+        squire.options.help)
+        return controlRun(&squire.options, stdout, stderr);
+    return run();
+}

@@ -1,0 +1,264 @@
+/* The manager's figures for Prometheus. DEBUG: section 16 */
+#include <stddef.h>
+#include <string.h>
+
+#include "comm.h"
+#include "helper.h"
+#include "manager_priv.h"
+
+typedef struct PoolMetric {
+    const char *name;
+    const char *help;
+    const char *type;
+    size_t offset; /* in HelperPoolStats */
+    size_t size;
+} PoolMetric;
+
+#define POOL_METRIC(type, name, field, help)                                   \
+    {                                                                          \
+        name, help, type, offsetof(HelperPoolStats, field),                    \
+            sizeof(((HelperPoolStats *)0)->field)                              \
+    }
+
+static const PoolMetric poolMetrics[] = {
+    POOL_METRIC("gauge", "squire_helper_processes_max", max,
+                "Helper processes allowed."),
+    POOL_METRIC("gauge", "squire_helper_processes", active,
+                "Helper processes running."),
+    POOL_METRIC("gauge", "squire_helper_processes_idle", idle,
+                "Helper processes without a request."),
+    POOL_METRIC("gauge", "squire_helper_queue", queue,
+                "Requests waiting for a helper."),
+    POOL_METRIC("gauge", "squire_helper_inflight", inflight,
+                "Requests at a helper."),
+    POOL_METRIC("counter", "squire_helper_requests_total", requests,
+                "Requests submitted."),
+    POOL_METRIC("counter", "squire_helper_replies_total", replies,
+                "Replies of helpers."),
+    POOL_METRIC("counter", "squire_helper_timeouts_total", timeouts,
+                "Requests not answered in time."),
+    POOL_METRIC("counter", "squire_helper_retries_total", retries,
+                "Requests asked again."),
+    POOL_METRIC("counter", "squire_helper_restarts_total", restarts,
+                "Helper processes that died or were put down."),
+    POOL_METRIC("counter", "squire_helper_overloads_total", overloads,
+                "Requests refused because the queue was full."),
+};
+
+static void
+putHead(Buf *out, const char *name, const char *type, const char *help)
+{
+    bufPrintf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+/* One figure without labels. */
+static void
+putOne(Buf *out, const char *type, const char *name, uint64_t value,
+       const char *help)
+{
+    putHead(out, name, type, help);
+    bufPrintf(out, "%s %llu\n", name, (unsigned long long)value);
+}
+
+static void
+putEscaped(Buf *out, const char *text)
+{
+    for (; *text != '\0'; text++) {
+        if (*text == '"' || *text == '\\')
+            bufAppend(out, "\\", 1);
+        if (*text == '\n')
+            bufAppend(out, "\\n", 2);
+        else
+            bufAppend(out, text, 1);
+    }
+}
+
+static void
+putLabelled(Buf *out, const char *name, const char *pool, const char *label)
+{
+    bufPrintf(out, "%s{pool=\"", name);
+    putEscaped(out, pool);
+    bufPrintf(out, "\"%s} ", label);
+}
+
+/* What one walk over the pools writes. */
+typedef struct PoolWalk {
+    Buf *out;
+    const PoolMetric *metric;
+} PoolWalk;
+
+static void
+putPoolMetric(HelperPool *pool, void *data)
+{
+    const PoolWalk *walk = data;
+    HelperPoolStats stats;
+    const char *field = (const char *)&stats + walk->metric->offset;
+    uint64_t value = 0;
+    unsigned small = 0;
+
+    helperPoolStats(pool, &stats);
+    if (walk->metric->size == sizeof(small)) {
+        memcpy(&small, field, sizeof(small));
+        value = small;
+    } else {
+        memcpy(&value, field, sizeof(value));
+    }
+    putLabelled(walk->out, walk->metric->name, stats.name, "");
+    bufPrintf(walk->out, "%llu\n", (unsigned long long)value);
+}
+
+static void
+putPoolResults(HelperPool *pool, void *data)
+{
+    HelperPoolStats stats;
+
+    helperPoolStats(pool, &stats);
+    for (int i = 0; i < HELPER_RESULT_COUNT; i++) {
+        const char *result = helperProtoResultName((HelperResult)i);
+        char label[64];
+
+        snprintf(label, sizeof(label), ",result=\"%s\"", result);
+        putLabelled(data, "squire_helper_results_total", stats.name, label);
+        bufPrintf(data, "%llu\n", (unsigned long long)stats.byResult[i]);
+    }
+}
+
+static void
+putLatency(Buf *out, const char *name, const char *pool,
+           const HelperLatency *latency)
+{
+    const struct {
+        const char *label;
+        double ms;
+    } rows[] = {{",quantile=\"0.5\"", latency->p50},
+                {",quantile=\"0.9\"", latency->p90},
+                {",quantile=\"0.99\"", latency->p99},
+                {",quantile=\"1\"", latency->max}};
+    char countName[64];
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        putLabelled(out, name, pool, rows[i].label);
+        bufPrintf(out, "%.6f\n", rows[i].ms / 1000);
+    }
+    snprintf(countName, sizeof(countName), "%s_count", name);
+    putLabelled(out, countName, pool, "");
+    bufPrintf(out, "%llu\n", (unsigned long long)latency->count);
+}
+
+static void
+putQueueLatency(HelperPool *pool, void *data)
+{
+    HelperPoolStats stats;
+
+    helperPoolStats(pool, &stats);
+    putLatency(data, "squire_helper_queue_seconds", stats.name, &stats.queueMs);
+}
+
+static void
+putServiceLatency(HelperPool *pool, void *data)
+{
+    HelperPoolStats stats;
+
+    helperPoolStats(pool, &stats);
+    putLatency(data, "squire_helper_service_seconds", stats.name,
+               &stats.serviceMs);
+}
+
+static void
+putPools(Buf *out)
+{
+    for (size_t i = 0; i < sizeof(poolMetrics) / sizeof(poolMetrics[0]); i++) {
+        PoolWalk walk = {.out = out, .metric = &poolMetrics[i]};
+
+        putHead(out, walk.metric->name, walk.metric->type, walk.metric->help);
+        helperPoolForEach(putPoolMetric, &walk);
+    }
+    putHead(out, "squire_helper_results_total", "counter",
+            "Answers by what they were.");
+    helperPoolForEach(putPoolResults, out);
+    putHead(out, "squire_helper_queue_seconds", "summary",
+            "Time from submission to a helper.");
+    helperPoolForEach(putQueueLatency, out);
+    putHead(out, "squire_helper_service_seconds", "summary",
+            "Time from a helper's request to its reply.");
+    helperPoolForEach(putServiceLatency, out);
+}
+
+static void
+putProxy(Buf *out, const ProxyStats *stats)
+{
+    putOne(out, "counter", "squire_client_connections_total",
+           stats->connections, "Client connections accepted.");
+    putOne(out, "gauge", "squire_clients", stats->clients,
+           "Client connections now.");
+    putOne(out, "gauge", "squire_requests_active", stats->active,
+           "Requests in progress.");
+    putOne(out, "gauge", "squire_tunnels", stats->tunnels, "Tunnels now.");
+    putOne(out, "gauge", "squire_origin_requests_active", stats->origins,
+           "Requests and connections at origins.");
+    putOne(out, "counter", "squire_client_aborts_total", stats->aborted,
+           "Requests whose client went away early.");
+    putOne(out, "counter", "squire_client_octets_in_total", stats->octetsIn,
+           "Octets read from clients.");
+    putOne(out, "counter", "squire_client_octets_out_total", stats->octetsOut,
+           "Octets sent to clients.");
+    putHead(out, "squire_client_requests_total", "counter",
+            "Finished requests by result.");
+    for (int i = 0; i < ACCESS_RESULT_COUNT; i++)
+        bufPrintf(out, "squire_client_requests_total{result=\"%s\"} %llu\n",
+                  accessResultName((AccessResult)i),
+                  (unsigned long long)stats->byResult[i]);
+}
+
+static void
+putCache(Buf *out, const CacheStoreStats *cache)
+{
+    putOne(out, "gauge", "squire_cache_objects", cache->objects,
+           "Stored responses.");
+    putOne(out, "gauge", "squire_cache_octets", cache->bytes,
+           "Memory of stored responses.");
+    putOne(out, "gauge", "squire_cache_octets_max", cache->bytesMax,
+           "Its bound (cache_mem).");
+    putOne(out, "counter", "squire_cache_hits_total", cache->hits,
+           "Lookups that found a response.");
+    putOne(out, "counter", "squire_cache_misses_total", cache->misses,
+           "Lookups that found none.");
+    putOne(out, "counter", "squire_cache_stores_total", cache->stores,
+           "Responses stored.");
+    putOne(out, "counter", "squire_cache_updates_total", cache->updates,
+           "Responses confirmed by the origin.");
+    putOne(out, "counter", "squire_cache_evictions_total", cache->evictions,
+           "Responses that made room for others.");
+    putOne(out, "counter", "squire_cache_invalidations_total",
+           cache->invalidations, "Responses made untrue by requests.");
+}
+
+static void
+putLoop(Buf *out)
+{
+    CommStats stats;
+
+    commStatsGet(&stats, false);
+    putOne(out, "counter", "squire_loop_turns_total", stats.turns,
+           "Turns of the event loop.");
+    putOne(out, "gauge", "squire_loop_descriptors", stats.openFds,
+           "Descriptors in the event loop.");
+    putHead(out, "squire_loop_stall_seconds", "gauge",
+            "Longest work between two waits of the event loop.");
+    bufPrintf(out, "squire_loop_stall_seconds %.6f\n",
+              (double)stats.maxTurnUs / 1e6);
+}
+
+int
+managerWriteMetrics(Buf *out, const Proxy *proxy)
+{
+    ProxyStats stats;
+
+    proxyStatsGet(proxy, &stats);
+    putProxy(out, &stats);
+    putCache(out, &stats.cache);
+    putLoop(out);
+    putPools(out);
+    /* Each line is small: when there was no room for one, then for none. */
+    return bufPrintf(out, "# EOF\n");
+}
