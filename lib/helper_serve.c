@@ -141,15 +141,25 @@ helperServeAdd(HelperServe *serve, const char *key, const char *value)
 }
 
 char *
-helperServeField(char **cursor)
+helperServeWord(char **cursor)
 {
-    char *field = *cursor + strspn(*cursor, " \t");
-    size_t len = strcspn(field, " \t");
+    char *word = *cursor + strspn(*cursor, " \t");
+    size_t len = strcspn(word, " \t");
 
     if (len == 0)
         return NULL;
-    *cursor = field + len + (field[len] != '\0');
-    field[helperProtoUnescape(field, len)] = '\0';
+    *cursor = word + len + (word[len] != '\0');
+    word[len] = '\0';
+    return word;
+}
+
+char *
+helperServeField(char **cursor)
+{
+    char *field = helperServeWord(cursor);
+
+    if (field)
+        field[helperProtoUnescape(field, strlen(field))] = '\0';
     return field;
 }
 

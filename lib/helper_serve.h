@@ -48,9 +48,12 @@ void helperServeReply(HelperServe *serve, HelperResult result,
 void helperServeAdd(HelperServe *serve, const char *key, const char *value);
 
 /*
- * Split the next blank-separated field off *cursor, %-decoded in place;
- * borrowed from the line. NULL at the end.
+ * Split the next blank-separated word off *cursor, as it is: URLs and tokens.
+ * Borrowed from the line. NULL at the end.
  */
+char *helperServeWord(char **cursor);
+
+/* helperServeWord with %XX decoded, as names and passwords need. */
 char *helperServeField(char **cursor);
 
 #endif
