@@ -8,6 +8,7 @@
 #ifndef SQUIRE_ACCESS_LOG_H
 #define SQUIRE_ACCESS_LOG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -54,7 +55,11 @@ typedef enum AccessHierarchy {
     ACCESS_HIER_COUNT
 } AccessHierarchy;
 
-/* All borrowed for the call; a NULL text is shown as "-". */
+/*
+ * All borrowed for the call; a NULL or empty text is shown as "-". Blanks,
+ * control octets and octets above 126 are shown as %XX; a URL is cut at 8192
+ * octets, other texts at 255.
+ */
 typedef struct AccessEntry {
     int64_t wallUs;    /* end of the request, as commWallUs() */
     int64_t elapsedUs; /* since its first octet */
@@ -66,6 +71,7 @@ typedef struct AccessEntry {
     const char *method;
     const char *url;
     size_t urlLen;
+    bool stripQuery; /* strip_query_terms: end the URL after its "?" */
     const char *user;
     AccessHierarchy hierarchy;
     const char *peer;        /* address of the origin, or its name */

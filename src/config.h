@@ -73,6 +73,7 @@ typedef struct Config {
     char *debugOptions;
     ConfigAccessLog *accessLogs;
     size_t accessLogCount;
+    bool stripQueryTerms; /* for AccessEntry.stripQuery */
     char *pidFilename;
     char *coredumpDir;
     char *effectiveUser;   /* cache_effective_user */

@@ -36,6 +36,8 @@
     X("access_log", AccessLog, accessLogs, CONFIG_LOG_DIR "/access.log",       \
       "[stdio:]FILE [squid]|none",                                             \
       "A line for each request, in Squid's native format.")                    \
+    X("strip_query_terms", Bool, stripQueryTerms, "on", "on|off",              \
+      "Whether the access log leaves out what follows the ? of a URL.")        \
     X("pid_filename", File, pidFilename, CONFIG_RUN_DIR "/squire.pid",         \
       "FILE|none", "The file by which squire -k finds the running proxy.")     \
     X("coredump_dir", File, coredumpDir, NULL, "DIR|none",                     \
@@ -208,7 +210,6 @@
     X("store_id_extras")                                                       \
     X("store_id_program")                                                      \
     X("store_miss")                                                            \
-    X("strip_query_terms")                                                     \
     X("tcp_outgoing_address")                                                  \
     X("tls_outgoing_options")                                                  \
     X("udp_incoming_address")                                                  \

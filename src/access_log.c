@@ -1,0 +1,473 @@
+/* access_log.c: request lines, collected and written. Debug section 46. */
+#include "access_log.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "comm.h"
+#include "debug.h"
+#include "fd.h"
+#include "xalloc.h"
+
+#define ACCESS_LOG_MAGIC 0x414c4f47u
+#define HELD_MAX (64 * 1024)
+#define URL_MAX 8192u
+#define TEXT_MAX 255u
+/* A line without its URL: every text escaped, and all between them. */
+#define LINE_ROOM (3u * 5u * TEXT_MAX + 512u)
+#define FLUSH_MS 1000
+#define TELL_EVERY_US (60 * INT64_C(1000000))
+#define ELAPSED_WIDTH 6
+
+struct AccessLog {
+    uint32_t magic;
+    int fd;
+    char *path;
+    CommTimer *timer; /* runs while lines are held */
+    int64_t second;   /* whose text secondText is */
+    char secondText[24];
+    size_t secondLen;
+    bool midLine; /* the file ends within a line */
+    uint64_t lost;
+    bool failing; /* lines were lost, and nobody was told that it ended */
+    int64_t nextTellUs;
+    size_t used;
+    char held[HELD_MAX];
+};
+
+static const char *const resultNames[ACCESS_RESULT_COUNT] = {
+#define X(name, text) [ACCESS_##name] = text,
+    ACCESS_RESULTS(X)
+#undef X
+};
+
+static const char *const endNames[ACCESS_END_COUNT] = {
+    [ACCESS_END_OK] = "",
+    [ACCESS_END_ABORTED] = "_ABORTED",
+    [ACCESS_END_TIMEDOUT] = "_TIMEDOUT",
+};
+
+static const char *const hierarchyNames[ACCESS_HIER_COUNT] = {
+    [ACCESS_HIER_NONE] = "HIER_NONE",
+    [ACCESS_HIER_DIRECT] = "HIER_DIRECT",
+};
+
+const char *
+accessResultName(AccessResult result)
+{
+    CHECK(result < ACCESS_RESULT_COUNT);
+    return resultNames[result];
+}
+
+static int
+openFile(const char *path)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK,
+                  0640);
+
+    return fd < 0 ? -errno : fdAboveStdio(fd);
+}
+
+AccessLog *
+accessLogOpen(const char *path)
+{
+    int fd = openFile(path);
+    AccessLog *log;
+
+    if (fd < 0) {
+        errno = -fd;
+        return NULL;
+    }
+    log = xmalloc(sizeof(*log));
+    memset(log, 0, offsetof(AccessLog, held));
+    log->magic = ACCESS_LOG_MAGIC;
+    log->fd = fd;
+    log->path = xstrdup(path);
+    log->second = -1;
+    return log;
+}
+
+static size_t
+countLines(const char *text, size_t len)
+{
+    const char *end = text + len;
+    size_t lines = 0;
+
+    while (text < end && (text = memchr(text, '\n', (size_t)(end - text)))) {
+        lines++;
+        text++;
+    }
+    return lines;
+}
+
+/* True at most once a minute. */
+static bool
+mayTell(AccessLog *log)
+{
+    int64_t now = commClockUs();
+
+    if (log->nextTellUs != 0 && now < log->nextTellUs)
+        return false;
+    log->nextTellUs = now + TELL_EVERY_US;
+    return true;
+}
+
+static void
+tellLoss(AccessLog *log, int error)
+{
+    log->failing = true;
+    if (mayTell(log))
+        debug(DBG_ACCESS_LOG, 0,
+              "access log %s: cannot write: %s; %" PRIu64 " lines lost so far",
+              log->path, strerror(error), log->lost);
+}
+
+static void
+tellRecovery(AccessLog *log)
+{
+    if (!log->failing || !mayTell(log))
+        return;
+    log->failing = false;
+    debug(DBG_ACCESS_LOG, 0,
+          "access log %s: is written again; %" PRIu64 " lines were lost",
+          log->path, log->lost);
+}
+
+/*
+ * Lose what is held. A line of which a part is in the file gets its end when
+ * writing works again; that end, held alone, is no line of its own.
+ */
+static void
+dropHeld(AccessLog *log, int error)
+{
+    size_t ends = log->held[0] == '\n' ? 1 : 0;
+    size_t lines = countLines(log->held + ends, log->used - ends);
+
+    log->lost += lines;
+    log->used = 0;
+    if (log->midLine)
+        log->held[log->used++] = '\n';
+    if (lines > 0)
+        tellLoss(log, error);
+}
+
+static void
+consume(AccessLog *log, size_t len)
+{
+    log->midLine = log->held[len - 1] != '\n';
+    log->used -= len;
+    memmove(log->held, log->held + len, log->used);
+}
+
+/* What stays held because the reader is slow is tried again later. */
+static void
+writeHeld(AccessLog *log)
+{
+    while (log->used > 0) {
+        ssize_t n = write(log->fd, log->held, log->used);
+
+        if (n > 0) {
+            consume(log, (size_t)n);
+        } else if (n == 0 || errno == EAGAIN) {
+            return;
+        } else if (errno != EINTR) {
+            dropHeld(log, errno);
+            return;
+        }
+    }
+    tellRecovery(log);
+}
+
+static void
+onFlushTime(void *data)
+{
+    AccessLog *log = data;
+
+    CHECK_OBJ(log, ACCESS_LOG_MAGIC);
+    log->timer = NULL;
+    accessLogFlush(log);
+}
+
+static void
+armTimer(AccessLog *log)
+{
+    if (!log->timer)
+        log->timer = commTimerAdd(FLUSH_MS, onFlushTime, log);
+}
+
+void
+accessLogFlush(AccessLog *log)
+{
+    if (!log)
+        return;
+    CHECK_OBJ(log, ACCESS_LOG_MAGIC);
+    writeHeld(log);
+    if (log->used > 0)
+        armTimer(log);
+    else
+        commTimerCancel(&log->timer);
+}
+
+void
+accessLogClose(AccessLog **logp)
+{
+    AccessLog *log = *logp;
+
+    *logp = NULL;
+    if (!log)
+        return;
+    CHECK_OBJ(log, ACCESS_LOG_MAGIC);
+    writeHeld(log);
+    if (log->used > 0)
+        dropHeld(log, EAGAIN);
+    commTimerCancel(&log->timer);
+    fdClosep(&log->fd);
+    free(log->path);
+    CHECK_OBJ_CLEAR(log);
+    free(log);
+}
+
+int
+accessLogReopen(AccessLog *log)
+{
+    int fd;
+
+    CHECK_OBJ(log, ACCESS_LOG_MAGIC);
+    accessLogFlush(log);
+    fd = openFile(log->path);
+    if (fd < 0)
+        return fd;
+    fdClosep(&log->fd);
+    log->fd = fd;
+    log->midLine = false;
+    return 0;
+}
+
+uint64_t
+accessLogLost(const AccessLog *log)
+{
+    CHECK_OBJ(log, ACCESS_LOG_MAGIC);
+    return log->lost;
+}
+
+static char *
+putText(char *to, const char *text)
+{
+    size_t len = strlen(text);
+
+    memcpy(to, text, len);
+    return to + len;
+}
+
+/* The digits of value, at least width of them, with pad before. */
+static char *
+putNumber(char *to, uint64_t value, int width, char pad)
+{
+    char digits[20];
+    int count = 0;
+
+    do {
+        digits[count++] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value > 0);
+    for (int i = count; i < width; i++)
+        *to++ = pad;
+    while (count > 0)
+        *to++ = digits[--count];
+    return to;
+}
+
+/* What would end a field, or harm a terminal. */
+static bool
+needsEscape(unsigned char c)
+{
+    return c <= 0x20 || c >= 0x7f;
+}
+
+static char *
+putEscaped(char *to, const char *text, size_t len)
+{
+    static const char hex[] = "0123456789ABCDEF";
+
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)text[i];
+
+        if (!needsEscape(c)) {
+            *to++ = (char)c;
+            continue;
+        }
+        *to++ = '%';
+        *to++ = hex[c >> 4];
+        *to++ = hex[c & 15];
+    }
+    return to;
+}
+
+static char *
+putField(char *to, const char *text, size_t len, size_t max)
+{
+    if (!text || len == 0)
+        *to++ = '-';
+    else
+        to = putEscaped(to, text, len < max ? len : max);
+    return to;
+}
+
+static char *
+putString(char *to, const char *text)
+{
+    return putField(to, text, text ? strnlen(text, TEXT_MAX) : 0, TEXT_MAX);
+}
+
+/* The seconds change rarely, so that their text is kept. */
+static char *
+putTime(AccessLog *log, char *to, int64_t wallUs)
+{
+    int64_t second = wallUs / 1000000;
+
+    if (second != log->second) {
+        log->second = second;
+        log->secondLen =
+            (size_t)(putNumber(log->secondText, (uint64_t)second, 0, ' ') -
+                     log->secondText);
+    }
+    memcpy(to, log->secondText, log->secondLen);
+    to += log->secondLen;
+    *to++ = '.';
+    return putNumber(to, (uint64_t)(wallUs / 1000 % 1000), 3, '0');
+}
+
+static char *
+putV4(char *to, const unsigned char *octets)
+{
+    for (int i = 0; i < 4; i++) {
+        if (i > 0)
+            *to++ = '.';
+        to = putNumber(to, octets[i], 0, ' ');
+    }
+    return to;
+}
+
+static char *
+putV6(char *to, const struct in6_addr *addr)
+{
+    char text[INET6_ADDRSTRLEN];
+
+    if (IN6_IS_ADDR_V4MAPPED(addr))
+        return putV4(to, addr->s6_addr + 12);
+    if (!inet_ntop(AF_INET6, addr, text, sizeof(text)))
+        return putText(to, "-");
+    return putText(to, text);
+}
+
+static char *
+putClient(char *to, const struct sockaddr *client)
+{
+    const void *any = client;
+
+    if (client && client->sa_family == AF_INET) {
+        const struct sockaddr_in *in = any;
+        const void *octets = &in->sin_addr;
+        return putV4(to, octets);
+    }
+    if (client && client->sa_family == AF_INET6) {
+        const struct sockaddr_in6 *in6 = any;
+        return putV6(to, &in6->sin6_addr);
+    }
+    return putText(to, "-");
+}
+
+static char *
+putUrl(char *to, const AccessEntry *entry)
+{
+    size_t len = entry->url ? entry->urlLen : 0;
+    const char *mark =
+        len > 0 && entry->stripQuery ? memchr(entry->url, '?', len) : NULL;
+
+    if (mark)
+        len = (size_t)(mark - entry->url) + 1;
+    return putField(to, entry->url, len, URL_MAX);
+}
+
+static char *
+putContentType(char *to, const AccessEntry *entry)
+{
+    const char *type = entry->contentType;
+    size_t len = 0;
+
+    while (type && len < entry->contentTypeLen && type[len] != ';' &&
+           type[len] != ' ' && type[len] != '\t')
+        len++;
+    return putField(to, type, len, TEXT_MAX);
+}
+
+static char *
+putEntry(AccessLog *log, char *to, const AccessEntry *entry)
+{
+    int64_t ms = entry->elapsedUs > 0 ? entry->elapsedUs / 1000 : 0;
+    int status = entry->status > 0 ? entry->status : 0;
+
+    to = putTime(log, to, entry->wallUs);
+    *to++ = ' ';
+    to = putNumber(to, (uint64_t)ms, ELAPSED_WIDTH, ' ');
+    *to++ = ' ';
+    to = putClient(to, entry->client);
+    *to++ = ' ';
+    to = putText(to, resultNames[entry->result]);
+    to = putText(to, endNames[entry->end]);
+    *to++ = '/';
+    to = putNumber(to, (uint64_t)status, 3, '0');
+    *to++ = ' ';
+    to = putNumber(to, entry->size, 0, ' ');
+    *to++ = ' ';
+    to = putString(to, entry->method);
+    *to++ = ' ';
+    to = putUrl(to, entry);
+    *to++ = ' ';
+    to = putString(to, entry->user);
+    *to++ = ' ';
+    to = putText(to, hierarchyNames[entry->hierarchy]);
+    *to++ = '/';
+    to = putString(to, entry->peer);
+    *to++ = ' ';
+    to = putContentType(to, entry);
+    *to++ = '\n';
+    return to;
+}
+
+static bool
+hasRoom(const AccessLog *log, const AccessEntry *entry)
+{
+    size_t urlLen = entry->urlLen < URL_MAX ? entry->urlLen : URL_MAX;
+
+    return log->used + LINE_ROOM + 3 * urlLen <= HELD_MAX;
+}
+
+void
+accessLogAdd(AccessLog *log, const AccessEntry *entry)
+{
+    char *end;
+
+    if (!log)
+        return;
+    CHECK_OBJ(log, ACCESS_LOG_MAGIC);
+    CHECK(entry->result < ACCESS_RESULT_COUNT && entry->end < ACCESS_END_COUNT);
+    CHECK(entry->hierarchy < ACCESS_HIER_COUNT);
+    if (!hasRoom(log, entry))
+        accessLogFlush(log);
+    if (!hasRoom(log, entry)) {
+        log->lost++;
+        tellLoss(log, EAGAIN);
+        return;
+    }
+    end = putEntry(log, log->held + log->used, entry);
+    log->used = (size_t)(end - log->held);
+    armTimer(log);
+}
