@@ -190,16 +190,19 @@ static int
 openPorts(Config *config)
 {
     squire.proxy = proxyCreate(config, complainToTerminal, NULL);
-    if (squire.proxy == NULL)
-        return -1;
-    if (config->managerPort != NULL) {
-        squire.manager = managerCreate(config->managerPort, squire.proxy);
-        if (squire.manager == NULL) {
-            complainOfErrno("manager_port", config->managerPort);
-            return -1;
-        }
-    }
-    return takePidFile(config);
+    return squire.proxy != NULL ? takePidFile(config) : -1;
+}
+
+static int
+openManager(const Config *config)
+{
+    if (config->managerPort == NULL)
+        return 0;
+    squire.manager = managerCreate(config->managerPort, squire.proxy);
+    if (squire.manager != NULL)
+        return 0;
+    complainOfErrno("manager_port", config->managerPort);
+    return -1;
 }
 
 static int
@@ -234,7 +237,9 @@ start(Config *config)
                         config->cacheLog != NULL ? config->cacheLog : "");
         return -1;
     }
-    return proxyStart(squire.proxy, complainToTerminal, NULL);
+    if (proxyStart(squire.proxy, complainToTerminal, NULL) < 0)
+        return -1;
+    return openManager(config);
 }
 
 static void

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "address.h"
 #include "check.h"
 #include "comm.h"
 #include "debug.h"
@@ -268,6 +269,17 @@ onConnection(Listener *listener, int fd, const ListenerPeer *peer, void *data)
     commSetSelect(fd, COMM_SELECT_READ, onConnReadable, conn, 0);
 }
 
+static void
+noteListening(const Manager *manager)
+{
+    struct sockaddr_storage addr;
+    char text[ADDRESS_TEXT_MAX];
+
+    listenerAddr(manager->listener, &addr);
+    addressFormatPort((const struct sockaddr *)&addr, text);
+    debug(DBG_MANAGER, 1, "manager at %s", text);
+}
+
 Manager *
 managerCreate(const char *addr, const Proxy *proxy)
 {
@@ -289,6 +301,7 @@ managerCreate(const char *addr, const Proxy *proxy)
         return NULL;
     }
     manager->addr = xstrdup(addr);
+    noteListening(manager);
     return manager;
 }
 

@@ -1,11 +1,11 @@
 /* The proxy as a whole: ports, logs, helpers, start and stop. DEBUG: 1 */
 #include "proxy.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "address.h"
 #include "check.h"
 #include "debug.h"
 #include "proxy_priv.h"
@@ -24,33 +24,17 @@ onConnection(Listener *listener, int fd, const ListenerPeer *peer, void *data)
     proxyClientAccept(port, fd, peer);
 }
 
-static char *
-addressText(const struct sockaddr_storage *addr)
-{
-    const struct sockaddr_in *in = (const void *)addr;
-    const struct sockaddr_in6 *in6 = (const void *)addr;
-    char text[INET6_ADDRSTRLEN] = "";
-
-    if (addr->ss_family == AF_INET) {
-        inet_ntop(AF_INET, &in->sin_addr, text, sizeof(text));
-        return xasprintf("%s:%u", text, ntohs(in->sin_port));
-    }
-    inet_ntop(AF_INET6, &in6->sin6_addr, text, sizeof(text));
-    return xasprintf("[%s]:%u", text, ntohs(in6->sin6_port));
-}
-
 static void
 noteListening(Proxy *proxy, const ProxyPort *port)
 {
     struct sockaddr_storage addr;
+    char text[ADDRESS_TEXT_MAX];
 
     listenerAddr(port->listener, &addr);
-    char *text = addressText(&addr);
+    addressFormatPort((const struct sockaddr *)&addr, text);
     debug(DBG_MAIN, 1, "accepting HTTP at %s", text);
     if (proxy->firstAddress == NULL)
-        proxy->firstAddress = text;
-    else
-        free(text);
+        proxy->firstAddress = xstrdup(text);
 }
 
 /* 0 or -errno. */
@@ -68,7 +52,8 @@ openPort(ProxyPort *port)
     port->listener = listenerCreate(&config);
     if (port->listener == NULL)
         return -errno;
-    noteListening(port->proxy, port);
+    if (port->proxy->isStarted)
+        noteListening(port->proxy, port);
     return 0;
 }
 
@@ -260,10 +245,15 @@ startRewriter(Proxy *proxy)
 int
 proxyStart(Proxy *proxy, ProxyComplainCb *complain, void *data)
 {
+    ListNode *it, *tmp;
+
     CHECK_OBJ(proxy, PROXY_MAGIC);
     int rc = openLogs(proxy, complain, data);
     if (rc < 0)
         return rc;
+    LIST_FOREACH(&proxy->ports, it, tmp)
+        noteListening(proxy, LIST_OBJ(it, ProxyPort, node));
+    proxy->isStarted = true;
     rc = startRewriter(proxy);
     if (rc < 0)
         complain("url_rewrite_program: cannot make the pool", data);

@@ -1,9 +1,9 @@
 /* What goes on at the origin for a request. DEBUG: section 17 */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "address.h"
 #include "check.h"
 #include "debug.h"
 #include "proxy_priv.h"
@@ -103,16 +103,10 @@ proxyFetchResume(ProxyFetch *fetch)
 static void
 addForwardedFor(const ProxyRequest *request, HttpHeaders *headers)
 {
-    const struct sockaddr_storage *peer = &request->client->peer;
-    const struct sockaddr_in *in = (const void *)peer;
-    const struct sockaddr_in6 *in6 = (const void *)peer;
-    char text[INET6_ADDRSTRLEN] = "unknown";
+    char text[ADDRESS_TEXT_MAX] = "unknown";
 
     if (request->config->forwardedFor != CONFIG_FORWARDED_OFF)
-        inet_ntop(peer->ss_family,
-                  peer->ss_family == AF_INET ? (const void *)&in->sin_addr
-                                             : (const void *)&in6->sin6_addr,
-                  text, sizeof(text));
+        addressFormat((const struct sockaddr *)&request->client->peer, text);
     httpHeaderAddId(headers, HTTP_HEADER_X_FORWARDED_FOR, httpSliceText(text));
 }
 

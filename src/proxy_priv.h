@@ -86,6 +86,7 @@ struct Proxy {
     ListNode spare;   /* requests not in use */
     unsigned spareCount;
     char *via; /* "HOSTNAME (squire)" */
+    bool isStarted;
     bool isStopping;
     CommTimer *stopTimer;
     int64_t stopAtUs;

@@ -1,10 +1,9 @@
 /* The lines to and from URL rewriters, as pure functions. */
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "address.h"
 #include "check.h"
 #include "http_url.h"
 #include "redirect.h"
@@ -222,30 +221,19 @@ putQuoted(Line *line, const char *text)
 static void
 putAddress(Line *line, const struct sockaddr *addr)
 {
-    const struct sockaddr_in *in = (const void *)addr;
-    const struct sockaddr_in6 *in6 = (const void *)addr;
-    char text[INET6_ADDRSTRLEN] = "-";
+    char text[ADDRESS_TEXT_MAX];
+    size_t len = addressFormat(addr, text);
 
-    if (addr != NULL && addr->sa_family == AF_INET)
-        inet_ntop(AF_INET, &in->sin_addr, text, sizeof(text));
-    else if (addr != NULL && addr->sa_family == AF_INET6 &&
-             IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr))
-        inet_ntop(AF_INET, &in6->sin6_addr.s6_addr[12], text, sizeof(text));
-    else if (addr != NULL && addr->sa_family == AF_INET6)
-        inet_ntop(AF_INET6, &in6->sin6_addr, text, sizeof(text));
-    putText(line, text);
+    put(line, text, len);
 }
 
 static void
 putPort(Line *line, const struct sockaddr *addr)
 {
-    const struct sockaddr_in *in = (const void *)addr;
-    char text[8] = "-";
+    char text[16] = "-";
 
-    /* The port is at the same place in both families. */
-    if (addr != NULL &&
-        (addr->sa_family == AF_INET || addr->sa_family == AF_INET6))
-        snprintf(text, sizeof(text), "%u", (unsigned)ntohs(in->sin_port));
+    if (addressPort(addr) != 0)
+        snprintf(text, sizeof(text), "%u", addressPort(addr));
     putText(line, text);
 }
 

@@ -1,0 +1,62 @@
+/* Socket addresses as text. */
+#include "address.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/un.h>
+
+static int
+familyOf(const struct sockaddr *addr)
+{
+    return addr != NULL ? addr->sa_family : AF_UNSPEC;
+}
+
+size_t
+addressFormat(const struct sockaddr *addr, char out[ADDRESS_TEXT_MAX])
+{
+    const struct sockaddr_in *in = (const void *)addr;
+    const struct sockaddr_in6 *in6 = (const void *)addr;
+    const struct sockaddr_un *un = (const void *)addr;
+
+    memcpy(out, "-", 2);
+    if (familyOf(addr) == AF_INET)
+        inet_ntop(AF_INET, &in->sin_addr, out, ADDRESS_TEXT_MAX);
+    else if (familyOf(addr) == AF_INET6 &&
+             IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr))
+        inet_ntop(AF_INET, &in6->sin6_addr.s6_addr[12], out, ADDRESS_TEXT_MAX);
+    else if (familyOf(addr) == AF_INET6)
+        inet_ntop(AF_INET6, &in6->sin6_addr, out, ADDRESS_TEXT_MAX);
+    else if (familyOf(addr) == AF_UNIX && un->sun_path[0] != '\0')
+        snprintf(out, ADDRESS_TEXT_MAX, "%.*s", (int)sizeof(un->sun_path),
+                 un->sun_path);
+    return strlen(out);
+}
+
+size_t
+addressFormatPort(const struct sockaddr *addr, char out[ADDRESS_TEXT_MAX])
+{
+    char text[ADDRESS_TEXT_MAX];
+    unsigned port = addressPort(addr);
+
+    addressFormat(addr, text);
+    if (port == 0)
+        snprintf(out, ADDRESS_TEXT_MAX, "%s", text);
+    else if (strchr(text, ':') != NULL)
+        snprintf(out, ADDRESS_TEXT_MAX, "[%.100s]:%u", text, port);
+    else
+        snprintf(out, ADDRESS_TEXT_MAX, "%.100s:%u", text, port);
+    return strlen(out);
+}
+
+unsigned
+addressPort(const struct sockaddr *addr)
+{
+    const struct sockaddr_in *in = (const void *)addr;
+
+    /* The port is at the same place in both families. */
+    if (familyOf(addr) != AF_INET && familyOf(addr) != AF_INET6)
+        return 0;
+    return ntohs(in->sin_port);
+}
