@@ -51,8 +51,9 @@ typedef struct CacheMeta {
     const CacheKey *key;
     const HttpHeaders *request; /* for Vary */
     /*
-     * Status and fields as clients shall see them; what belongs to one
-     * connection, and Age, is left out when the head is stored.
+     * Status and fields as clients shall see them. When the head is stored,
+     * what belongs to one connection and Age are left out, and
+     * Content-Length becomes that of the body stored.
      */
     const HttpResponse *response;
     const HttpFreshness *freshness;
@@ -98,7 +99,8 @@ int cacheWriterAppend(CacheWriter *writer, const void *data, size_t len);
  * Make the response visible in place of the one it replaces; takes the
  * writer and clears the pointer. objectOut may be NULL, else it receives a
  * reference. Errors: -EPROTO body shorter than the length given, or an
- * append had failed: nothing is stored.
+ * append had failed; -ECANCELED the key was invalidated meanwhile. Nothing
+ * is stored then.
  */
 int cacheWriterCommit(CacheWriter **writer, CacheObject **objectOut);
 

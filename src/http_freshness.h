@@ -90,7 +90,6 @@ typedef struct HttpFreshness {
 typedef enum HttpUse {
     HTTP_USE_STORED,     /* answer with it */
     HTTP_USE_REVALIDATE, /* ask the origin first */
-    HTTP_USE_NONE,       /* do as if it were not there (no-store) */
     HTTP_USE_TIMEOUT,    /* only-if-cached: answer 504 */
     HTTP_USE_COUNT
 } HttpUse;
@@ -102,7 +101,6 @@ typedef enum HttpUse {
     X(STALE, "stale")                                                          \
     X(NO_CACHE, "response says no-cache")                                      \
     X(REQUEST_NO_CACHE, "request says no-cache")                               \
-    X(REQUEST_NO_STORE, "request says no-store")                               \
     X(REQUEST_PRAGMA, "request says Pragma: no-cache")                         \
     X(REQUEST_MAX_AGE, "older than the request allows")                        \
     X(REQUEST_MIN_FRESH, "not fresh for as long as the request asks")
@@ -123,10 +121,10 @@ typedef struct HttpExchange {
 } HttpExchange;
 
 /*
- * Read Cache-Control. Unknown directives are skipped. A number that is none
- * counts as 0; of repeated directives the smallest counts (RFC 9111 4.2.1:
- * "considered stale" where values disagree or are invalid). no-cache and
- * private with field names count as without (RFC 9111 5.2.2.4, 5.2.2.7).
+ * Read Cache-Control. Unknown directives are skipped. A number that is none,
+ * and values that disagree, are read in the way that trusts the cache less
+ * (RFC 9111 4.2.1). no-cache and private with field names count as without
+ * (RFC 9111 5.2.2.4, 5.2.2.7).
  */
 void httpCacheControlParse(const HttpHeaders *headers, HttpCacheControl *out);
 
@@ -149,7 +147,8 @@ int64_t httpFreshnessAge(const HttpFreshness *freshness, time_t now);
 
 /*
  * What to do with a stored response for a request with these fields, RFC
- * 9111 4.2, 4.2.4, 5.2.1, 5.4. reasonOut may be NULL.
+ * 9111 4.2, 4.2.4, 5.2.1, 5.4. A request's no-store is no matter here
+ * (5.2.1.5). reasonOut may be NULL.
  */
 HttpUse httpFreshnessUse(const HttpFreshness *freshness,
                          const HttpHeaders *request, time_t now,

@@ -18,65 +18,65 @@
 #include "buf.h"
 #include "http_slice.h"
 
-/* Constant, canonical spelling. */
+/* Constant, canonical spelling, its first and last letter in lower case. */
 #define HTTP_HEADERS(X)                                                        \
-    X(ACCEPT, "Accept")                                                        \
-    X(ACCEPT_ENCODING, "Accept-Encoding")                                      \
-    X(ACCEPT_LANGUAGE, "Accept-Language")                                      \
-    X(ACCEPT_RANGES, "Accept-Ranges")                                          \
-    X(AGE, "Age")                                                              \
-    X(ALLOW, "Allow")                                                          \
-    X(AUTHORIZATION, "Authorization")                                          \
-    X(CACHE_CONTROL, "Cache-Control")                                          \
-    X(CONNECTION, "Connection")                                                \
-    X(CONTENT_ENCODING, "Content-Encoding")                                    \
-    X(CONTENT_LANGUAGE, "Content-Language")                                    \
-    X(CONTENT_LENGTH, "Content-Length")                                        \
-    X(CONTENT_LOCATION, "Content-Location")                                    \
-    X(CONTENT_RANGE, "Content-Range")                                          \
-    X(CONTENT_TYPE, "Content-Type")                                            \
-    X(COOKIE, "Cookie")                                                        \
-    X(DATE, "Date")                                                            \
-    X(ETAG, "ETag")                                                            \
-    X(EXPECT, "Expect")                                                        \
-    X(EXPIRES, "Expires")                                                      \
-    X(FORWARDED, "Forwarded")                                                  \
-    X(HOST, "Host")                                                            \
-    X(IF_MATCH, "If-Match")                                                    \
-    X(IF_MODIFIED_SINCE, "If-Modified-Since")                                  \
-    X(IF_NONE_MATCH, "If-None-Match")                                          \
-    X(IF_RANGE, "If-Range")                                                    \
-    X(IF_UNMODIFIED_SINCE, "If-Unmodified-Since")                              \
-    X(KEEP_ALIVE, "Keep-Alive")                                                \
-    X(LAST_MODIFIED, "Last-Modified")                                          \
-    X(LOCATION, "Location")                                                    \
-    X(MAX_FORWARDS, "Max-Forwards")                                            \
-    X(ORIGIN, "Origin")                                                        \
-    X(PRAGMA, "Pragma")                                                        \
-    X(PROXY_AUTHENTICATE, "Proxy-Authenticate")                                \
-    X(PROXY_AUTHENTICATION_INFO, "Proxy-Authentication-Info")                  \
-    X(PROXY_AUTHORIZATION, "Proxy-Authorization")                              \
-    X(PROXY_CONNECTION, "Proxy-Connection")                                    \
-    X(RANGE, "Range")                                                          \
-    X(REFERER, "Referer")                                                      \
-    X(RETRY_AFTER, "Retry-After")                                              \
-    X(SERVER, "Server")                                                        \
-    X(SET_COOKIE, "Set-Cookie")                                                \
-    X(TE, "TE")                                                                \
-    X(TRAILER, "Trailer")                                                      \
-    X(TRANSFER_ENCODING, "Transfer-Encoding")                                  \
-    X(UPGRADE, "Upgrade")                                                      \
-    X(USER_AGENT, "User-Agent")                                                \
-    X(VARY, "Vary")                                                            \
-    X(VIA, "Via")                                                              \
-    X(WARNING, "Warning")                                                      \
-    X(WWW_AUTHENTICATE, "WWW-Authenticate")                                    \
-    X(X_CACHE, "X-Cache")                                                      \
-    X(X_FORWARDED_FOR, "X-Forwarded-For")
+    X(ACCEPT, "Accept", 'a', 't')                                              \
+    X(ACCEPT_ENCODING, "Accept-Encoding", 'a', 'g')                            \
+    X(ACCEPT_LANGUAGE, "Accept-Language", 'a', 'e')                            \
+    X(ACCEPT_RANGES, "Accept-Ranges", 'a', 's')                                \
+    X(AGE, "Age", 'a', 'e')                                                    \
+    X(ALLOW, "Allow", 'a', 'w')                                                \
+    X(AUTHORIZATION, "Authorization", 'a', 'n')                                \
+    X(CACHE_CONTROL, "Cache-Control", 'c', 'l')                                \
+    X(CONNECTION, "Connection", 'c', 'n')                                      \
+    X(CONTENT_ENCODING, "Content-Encoding", 'c', 'g')                          \
+    X(CONTENT_LANGUAGE, "Content-Language", 'c', 'e')                          \
+    X(CONTENT_LENGTH, "Content-Length", 'c', 'h')                              \
+    X(CONTENT_LOCATION, "Content-Location", 'c', 'n')                          \
+    X(CONTENT_RANGE, "Content-Range", 'c', 'e')                                \
+    X(CONTENT_TYPE, "Content-Type", 'c', 'e')                                  \
+    X(COOKIE, "Cookie", 'c', 'e')                                              \
+    X(DATE, "Date", 'd', 'e')                                                  \
+    X(ETAG, "ETag", 'e', 'g')                                                  \
+    X(EXPECT, "Expect", 'e', 't')                                              \
+    X(EXPIRES, "Expires", 'e', 's')                                            \
+    X(FORWARDED, "Forwarded", 'f', 'd')                                        \
+    X(HOST, "Host", 'h', 't')                                                  \
+    X(IF_MATCH, "If-Match", 'i', 'h')                                          \
+    X(IF_MODIFIED_SINCE, "If-Modified-Since", 'i', 'e')                        \
+    X(IF_NONE_MATCH, "If-None-Match", 'i', 'h')                                \
+    X(IF_RANGE, "If-Range", 'i', 'e')                                          \
+    X(IF_UNMODIFIED_SINCE, "If-Unmodified-Since", 'i', 'e')                    \
+    X(KEEP_ALIVE, "Keep-Alive", 'k', 'e')                                      \
+    X(LAST_MODIFIED, "Last-Modified", 'l', 'd')                                \
+    X(LOCATION, "Location", 'l', 'n')                                          \
+    X(MAX_FORWARDS, "Max-Forwards", 'm', 's')                                  \
+    X(ORIGIN, "Origin", 'o', 'n')                                              \
+    X(PRAGMA, "Pragma", 'p', 'a')                                              \
+    X(PROXY_AUTHENTICATE, "Proxy-Authenticate", 'p', 'e')                      \
+    X(PROXY_AUTHENTICATION_INFO, "Proxy-Authentication-Info", 'p', 'o')        \
+    X(PROXY_AUTHORIZATION, "Proxy-Authorization", 'p', 'n')                    \
+    X(PROXY_CONNECTION, "Proxy-Connection", 'p', 'n')                          \
+    X(RANGE, "Range", 'r', 'e')                                                \
+    X(REFERER, "Referer", 'r', 'r')                                            \
+    X(RETRY_AFTER, "Retry-After", 'r', 'r')                                    \
+    X(SERVER, "Server", 's', 'r')                                              \
+    X(SET_COOKIE, "Set-Cookie", 's', 'e')                                      \
+    X(TE, "TE", 't', 'e')                                                      \
+    X(TRAILER, "Trailer", 't', 'r')                                            \
+    X(TRANSFER_ENCODING, "Transfer-Encoding", 't', 'g')                        \
+    X(UPGRADE, "Upgrade", 'u', 'e')                                            \
+    X(USER_AGENT, "User-Agent", 'u', 't')                                      \
+    X(VARY, "Vary", 'v', 'y')                                                  \
+    X(VIA, "Via", 'v', 'a')                                                    \
+    X(WARNING, "Warning", 'w', 'g')                                            \
+    X(WWW_AUTHENTICATE, "WWW-Authenticate", 'w', 'e')                          \
+    X(X_CACHE, "X-Cache", 'x', 'e')                                            \
+    X(X_FORWARDED_FOR, "X-Forwarded-For", 'x', 'r')
 
 typedef enum HttpHeaderId {
     HTTP_HEADER_OTHER, /* a name that is not in the table */
-#define X(id, name) HTTP_HEADER_##id,
+#define X(id, name, first, last) HTTP_HEADER_##id,
     HTTP_HEADERS(X)
 #undef X
         HTTP_HEADER_COUNT
@@ -194,9 +194,8 @@ void httpHeaderRemoveName(HttpHeaders *headers, HttpSlice name);
 
 /*
  * Remove what is meant for one connection only (RFC 9110 7.6.1): the usual
- * names and those that Connection lists. Names without which a message
- * cannot be understood (Host, Content-*, Cache-Control ...) stay, whatever
- * Connection says.
+ * names, and others that the first 64 members of Connection list. Known
+ * end-to-end names (Host, Cache-Control ...) stay, whatever it lists.
  */
 void httpHeaderRemoveHopByHop(HttpHeaders *headers);
 

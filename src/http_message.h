@@ -64,14 +64,14 @@ typedef struct HttpRequest {
     unsigned minor;      /* 1: HTTP/1.1 (and higher 1.x), 0: HTTP/1.0 */
     bool keepAlive;      /* the client wants to (RFC 9112 9.3) */
     bool expectContinue; /* Expect: 100-continue and HTTP/1.1 */
-    HttpHeaders headers;
+    HttpHeaders headers; /* the last: emptied on its own */
 } HttpRequest;
 
 typedef struct HttpResponse {
     int status;
     HttpFraming framing; /* as a response to GET */
     uint64_t length;     /* of the body, with HTTP_FRAMING_LENGTH */
-    HttpHeaders headers;
+    HttpHeaders headers; /* the last: emptied on its own */
 } HttpResponse;
 
 /* Prepare caller's storage with an empty header table. */

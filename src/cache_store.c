@@ -1,0 +1,207 @@
+/* cache_store.c: the part of the store that all kinds have in common. */
+#include "cache_store_priv.h"
+
+#include <errno.h>
+
+#include "check.h"
+#include "http_parse.h"
+
+void
+cacheStoreDestroy(CacheStore **store)
+{
+    CacheStore *self = *store;
+
+    if (!self)
+        return;
+    CHECK_OBJ(self, CACHE_STORE_MAGIC);
+    *store = NULL;
+    self->ops->destroy(self);
+}
+
+CacheObject *
+cacheStoreLookup(CacheStore *store, const CacheKey *key,
+                 const HttpHeaders *request)
+{
+    CHECK_OBJ(store, CACHE_STORE_MAGIC);
+    return store->ops->lookup(store, key, request);
+}
+
+CacheWriter *
+cacheStoreWrite(CacheStore *store, const CacheMeta *meta)
+{
+    CHECK_OBJ(store, CACHE_STORE_MAGIC);
+    return store->ops->write(store, meta);
+}
+
+int
+cacheWriterAppend(CacheWriter *writer, const void *data, size_t len)
+{
+    CHECK_OBJ(writer, CACHE_WRITER_MAGIC);
+    return writer->ops->append(writer, data, len);
+}
+
+int
+cacheWriterCommit(CacheWriter **writer, CacheObject **objectOut)
+{
+    CacheWriter *self = *writer;
+
+    CHECK_OBJ(self, CACHE_WRITER_MAGIC);
+    *writer = NULL;
+    return self->ops->commit(self, objectOut);
+}
+
+void
+cacheWriterAbort(CacheWriter **writer)
+{
+    CacheWriter *self = *writer;
+
+    if (!self)
+        return;
+    CHECK_OBJ(self, CACHE_WRITER_MAGIC);
+    *writer = NULL;
+    self->ops->abort(self);
+}
+
+CacheObject *
+cacheStoreUpdate(CacheStore *store, CacheObject *old, const CacheMeta *meta)
+{
+    CHECK_OBJ(store, CACHE_STORE_MAGIC);
+    CHECK_OBJ(old, CACHE_OBJECT_MAGIC);
+    return store->ops->update(store, old, meta);
+}
+
+unsigned
+cacheStoreInvalidate(CacheStore *store, const CacheKey *key)
+{
+    CHECK_OBJ(store, CACHE_STORE_MAGIC);
+    return store->ops->invalidate(store, key);
+}
+
+void
+cacheStoreStats(const CacheStore *store, CacheStoreStats *out)
+{
+    CHECK_OBJ(store, CACHE_STORE_MAGIC);
+    store->ops->stats(store, out);
+}
+
+CacheObject *
+cacheObjectRef(CacheObject *object)
+{
+    CHECK_OBJ(object, CACHE_OBJECT_MAGIC);
+    object->refs++;
+    return object;
+}
+
+void
+cacheObjectUnref(CacheObject **object)
+{
+    CacheObject *self = *object;
+
+    if (!self)
+        return;
+    CHECK_OBJ(self, CACHE_OBJECT_MAGIC);
+    CHECK(self->refs > 0);
+    *object = NULL;
+    if (--self->refs == 0)
+        self->ops->release(self);
+}
+
+HttpSlice
+cacheObjectHead(const CacheObject *object)
+{
+    CHECK_OBJ(object, CACHE_OBJECT_MAGIC);
+    return object->head;
+}
+
+int
+cacheObjectStatus(const CacheObject *object)
+{
+    CHECK_OBJ(object, CACHE_OBJECT_MAGIC);
+    return object->status;
+}
+
+uint64_t
+cacheObjectLength(const CacheObject *object)
+{
+    CHECK_OBJ(object, CACHE_OBJECT_MAGIC);
+    return object->length;
+}
+
+const HttpFreshness *
+cacheObjectFreshness(const CacheObject *object)
+{
+    CHECK_OBJ(object, CACHE_OBJECT_MAGIC);
+    return &object->freshness;
+}
+
+const HttpValidators *
+cacheObjectValidators(const CacheObject *object)
+{
+    CHECK_OBJ(object, CACHE_OBJECT_MAGIC);
+    return &object->validators;
+}
+
+int
+cacheObjectResponse(const CacheObject *object, HttpResponse *response)
+{
+    CHECK_OBJ(object, CACHE_OBJECT_MAGIC);
+    HttpSlice lines = object->head;
+    const char *lf = memchr(lines.data, '\n', lines.len);
+    size_t statusLine = (size_t)(lf + 1 - lines.data);
+
+    lines = httpSlice(lf + 1, lines.len - statusLine);
+    return httpResponseParse(response, object->status, lines) ? -ENOBUFS : 0;
+}
+
+void
+cacheReaderInit(CacheReader *reader, CacheObject *object)
+{
+    CHECK_OBJ(object, CACHE_OBJECT_MAGIC);
+    *reader = (CacheReader){.object = object};
+}
+
+int
+cacheReaderPeek(const CacheReader *reader, struct iovec *iov, int max)
+{
+    CHECK_OBJ(reader->object, CACHE_OBJECT_MAGIC);
+    return reader->object->ops->peek(reader, iov, max);
+}
+
+void
+cacheReaderAdvance(CacheReader *reader, size_t len)
+{
+    CHECK_OBJ(reader->object, CACHE_OBJECT_MAGIC);
+    CHECK(len <= cacheReaderLeft(reader));
+    reader->object->ops->advance(reader, len);
+}
+
+uint64_t
+cacheReaderLeft(const CacheReader *reader)
+{
+    return reader->object->length - reader->offset;
+}
+
+/* What must not be stored: RFC 9111 3.1, and what is known better later. */
+static void
+stripHead(HttpHeaders *headers)
+{
+    httpHeaderRemoveHopByHop(headers);
+    httpHeaderRemove(headers, HTTP_HEADER_AGE);
+    httpHeaderRemove(headers, HTTP_HEADER_CONTENT_LENGTH);
+}
+
+int
+cacheHeadFormat(const HttpResponse *response, Buf *out)
+{
+    HttpResponse stored;
+
+    httpResponseInit(&stored, 2 * HTTP_HEADER_TEXT_MAX);
+    stored.status = response->status;
+    int rc = httpHeaderCopy(&stored.headers, &response->headers);
+    if (rc == 0) {
+        stripHead(&stored.headers);
+        rc = httpResponseFormatHead(&stored, out);
+    }
+    httpResponseFini(&stored);
+    return rc;
+}

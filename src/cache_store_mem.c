@@ -1,0 +1,307 @@
+/* cache_store_mem.c: a store in memory, of bounded size, oldest use first
+ * out. */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+#include "cache_mem_priv.h"
+#include "check.h"
+#include "xalloc.h"
+
+#define VARIANTS_USUAL 16
+#define BUCKET_BITS_MIN 10
+#define BUCKET_BITS_MAX 20
+#define OBJECT_SIZE_USUAL 4096
+
+static CacheObject *
+lookupObject(CacheStore *base, const CacheKey *key, const HttpHeaders *request)
+{
+    CacheMemStore *store = (CacheMemStore *)base;
+    CacheMemEntry *entry = cacheMemFindEntry(store, key);
+    CacheMemObject *object =
+        entry ? cacheMemFindVariant(store, entry, request) : NULL;
+
+    store->stats.lookups++;
+    if (!object) {
+        store->stats.misses++;
+        return NULL;
+    }
+    store->stats.hits++;
+    listRemove(&object->idle);
+    return cacheObjectRef(&object->base);
+}
+
+static void
+releaseObject(CacheObject *base)
+{
+    CacheMemObject *object = (CacheMemObject *)base;
+
+    if (object->entry)
+        listPushFront(&object->store->idle, &object->idle);
+    else
+        cacheMemFreeObject(object);
+}
+
+static CacheWriter *
+refuse(CacheMemStore *store, int error)
+{
+    store->stats.refusals++;
+    errno = error;
+    return NULL;
+}
+
+static CacheMemWriter *
+createWriter(CacheMemStore *store, CacheMemObject *object,
+             const CacheMeta *meta)
+{
+    CacheMemWriter *writer = xcalloc(1, sizeof(*writer));
+    CacheMemEntry *entry = cacheMemFindEntry(store, meta->key);
+
+    if (!entry)
+        entry = cacheMemAddEntry(store, meta->key);
+    entry->writers++;
+    store->stats.writing++;
+    writer->base.magic = CACHE_WRITER_MAGIC;
+    writer->base.ops = &cacheMemOps;
+    writer->object = object;
+    writer->entry = entry;
+    writer->generation = entry->generation;
+    writer->expected = meta->length;
+    return writer;
+}
+
+/* Free the writer; the reference to its object goes to the caller. */
+static CacheMemObject *
+closeWriter(CacheMemWriter *writer)
+{
+    CacheMemObject *object = writer->object;
+
+    writer->entry->writers--;
+    object->store->stats.writing--;
+    cacheMemFreeEntry(object->store, writer->entry);
+    CHECK_OBJ_CLEAR(&writer->base);
+    free(writer);
+    return object;
+}
+
+static void
+abortWriter(CacheWriter *base)
+{
+    CacheMemObject *object = closeWriter((CacheMemWriter *)base);
+    CacheObject *unwanted = &object->base;
+
+    object->store->stats.aborts++;
+    cacheObjectUnref(&unwanted);
+}
+
+static CacheWriter *
+beginWrite(CacheStore *base, const CacheMeta *meta)
+{
+    CacheMemStore *store = (CacheMemStore *)base;
+
+    if (meta->length != CACHE_LENGTH_UNKNOWN &&
+        meta->length > store->config.objectMax)
+        return refuse(store, EFBIG);
+    CacheMemObject *object = cacheMemCreateObject(store, meta);
+    if (!object)
+        return refuse(store, EINVAL);
+    object->body = cacheBodyCreate(meta->length, &store->bytes);
+    CacheMemWriter *writer = createWriter(store, object, meta);
+    if (cacheMemMakeRoom(store, 0))
+        return &writer->base;
+    CacheWriter *unwanted = &writer->base;
+    cacheWriterAbort(&unwanted);
+    return refuse(store, ENOSPC);
+}
+
+/* 0 or -errno. */
+static int
+checkLength(const CacheMemWriter *writer, size_t len)
+{
+    const CacheMemObject *object = writer->object;
+    uint64_t max = object->store->config.objectMax;
+
+    if (writer->expected < max)
+        max = writer->expected;
+    return len > max - object->body->length ? -EFBIG : 0;
+}
+
+static int
+appendBody(CacheMemWriter *writer, const char *data, size_t len)
+{
+    CacheMemObject *object = writer->object;
+    int rc = checkLength(writer, len);
+
+    while (rc == 0 && len) {
+        if (!cacheMemMakeRoom(object->store, cacheBodyCost(object->body)))
+            return -ENOSPC;
+        size_t part = cacheBodyAppend(object->body, data, len);
+        data += part;
+        len -= part;
+    }
+    return rc;
+}
+
+static int
+appendOctets(CacheWriter *base, const void *data, size_t len)
+{
+    CacheMemWriter *writer = (CacheMemWriter *)base;
+
+    if (writer->hasFailed)
+        return -EFBIG;
+    int rc = appendBody(writer, data, len);
+    if (rc) {
+        writer->hasFailed = true;
+        writer->object->store->stats.refusals++;
+    }
+    return rc;
+}
+
+static int
+checkCommit(const CacheMemWriter *writer)
+{
+    if (writer->hasFailed || (writer->expected != CACHE_LENGTH_UNKNOWN &&
+                              writer->expected != writer->object->body->length))
+        return -EPROTO;
+    return writer->generation == writer->entry->generation ? 0 : -ECANCELED;
+}
+
+static int
+commitWriter(CacheWriter *base, CacheObject **objectOut)
+{
+    CacheMemWriter *writer = (CacheMemWriter *)base;
+    int rc = checkCommit(writer);
+
+    if (rc) {
+        abortWriter(base);
+        return rc;
+    }
+    cacheBodyFinish(writer->object->body);
+    cacheMemFinishObject(writer->object);
+    cacheMemLink(writer->entry, writer->object);
+    CacheMemObject *object = closeWriter(writer);
+    CacheObject *result = &object->base;
+    object->store->stats.stores++;
+    if (objectOut)
+        *objectOut = result;
+    else
+        cacheObjectUnref(&result);
+    return 0;
+}
+
+static CacheObject *
+updateObject(CacheStore *base, CacheObject *oldBase, const CacheMeta *meta)
+{
+    CacheMemStore *store = (CacheMemStore *)base;
+    CacheMemObject *old = (CacheMemObject *)oldBase;
+    CacheMemObject *object = cacheMemCreateObject(store, meta);
+
+    if (!object)
+        return NULL;
+    object->body = cacheBodyRef(old->body);
+    cacheMemFinishObject(object);
+    store->stats.updates++;
+    if (old->entry) {
+        cacheMemLink(old->entry, object);
+        /* With another Vary it was no twin of the new one. */
+        if (old->entry)
+            cacheMemUnlink(old);
+    }
+    if (cacheMemMakeRoom(store, 0))
+        return &object->base;
+    CacheObject *unwanted = &object->base;
+    if (object->entry)
+        cacheMemUnlink(object);
+    cacheObjectUnref(&unwanted);
+    errno = ENOSPC;
+    return NULL;
+}
+
+static unsigned
+invalidateKey(CacheStore *base, const CacheKey *key)
+{
+    CacheMemStore *store = (CacheMemStore *)base;
+    CacheMemEntry *entry = cacheMemFindEntry(store, key);
+
+    if (!entry)
+        return 0;
+    entry->generation++;
+    unsigned count = cacheMemDropObjects(entry);
+    cacheMemFreeEntry(store, entry);
+    store->stats.invalidations += count;
+    return count;
+}
+
+static void
+readStats(const CacheStore *base, CacheStoreStats *out)
+{
+    const CacheMemStore *store = (const CacheMemStore *)base;
+
+    *out = store->stats;
+    out->bytes = store->bytes;
+    out->bytesMax = store->config.bytesMax;
+}
+
+static void
+destroyStore(CacheStore *base)
+{
+    CacheMemStore *store = (CacheMemStore *)base;
+
+    CHECK(!store->stats.writing);
+    for (size_t i = 0; i <= UINT64_MAX >> store->bucketShift; i++) {
+        while (store->buckets[i]) {
+            CacheMemEntry *entry = store->buckets[i];
+            cacheMemDropObjects(entry);
+            cacheMemFreeEntry(store, entry);
+        }
+    }
+    cacheMemDrop(store);
+}
+
+const CacheStoreOps cacheMemOps = {
+    .destroy = destroyStore,
+    .lookup = lookupObject,
+    .write = beginWrite,
+    .append = appendOctets,
+    .commit = commitWriter,
+    .abort = abortWriter,
+    .update = updateObject,
+    .invalidate = invalidateKey,
+    .stats = readStats,
+    .release = releaseObject,
+    .peek = cacheMemPeek,
+    .advance = cacheMemAdvance,
+};
+
+static unsigned
+bucketBits(uint64_t bytesMax)
+{
+    unsigned bits = BUCKET_BITS_MIN;
+
+    while (bits < BUCKET_BITS_MAX &&
+           (uint64_t)OBJECT_SIZE_USUAL << bits < bytesMax)
+        bits++;
+    return bits;
+}
+
+CacheStore *
+cacheStoreMemCreate(const CacheMemConfig *config)
+{
+    CacheMemStore *store = xcalloc(1, sizeof(*store));
+    unsigned bits = bucketBits(config->bytesMax);
+
+    store->base.magic = CACHE_STORE_MAGIC;
+    store->base.ops = &cacheMemOps;
+    store->holders = 1;
+    store->config = *config;
+    if (!store->config.variantsMax)
+        store->config.variantsMax = VARIANTS_USUAL;
+    store->buckets = xcalloc((size_t)1 << bits, sizeof(*store->buckets));
+    store->bucketShift = 64 - bits;
+    CHECK(getrandom(&store->bucketFactor, sizeof(store->bucketFactor), 0) ==
+          sizeof(store->bucketFactor));
+    store->bucketFactor |= 1;
+    listInit(&store->idle);
+    bufInit(&store->scratch, CACHE_MEM_VARY_MAX);
+    return &store->base;
+}

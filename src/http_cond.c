@@ -1,0 +1,280 @@
+/* http_cond.c: conditional requests and what comes of them. */
+#include "http_cond.h"
+
+#include "http_date.h"
+#include "http_message.h"
+
+typedef struct EntityTag {
+    HttpSlice opaque; /* with its quotes */
+    bool isWeak;
+} EntityTag;
+
+/* Fields that describe the stored octets, or that the cache itself counts. */
+static const HttpHeaderId notMerged[] = {
+    HTTP_HEADER_AGE,
+    HTTP_HEADER_CONTENT_ENCODING,
+    HTTP_HEADER_CONTENT_LENGTH,
+    HTTP_HEADER_CONTENT_RANGE,
+    HTTP_HEADER_CONTENT_TYPE,
+};
+
+/* RFC 9110 15.4.5, and Last-Modified for caches without entity tags. */
+static const HttpHeaderId kept304[] = {
+    HTTP_HEADER_CACHE_CONTROL, HTTP_HEADER_CONTENT_LOCATION,
+    HTTP_HEADER_DATE,          HTTP_HEADER_ETAG,
+    HTTP_HEADER_EXPIRES,       HTTP_HEADER_LAST_MODIFIED,
+    HTTP_HEADER_VARY,          HTTP_HEADER_VIA,
+};
+
+static bool
+isOneOf(HttpHeaderId id, const HttpHeaderId *ids, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (ids[i] == id)
+            return true;
+    }
+    return false;
+}
+
+/* Cut one entity tag off the front (RFC 9110 8.8.3: no escapes inside). */
+static bool
+takeTag(HttpSlice *rest, EntityTag *out)
+{
+    HttpSlice text = *rest;
+    bool isWeak = text.len >= 2 && memcmp(text.data, "W/", 2) == 0;
+
+    if (isWeak)
+        text = httpSlice(text.data + 2, text.len - 2);
+    if (!text.len || text.data[0] != '"')
+        return false;
+    const char *end = memchr(text.data + 1, '"', text.len - 1);
+    if (!end)
+        return false;
+    size_t len = (size_t)(end - text.data) + 1;
+    *out = (EntityTag){httpSlice(text.data, len), isWeak};
+    *rest = httpSlice(text.data + len, text.len - len);
+    return true;
+}
+
+static bool
+parseTag(HttpSlice text, EntityTag *out)
+{
+    return text.data && takeTag(&text, out) && !text.len;
+}
+
+bool
+httpEtagWeakEqual(HttpSlice a, HttpSlice b)
+{
+    EntityTag tagA;
+    EntityTag tagB;
+
+    return parseTag(a, &tagA) && parseTag(b, &tagB) &&
+           httpSliceEqual(tagA.opaque, tagB.opaque);
+}
+
+bool
+httpEtagStrongEqual(HttpSlice a, HttpSlice b)
+{
+    EntityTag tagA;
+    EntityTag tagB;
+
+    return parseTag(a, &tagA) && parseTag(b, &tagB) && !tagA.isWeak &&
+           !tagB.isWeak && httpSliceEqual(tagA.opaque, tagB.opaque);
+}
+
+static time_t
+dateOr(const HttpHeaders *headers, HttpHeaderId id, time_t now, time_t other)
+{
+    HttpSlice text = httpHeaderGet(headers, id);
+    time_t when;
+
+    return text.data && httpDateParse(text, now, &when) ? when : other;
+}
+
+void
+httpCondValidators(const HttpHeaders *response, time_t now, HttpValidators *out)
+{
+    EntityTag tag;
+
+    out->etag = httpHeaderGet(response, HTTP_HEADER_ETAG);
+    if (!parseTag(out->etag, &tag))
+        out->etag = (HttpSlice){0};
+    out->lastModified = dateOr(response, HTTP_HEADER_LAST_MODIFIED, now, -1);
+    out->date = dateOr(response, HTTP_HEADER_DATE, now, now);
+}
+
+static HttpSlice
+skipCommas(HttpSlice text)
+{
+    while (text.len && memchr(", \t", text.data[0], 3))
+        text = httpSlice(text.data + 1, text.len - 1);
+    return text;
+}
+
+/* One If-None-Match field. What is no list of tags matches nothing. */
+static bool
+listHasTag(HttpSlice list, const EntityTag *wanted)
+{
+    EntityTag tag;
+
+    for (list = skipCommas(list); takeTag(&list, &tag);
+         list = skipCommas(list)) {
+        if (httpSliceEqual(tag.opaque, wanted->opaque))
+            return true;
+    }
+    return false;
+}
+
+/* RFC 9110 13.1.2 */
+static HttpCond
+evaluateTags(const HttpHeaders *request, const HttpValidators *stored)
+{
+    const HttpField *field = NULL;
+    EntityTag tag;
+    bool hasTag = parseTag(stored->etag, &tag);
+
+    while (
+        (field = httpHeaderNextOf(request, HTTP_HEADER_IF_NONE_MATCH, field))) {
+        HttpSlice value = httpFieldValue(field);
+        if (httpSliceIs(value, "*") || (hasTag && listHasTag(value, &tag)))
+            return HTTP_COND_NOT_MODIFIED;
+    }
+    return HTTP_COND_MODIFIED;
+}
+
+/* RFC 9110 13.1.3 and RFC 9111 4.3.2: without Last-Modified, Date counts. */
+static HttpCond
+evaluateDate(const HttpHeaders *request, const HttpValidators *stored,
+             time_t now)
+{
+    const HttpField *field =
+        httpHeaderNextOf(request, HTTP_HEADER_IF_MODIFIED_SINCE, NULL);
+    time_t since;
+
+    if (!field || !httpDateParse(httpFieldValue(field), now, &since) ||
+        httpHeaderNextOf(request, HTTP_HEADER_IF_MODIFIED_SINCE, field))
+        return HTTP_COND_NONE;
+    time_t modified =
+        stored->lastModified >= 0 ? stored->lastModified : stored->date;
+    return modified <= since ? HTTP_COND_NOT_MODIFIED : HTTP_COND_MODIFIED;
+}
+
+HttpCond
+httpCondEvaluate(const HttpHeaders *request, const HttpValidators *stored,
+                 time_t now)
+{
+    if (httpHeaderHas(request, HTTP_HEADER_IF_NONE_MATCH))
+        return evaluateTags(request, stored);
+    return evaluateDate(request, stored, now);
+}
+
+bool
+httpCondIsForOrigin(const HttpHeaders *request)
+{
+    return httpHeaderHas(request, HTTP_HEADER_IF_MATCH) ||
+           httpHeaderHas(request, HTTP_HEADER_IF_UNMODIFIED_SINCE);
+}
+
+static void
+removeConditions(HttpHeaders *request)
+{
+    httpHeaderRemove(request, HTTP_HEADER_IF_MATCH);
+    httpHeaderRemove(request, HTTP_HEADER_IF_NONE_MATCH);
+    httpHeaderRemove(request, HTTP_HEADER_IF_MODIFIED_SINCE);
+    httpHeaderRemove(request, HTTP_HEADER_IF_UNMODIFIED_SINCE);
+    httpHeaderRemove(request, HTTP_HEADER_IF_RANGE);
+    httpHeaderRemove(request, HTTP_HEADER_RANGE);
+}
+
+static bool
+addConditions(HttpHeaders *request, const HttpValidators *stored)
+{
+    char date[HTTP_DATE_SIZE];
+
+    if (stored->etag.data &&
+        httpHeaderAddId(request, HTTP_HEADER_IF_NONE_MATCH, stored->etag))
+        return false;
+    if (stored->lastModified < 0)
+        return stored->etag.data != NULL;
+    httpDateFormat(stored->lastModified, date);
+    return httpHeaderAddId(request, HTTP_HEADER_IF_MODIFIED_SINCE,
+                           httpSliceText(date)) == 0;
+}
+
+bool
+httpCondBuild(HttpHeaders *request, const HttpValidators *stored)
+{
+    removeConditions(request);
+    if (addConditions(request, stored))
+        return true;
+    removeConditions(request);
+    return false;
+}
+
+static bool
+isMerged(const HttpField *field)
+{
+    return !isOneOf(field->id, notMerged,
+                    sizeof(notMerged) / sizeof(*notMerged));
+}
+
+int
+httpCondMerge(HttpHeaders *stored, const HttpHeaders *notModified)
+{
+    const HttpField *field = NULL;
+
+    while ((field = httpHeaderNext(notModified, field))) {
+        if (isMerged(field))
+            httpHeaderRemoveName(stored, httpFieldName(field));
+    }
+    while ((field = httpHeaderNext(notModified, field))) {
+        int rc = isMerged(field) ? httpHeaderAdd(stored, httpFieldName(field),
+                                                 httpFieldValue(field))
+                                 : 0;
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
+bool
+httpCondMatches(const HttpValidators *stored, const HttpHeaders *notModified)
+{
+    HttpValidators now;
+
+    httpCondValidators(notModified, stored->date, &now);
+    if (now.etag.data)
+        return httpEtagWeakEqual(stored->etag, now.etag);
+    return now.lastModified < 0 || stored->lastModified < 0 ||
+           now.lastModified == stored->lastModified;
+}
+
+/* line: "Name: value" CR LF */
+static bool
+isKept(HttpSlice line)
+{
+    const char *colon = memchr(line.data, ':', line.len);
+
+    if (!colon)
+        return false;
+    HttpSlice name = httpSlice(line.data, (size_t)(colon - line.data));
+    return isOneOf(httpHeaderIdOf(name), kept304,
+                   sizeof(kept304) / sizeof(*kept304));
+}
+
+int
+httpCondFormat304(HttpSlice storedHead, Buf *out)
+{
+    int rc = bufPrintf(out, "HTTP/1.1 304 %s\r\n", httpStatusReason(304));
+    const char *at = storedHead.data;
+    const char *end = at + storedHead.len;
+    const char *lf;
+
+    while (rc == 0 && (lf = memchr(at, '\n', (size_t)(end - at)))) {
+        HttpSlice line = httpSlice(at, (size_t)(lf - at) + 1);
+        if (isKept(line))
+            rc = bufAppend(out, line.data, line.len);
+        at = lf + 1;
+    }
+    return rc;
+}

@@ -1,0 +1,331 @@
+/* http_freshness.c: storing and reusing, RFC 9111 as pure functions. */
+#include "http_freshness.h"
+
+#include "check.h"
+#include "http_date.h"
+
+#define DELTA_MAX ((int64_t)1 << 31) /* RFC 9111 1.2.2 */
+#define HEURISTIC_MAX ((int64_t)3 * 24 * 3600)
+#define HEURISTIC_DIVISOR 10 /* a tenth of the age, RFC 9111 4.2.2 */
+#define STALE_MAX ((int64_t)7 * 24 * 3600)
+
+/* RFC 9111 4.2.4: nothing may make a shared cache serve these stale. */
+#define NEVER_STALE                                                            \
+    (HTTP_CC_NO_CACHE | HTTP_CC_MUST_REVALIDATE | HTTP_CC_PROXY_REVALIDATE)
+
+static const char *const storeTexts[HTTP_STORE_COUNT] = {
+#define X(id, text) [HTTP_STORE_##id] = text,
+    HTTP_STORE_REASONS(X)
+#undef X
+};
+
+static const char *const useTexts[HTTP_USE_REASON_COUNT] = {
+#define X(id, text) [HTTP_USE_REASON_##id] = text,
+    HTTP_USE_REASONS(X)
+#undef X
+};
+
+/* RFC 9110 15.1; 206 aside, since parts are not stored. */
+bool
+httpStatusIsCacheable(int status)
+{
+    static const int cacheable[] = {200, 203, 204, 300, 301, 308,
+                                    404, 405, 410, 414, 501};
+
+    for (size_t i = 0; i < sizeof(cacheable) / sizeof(*cacheable); i++) {
+        if (cacheable[i] == status)
+            return true;
+    }
+    return false;
+}
+
+/* RFC 9111 5.1: the first member; what is no number does not count. */
+static int64_t
+ageValue(const HttpHeaders *response)
+{
+    HttpList list;
+    HttpSlice item;
+    uint64_t seconds;
+
+    httpListStart(&list, response, HTTP_HEADER_AGE);
+    if (!httpListNext(&list, &item) ||
+        !httpSliceParseUint(item, (uint64_t)DELTA_MAX, &seconds))
+        return 0;
+    return (int64_t)seconds;
+}
+
+static int64_t
+notNegative(int64_t value)
+{
+    return value > 0 ? value : 0;
+}
+
+static bool
+dateOf(const HttpHeaders *headers, HttpHeaderId id, time_t now, time_t *out)
+{
+    HttpSlice text = httpHeaderGet(headers, id);
+    return text.data && httpDateParse(text, now, out);
+}
+
+/* RFC 9111 4.2.2 */
+static int64_t
+heuristicLifetime(const HttpExchange *exchange, time_t date, unsigned flags)
+{
+    const HttpResponse *response = exchange->response;
+    time_t modified;
+
+    if (!httpStatusIsCacheable(response->status) && !(flags & HTTP_CC_PUBLIC))
+        return 0;
+    if (!dateOf(&response->headers, HTTP_HEADER_LAST_MODIFIED,
+                exchange->responseTime, &modified))
+        return 0;
+    int64_t lifetime = notNegative(date - modified) / HEURISTIC_DIVISOR;
+    return lifetime < HEURISTIC_MAX ? lifetime : HEURISTIC_MAX;
+}
+
+/* RFC 9111 5.3: what is no date, "0" above all, is long past. */
+static int64_t
+expiresLifetime(const HttpExchange *exchange, time_t date)
+{
+    time_t expires;
+
+    if (!dateOf(&exchange->response->headers, HTTP_HEADER_EXPIRES,
+                exchange->responseTime, &expires))
+        return 0;
+    int64_t lifetime = notNegative(expires - date);
+    return lifetime < DELTA_MAX ? lifetime : DELTA_MAX;
+}
+
+/* RFC 9111 4.2.1, in this order. */
+static void
+computeLifetime(const HttpExchange *exchange, const HttpCacheControl *control,
+                time_t date, HttpFreshness *out)
+{
+    if (control->sMaxage >= 0) {
+        out->source = HTTP_LIFETIME_S_MAXAGE;
+        out->lifetime = control->sMaxage;
+    } else if (control->maxAge >= 0) {
+        out->source = HTTP_LIFETIME_MAX_AGE;
+        out->lifetime = control->maxAge;
+    } else if (httpHeaderHas(&exchange->response->headers,
+                             HTTP_HEADER_EXPIRES)) {
+        out->source = HTTP_LIFETIME_EXPIRES;
+        out->lifetime = expiresLifetime(exchange, date);
+    } else {
+        out->lifetime = heuristicLifetime(exchange, date, control->flags);
+        out->source =
+            out->lifetime ? HTTP_LIFETIME_HEURISTIC : HTTP_LIFETIME_NONE;
+    }
+}
+
+/* RFC 9111 4.2.3 */
+static int64_t
+initialAge(const HttpExchange *exchange, time_t date)
+{
+    int64_t apparent = notNegative(exchange->responseTime - date);
+    int64_t delay = notNegative(exchange->responseTime - exchange->requestTime);
+    int64_t corrected = ageValue(&exchange->response->headers) + delay;
+
+    return apparent > corrected ? apparent : corrected;
+}
+
+static void
+compute(const HttpExchange *exchange, const HttpCacheControl *control,
+        HttpFreshness *out)
+{
+    time_t date = exchange->responseTime;
+
+    dateOf(&exchange->response->headers, HTTP_HEADER_DATE,
+           exchange->responseTime, &date);
+    *out = (HttpFreshness){
+        .responseTime = exchange->responseTime,
+        .initialAge = initialAge(exchange, date),
+        .flags = control->flags,
+        .staleWhileRevalidate = control->staleWhileRevalidate,
+        .staleIfError = control->staleIfError,
+    };
+    computeLifetime(exchange, control, date, out);
+}
+
+void
+httpFreshnessCompute(const HttpExchange *exchange, HttpFreshness *freshnessOut)
+{
+    HttpCacheControl control;
+
+    httpCacheControlParse(&exchange->response->headers, &control);
+    compute(exchange, &control, freshnessOut);
+}
+
+/* RFC 9111 3, what the request has to say. */
+static HttpStoreReason
+checkRequest(const HttpRequest *request, const HttpCacheControl *control)
+{
+    HttpCacheControl asked;
+
+    if (request->method != HTTP_METHOD_GET)
+        return HTTP_STORE_METHOD;
+    httpCacheControlParse(&request->headers, &asked);
+    if (asked.flags & HTTP_CC_NO_STORE)
+        return HTTP_STORE_REQUEST_NO_STORE;
+    /* RFC 9111 3.5 */
+    if (httpHeaderHas(&request->headers, HTTP_HEADER_AUTHORIZATION) &&
+        !(control->flags & (HTTP_CC_PUBLIC | HTTP_CC_MUST_REVALIDATE)) &&
+        control->sMaxage < 0)
+        return HTTP_STORE_AUTHORIZATION;
+    return HTTP_STORE_OK;
+}
+
+/* RFC 9111 3 and 5.2.2.3: must-understand overrules no-store. */
+static HttpStoreReason
+checkStatus(int status, const HttpCacheControl *control)
+{
+    bool isUnderstood = httpStatusIsCacheable(status);
+    bool mustUnderstand = control->flags & HTTP_CC_MUST_UNDERSTAND;
+
+    if (status == 206)
+        return HTTP_STORE_PARTIAL;
+    if (status < 200 || status == 304 || (mustUnderstand && !isUnderstood))
+        return HTTP_STORE_STATUS;
+    if ((control->flags & HTTP_CC_NO_STORE) && !mustUnderstand)
+        return HTTP_STORE_NO_STORE;
+    return HTTP_STORE_OK;
+}
+
+/* RFC 9111 3, what the response has to say. */
+static HttpStoreReason
+checkResponse(const HttpResponse *response, const HttpCacheControl *control)
+{
+    HttpStoreReason reason = checkStatus(response->status, control);
+
+    if (reason)
+        return reason;
+    if (control->flags & HTTP_CC_PRIVATE)
+        return HTTP_STORE_PRIVATE;
+    if (httpHeaderHasToken(&response->headers, HTTP_HEADER_VARY, "*"))
+        return HTTP_STORE_VARY_ANY;
+    if (control->sMaxage >= 0 || control->maxAge >= 0 ||
+        (control->flags & HTTP_CC_PUBLIC) ||
+        httpHeaderHas(&response->headers, HTTP_HEADER_EXPIRES) ||
+        httpStatusIsCacheable(response->status))
+        return HTTP_STORE_OK;
+    return HTTP_STORE_NO_EXPIRY;
+}
+
+/* Nothing could ever be done with it but throw it away. */
+static bool
+isUseless(const HttpResponse *response, const HttpFreshness *freshness)
+{
+    return (freshness->lifetime <= freshness->initialAge ||
+            (freshness->flags & HTTP_CC_NO_CACHE)) &&
+           !httpHeaderHas(&response->headers, HTTP_HEADER_ETAG) &&
+           !httpHeaderHas(&response->headers, HTTP_HEADER_LAST_MODIFIED) &&
+           freshness->staleWhileRevalidate <= 0 && freshness->staleIfError <= 0;
+}
+
+HttpStoreReason
+httpFreshnessStorable(const HttpExchange *exchange, HttpFreshness *freshnessOut)
+{
+    HttpCacheControl control;
+
+    httpCacheControlParse(&exchange->response->headers, &control);
+    compute(exchange, &control, freshnessOut);
+    HttpStoreReason reason = checkRequest(exchange->request, &control);
+    if (!reason)
+        reason = checkResponse(exchange->response, &control);
+    if (!reason && isUseless(exchange->response, freshnessOut))
+        reason = HTTP_STORE_USELESS;
+    return reason;
+}
+
+int64_t
+httpFreshnessAge(const HttpFreshness *freshness, time_t now)
+{
+    return freshness->initialAge + notNegative(now - freshness->responseTime);
+}
+
+static bool
+mayBeStale(const HttpFreshness *freshness)
+{
+    return !(freshness->flags & NEVER_STALE) &&
+           freshness->source != HTTP_LIFETIME_S_MAXAGE;
+}
+
+/* What the request asks for, Pragma included (RFC 9111 5.4). */
+static void
+parseAsked(const HttpHeaders *request, HttpCacheControl *asked, bool *isPragma)
+{
+    httpCacheControlParse(request, asked);
+    *isPragma = !httpHeaderHas(request, HTTP_HEADER_CACHE_CONTROL) &&
+                httpHeaderHasToken(request, HTTP_HEADER_PRAGMA, "no-cache");
+}
+
+static HttpUseReason
+reasonFor(const HttpFreshness *freshness, const HttpCacheControl *asked,
+          time_t now)
+{
+    int64_t age = httpFreshnessAge(freshness, now);
+    int64_t left = freshness->lifetime - age;
+
+    if (freshness->flags & HTTP_CC_NO_CACHE)
+        return HTTP_USE_REASON_NO_CACHE;
+    if (asked->flags & HTTP_CC_NO_CACHE)
+        return HTTP_USE_REASON_REQUEST_NO_CACHE;
+    if (asked->maxAge >= 0 && age > asked->maxAge)
+        return HTTP_USE_REASON_REQUEST_MAX_AGE;
+    if (asked->minFresh >= 0 && left < asked->minFresh)
+        return HTTP_USE_REASON_REQUEST_MIN_FRESH;
+    if (left > 0)
+        return HTTP_USE_REASON_FRESH;
+    if (asked->maxStale >= -left && mayBeStale(freshness))
+        return HTTP_USE_REASON_MAX_STALE;
+    return HTTP_USE_REASON_STALE;
+}
+
+HttpUse
+httpFreshnessUse(const HttpFreshness *freshness, const HttpHeaders *request,
+                 time_t now, HttpUseReason *reasonOut)
+{
+    HttpCacheControl asked;
+    bool isPragma;
+
+    parseAsked(request, &asked, &isPragma);
+    HttpUseReason reason = isPragma ? HTTP_USE_REASON_REQUEST_PRAGMA
+                                    : reasonFor(freshness, &asked, now);
+    if (reasonOut)
+        *reasonOut = reason;
+    if (reason == HTTP_USE_REASON_FRESH || reason == HTTP_USE_REASON_MAX_STALE)
+        return HTTP_USE_STORED;
+    return asked.flags & HTTP_CC_ONLY_IF_CACHED ? HTTP_USE_TIMEOUT
+                                                : HTTP_USE_REVALIDATE;
+}
+
+bool
+httpFreshnessOnlyIfCached(const HttpHeaders *request)
+{
+    return httpHeaderHasToken(request, HTTP_HEADER_CACHE_CONTROL,
+                              "only-if-cached");
+}
+
+bool
+httpFreshnessStaleIfError(const HttpFreshness *freshness, time_t now)
+{
+    int64_t staleness = httpFreshnessAge(freshness, now) - freshness->lifetime;
+    int64_t limit =
+        freshness->staleIfError >= 0 ? freshness->staleIfError : STALE_MAX;
+
+    return mayBeStale(freshness) && staleness <= limit;
+}
+
+const char *
+httpStoreReasonText(HttpStoreReason reason)
+{
+    CHECK(reason < HTTP_STORE_COUNT);
+    return storeTexts[reason];
+}
+
+const char *
+httpUseReasonText(HttpUseReason reason)
+{
+    CHECK(reason < HTTP_USE_REASON_COUNT);
+    return useTexts[reason];
+}
