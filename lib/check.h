@@ -2,7 +2,8 @@
  * check.h: assertions for our own mistakes, and checked object magic.
  *
  * Never used for input from a helper, the network, a configuration file or
- * the kernel. A failed check writes one line to stderr and calls abort().
+ * the kernel. A failed check writes one line to stderr and, where debug.h
+ * is used, to the log, and calls abort().
  * Thread: any.
  */
 #ifndef SQUIRE_CHECK_H
@@ -11,11 +12,16 @@
 #include <stdint.h>
 
 /* Report a failed check with its place and abort. Never returns. */
-void checkFail(const char *file, int line, const char *func,
-               const char *what) __attribute__((noreturn, cold));
+void checkFail(const char *file, int line, const char *func, const char *what)
+    __attribute__((noreturn, cold));
+
+typedef void CheckReportCb(const char *line);
+
+/* Also tell report of a failed check before abort(); NULL: nobody. */
+void checkSetReport(CheckReportCb *report);
 
 /* Abort with a named stop when cond is false. Never compiled out. */
-#define CHECK(cond)                                                     \
+#define CHECK(cond)                                                            \
     ((cond) ? (void)0 : checkFail(__FILE__, __LINE__, __func__, #cond))
 
 /*
@@ -23,7 +29,7 @@ void checkFail(const char *file, int line, const char *func,
  * is a living object of the expected kind; CHECK_OBJ_CLEAR marks it dead.
  * Each magic value is used by one type only (test/style checks it).
  */
-#define CHECK_OBJ(ptr, magicValue)                                      \
+#define CHECK_OBJ(ptr, magicValue)                                             \
     CHECK((ptr) != NULL && (ptr)->magic == (magicValue))
 #define CHECK_OBJ_CLEAR(ptr) ((void)((ptr)->magic = 0xdeadbeefu))
 

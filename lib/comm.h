@@ -147,9 +147,9 @@ CommPidWatch *commWatchPid(pid_t pid, CommPidCb *cb, void *data);
 /* Stop watching (the child is then not reaped); clears *watch. */
 void commWatchPidCancel(CommPidWatch **watch);
 
-/* Call cb on each arrival of signo, in this loop; NULL cb removes. Does not
- * keep the loop running. 0, or -EINVAL, or -EBUSY: it belongs to another
- * loop. */
+/* Call cb on each arrival of signo, in this loop; NULL cb removes and gives
+ * the signal its default action. Does not keep the loop running. 0, or
+ * -EINVAL, or -EBUSY: it belongs to another loop. */
 int commSignalSet(int signo, CommSignalCb *cb, void *data);
 
 /* Monotonic time of this loop turn in microseconds: one clock read a turn. */

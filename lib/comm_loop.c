@@ -5,13 +5,16 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <time.h>
 
 #include "check.h"
 #include "debug.h"
+#include "fd.h"
 #include "xalloc.h"
 
 #define LONG_TURN_US 100000
+#define DELAY_MAX_MS (INT64_C(100) * 365 * 86400 * 1000)
 
 static _Thread_local CommLoop *self __attribute__((tls_model("initial-exec")));
 
@@ -67,6 +70,14 @@ commLoopFreshen(CommLoop *loop)
         return;
     ev_now_update(loop->ev);
     loop->nowUs = commClockUs();
+}
+
+int64_t
+commLoopDelayUs(int64_t ms)
+{
+    if (ms < 0)
+        return 0;
+    return (ms < DELAY_MAX_MS ? ms : DELAY_MAX_MS) * 1000;
 }
 
 void
@@ -226,12 +237,28 @@ createLoop(struct ev_loop *ev)
     return loop;
 }
 
+/* The event library aborts when it has no descriptor for its second need,
+ * the wake-up; so both must be there before it is asked. */
+static bool
+hasDescriptors(void)
+{
+    int first = eventfd(0, EFD_CLOEXEC);
+    int second = eventfd(0, EFD_CLOEXEC);
+    bool both = first >= 0 && second >= 0;
+
+    fdClosep(&first);
+    fdClosep(&second);
+    return both;
+}
+
 int
 commInit(void)
 {
     struct ev_loop *ev;
 
     if (!self) {
+        if (!hasDescriptors())
+            return -1;
         ev = ev_loop_new(EVFLAG_NOENV | EVFLAG_NOTIMERFD | EVBACKEND_EPOLL);
         if (!ev)
             return -1;

@@ -137,6 +137,9 @@ void commLoopUnhold(CommLoop *loop);
 /* Bring the clock up to date outside of commLoopRun, where no turn does. */
 void commLoopFreshen(CommLoop *loop);
 
+/* Microseconds of a delay given by a user, within what a clock can add. */
+int64_t commLoopDelayUs(int64_t ms);
+
 /* Start a one-shot event library timer that does not by itself keep the
  * loop running. */
 void commLoopTimerStart(CommLoop *loop, ev_timer *timer, int64_t delayUs);

@@ -443,7 +443,7 @@ commSetTimeout(int fd, int64_t ms, CommSelectCb *handler, void *data)
         return;
     if (isSet) {
         commLoopFreshen(loop);
-        slot = (CommSlot){handler, data, loop->nowUs + ms * 1000};
+        slot = (CommSlot){handler, data, loop->nowUs + commLoopDelayUs(ms)};
     }
     setSlot(loop, entry, COMM_SLOT_TIMEOUT, slot);
     noteChange(loop, entry);

@@ -75,7 +75,7 @@ commTimerAdd(int64_t delayMs, CommTimerCb *cb, void *data)
     ev_init(&timer->ev, onTimer);
     ev_set_priority(&timer->ev, -1);
     timer->ev.data = timer;
-    commLoopTimerStart(loop, &timer->ev, delayMs * 1000);
+    commLoopTimerStart(loop, &timer->ev, commLoopDelayUs(delayMs));
     return timer;
 }
 

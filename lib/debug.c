@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "check.h"
 #include "fd.h"
 #include "xalloc.h"
 
@@ -129,6 +130,12 @@ debugWrite(int section, int level, const char *fmt, ...)
     errno = saved;
 }
 
+static void
+onCheckFailed(const char *line)
+{
+    debugWrite(DBG_MISC, 0, "%s", line);
+}
+
 /* Non-blocking matters only where path is a FIFO or a terminal. */
 static int
 openLog(const char *path)
@@ -162,6 +169,7 @@ replaceLog(int fd)
 int
 debugOpen(const char *path)
 {
+    char *copy;
     int fd;
 
     if (!path || strcmp(path, "stderr") == 0) {
@@ -175,8 +183,10 @@ debugOpen(const char *path)
     }
     if (replaceLog(fd) < 0)
         return -1;
+    copy = xstrdup(path);
     free(logPath);
-    logPath = xstrdup(path);
+    logPath = copy;
+    checkSetReport(onCheckFailed);
     return 0;
 }
 
@@ -200,6 +210,7 @@ debugClose(void)
 {
     int fd = atomic_exchange(&logFd, STDERR_FILENO);
 
+    checkSetReport(NULL);
     if (fd != STDERR_FILENO)
         close(fd);
     free(logPath);

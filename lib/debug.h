@@ -29,10 +29,10 @@ debugIsOn(int section, int level)
  * octets in the text are written as \xNN; a text longer than 4 KiB is cut
  * and marked. The lower-case name is the one exception of our naming.
  */
-#define debug(section, level, ...)                                      \
-    do {                                                                \
-        if (debugIsOn((section), (level)))                              \
-            debugWrite((section), (level), __VA_ARGS__);                \
+#define debug(section, level, ...)                                             \
+    do {                                                                       \
+        if (debugIsOn((section), (level)))                                     \
+            debugWrite((section), (level), __VA_ARGS__);                       \
     } while (0)
 
 /* Write a line without the level test; use debug(). */

@@ -5,6 +5,8 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "comm.h"
@@ -45,6 +47,31 @@ Test(commLoop, needs_init)
     cr_assert_null(commLoopSelf());
     cr_assert_not(commIsRunning());
     cr_assert_not(commIsOpen(0));
+    cr_assert_eq(commInit(), 0);
+}
+
+/* However few descriptors are left: -1, or a loop that works. */
+Test(commLoop, without_descriptors_init_is_an_ordinary_error)
+{
+    struct rlimit old, few;
+    int failed = 0;
+
+    commFini();
+    getrlimit(RLIMIT_NOFILE, &old);
+    few = old;
+    for (few.rlim_cur = 0; few.rlim_cur < 30; few.rlim_cur++) {
+        setrlimit(RLIMIT_NOFILE, &few);
+        errno = 0;
+        if (commInit() < 0) {
+            cr_assert_eq(errno, EMFILE);
+            failed++;
+            continue;
+        }
+        cr_assert_eq(commLoopRun(), 0);
+        commFini();
+    }
+    setrlimit(RLIMIT_NOFILE, &old);
+    cr_assert(failed > 2 && failed < 30);
     cr_assert_eq(commInit(), 0);
 }
 

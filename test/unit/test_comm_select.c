@@ -4,6 +4,7 @@
 #include <criterion/parameterized.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -677,6 +678,23 @@ Test(commSelect, open_refuses_a_bad_descriptor)
     cr_assert_not(commIsOpen(9999));
 }
 
+Test(commSelect, takes_any_timeout)
+{
+    int fds[2], calls = 0;
+
+    openPair(fds);
+    commSetTimeout(fds[0], INT64_MAX, countCall, &calls);
+    commSetSelect(fds[0], COMM_SELECT_READ, countCall, &calls, INT_MAX);
+    turn();
+    cr_assert_eq(calls, 0);
+    commSetTimeout(fds[0], 0, countCall, &calls);
+    commSetSelect(fds[0], COMM_SELECT_READ, NULL, NULL, 0);
+    cr_assert_eq(commLoopRun(), 0);
+    cr_assert_eq(calls, 1);
+    commClose(fds[0]);
+    close(fds[1]);
+}
+
 Test(commSelect, regular_files_are_always_ready)
 {
     const char *path = supportTempPath("file");
@@ -754,6 +772,8 @@ static struct {
     bool isArmed;
 } churn[CHURN];
 
+static void churnOne(long i);
+
 static void
 onChurn(int fd, void *data)
 {
@@ -764,6 +784,8 @@ onChurn(int fd, void *data)
     cr_assert(churn[i].isArmed);
     churn[i].isArmed = false;
     cr_assert_eq(read(fd, &c, 1), 1);
+    churnOne(rand() % CHURN);
+    churnOne(rand() % CHURN);
 }
 
 static void
@@ -794,7 +816,8 @@ churnOne(long i)
         cr_assert_eq(write(churn[i].theirs, "x", 1), 1);
         break;
     default:
-        turn();
+        if (!commIsRunning())
+            turn();
     }
 }
 

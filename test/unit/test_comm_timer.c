@@ -55,6 +55,17 @@ Test(commTimer, counts_from_now_although_the_loop_slept)
     cr_assert_geq(commClockUs() - start, 19500);
 }
 
+Test(commTimer, takes_any_delay)
+{
+    CommTimer *timer = commTimerAdd(INT64_MAX, note, &letters[0]);
+
+    commTimerAdd(INT64_MIN, note, &letters[1]);
+    commLoopStop();
+    cr_assert_eq(commLoopRun(), 0);
+    cr_assert_str_eq(order, "b");
+    commTimerCancel(&timer);
+}
+
 Test(commTimer, cancel_clears_and_accepts_null)
 {
     CommTimer *timer = commTimerAdd(1, note, &letters[0]);

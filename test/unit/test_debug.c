@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "check.h"
 #include "debug.h"
 #include "support.h"
 
@@ -292,6 +293,20 @@ Test(debug, a_stuck_reader_of_a_fifo_costs_lines_not_time)
         debug(DBG_MISC, 0, "%0100d", i);
     close(reader);
     free(path);
+}
+
+Test(debug, a_failed_check_is_logged)
+{
+    pid_t pid;
+    int status;
+
+    openLog();
+    pid = fork();
+    if (pid == 0)
+        CHECK(1 > 2);
+    cr_assert_eq(waitpid(pid, &status, 0), pid);
+    cr_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+    assertLogMatches("0,0\\| .*test_debug.c:[0-9]+: .*check failed: 1 > 2\n$");
 }
 
 Test(debug, works_with_0_1_and_2_closed)
