@@ -6,6 +6,7 @@ sudo, which write down how they were called.
 """
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -14,11 +15,16 @@ from pathlib import Path
 
 SCRIPT = Path(os.environ["SQUIRE_SOURCE"], "setup", "packages")
 
-# What `make` needs on a Debian 12, and the same without two of them.
-WHOLE = ("gcc libc6-dev autoconf automake libtool pkgconf libev-dev "
-         "uthash-dev libcurl4-openssl-dev curl libjansson-dev "
-         "libhttp-parser-dev").split()
-LACKING = [name for name in WHOLE if name not in ("gcc", "libev-dev")]
+LIST = """\
+# comment
+build gcc|clang         the compiler
+build libev-dev         the loop
+build pkgconf|pkg-config  finds
+build squidguard?       not everywhere
+test  curl              a client
+"""
+WHOLE = ["gcc", "libev-dev", "pkgconf", "squidguard"]
+LACKING = ["pkgconf", "squidguard"]
 
 STAND_INS = {
     "dpkg-query": 'for p in $INSTALLED; do echo "ii  $p $PROVIDES"; done',
@@ -53,6 +59,9 @@ class PackagesTest(unittest.TestCase):
         self.policy = self.folder / "usr/sbin/policy-rc.d"
         self.policy.parent.mkdir(parents=True)
         (self.folder / "bin").mkdir()
+        self.script = self.folder / "packages"
+        shutil.copy(SCRIPT, self.script)
+        (self.folder / "debian-packages").write_text(LIST)
         for name, text in STAND_INS.items():
             path = self.folder / "bin" / name
             path.write_text(f"#!/bin/sh\n{text}\n")
@@ -65,7 +74,7 @@ class PackagesTest(unittest.TestCase):
                   "PATH": f"{self.folder}/bin:{os.environ['PATH']}"}
         values.update(environment)
         result = subprocess.run(
-            ["sh", SCRIPT, *(arguments or ["build"])], text=True, timeout=60,
+            ["sh", self.script, *(arguments or ["build"])], text=True, timeout=60,
             env={**os.environ, **{k: str(v) for k, v in values.items()}},
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT)
@@ -84,6 +93,14 @@ class PackagesTest(unittest.TestCase):
         self.assertEqual(
             self.run_script(INSTALLED=" ".join(others + ["clang"]),
                             PROVIDES="pkg-config (= 1.8), other"), (0, ""))
+        self.assertEqual(self.calls(), [])
+
+    def test_an_optional_one_that_debian_lacks_is_left_out(self):
+        lists = self.folder / "var/lib/apt/lists"
+        lists.mkdir(parents=True)
+        (lists / "main_Packages").touch()
+        self.assertEqual(
+            self.run_script(INSTALLED="gcc libev-dev pkgconf"), (0, ""))
         self.assertEqual(self.calls(), [])
 
     def test_root_installs_what_is_missing_without_update(self):
