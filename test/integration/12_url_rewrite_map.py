@@ -2,12 +2,13 @@
 """url_rewrite_map over the wire: rules, IDs, quoting, reloading, bad files."""
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
-from channel import BUILD, DEADLINE, Helper, check, equal, wait_until
+from channel import BUILD, DEADLINE, SOURCE, Helper, check, equal, wait_until
 
 PROGRAM = os.path.join(BUILD, "helpers", "url_rewrite_map")
 
@@ -160,10 +161,31 @@ def test_reload(path, log):
         equal(len(file.read().splitlines()), 2, "one message for each event")
 
 
+def literal_blocks(page):
+    """The .Bd -literal blocks of a manual page, as text."""
+    blocks = re.findall(r"^\.Bd -literal[^\n]*\n(.*?)^\.Ed$", page, re.S | re.M)
+    return [block.replace("\\e", "\\") for block in blocks]
+
+
+def test_manual(path):
+    """The rules and the session of the manual page."""
+    with open(os.path.join(SOURCE, "doc", "url_rewrite_map.8"),
+              encoding="utf-8") as file:
+        blocks = literal_blocks(file.read())
+    session = [block for block in blocks if block.startswith("> ")]
+    rules = blocks[blocks.index(session[0]) - 1]
+    write_rules(path, rules)
+    lines = session[0].splitlines()
+    with Helper(PROGRAM, path) as helper:
+        for request, expected in zip(lines[::2], lines[1::2]):
+            equal("< " + helper.ask(request[2:]), expected, request)
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "rules")
         test_rules(path)
+        test_manual(path)
         test_crlf_file(path)
         test_batch(path)
         test_broken_at_start(path)
