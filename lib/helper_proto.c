@@ -329,17 +329,32 @@ helperProtoParseId(const char *line, size_t len, uint32_t *idOut)
     return i;
 }
 
+/* Two digits at a time: the ID is written for every request. */
 size_t
 helperProtoFormatId(uint32_t id, char *out)
 {
+    static const char pairs[] = "00010203040506070809"
+                                "10111213141516171819"
+                                "20212223242526272829"
+                                "30313233343536373839"
+                                "40414243444546474849"
+                                "50515253545556575859"
+                                "60616263646566676869"
+                                "70717273747576777879"
+                                "80818283848586878889"
+                                "90919293949596979899";
     char digits[10];
-    size_t count = 0;
+    char *first = digits + sizeof(digits);
 
-    do
-        digits[count++] = (char)('0' + id % 10);
-    while (id /= 10);
-    for (size_t i = 0; i < count; i++)
-        out[i] = digits[count - 1 - i];
-    out[count] = ' ';
-    return count + 1;
+    while (id >= 10) {
+        first -= 2;
+        memcpy(first, &pairs[id % 100 * 2], 2);
+        id /= 100;
+    }
+    if (id > 0 || first == digits + sizeof(digits))
+        *--first = (char)('0' + id);
+    size_t len = (size_t)(digits + sizeof(digits) - first);
+    memcpy(out, first, len);
+    out[len] = ' ';
+    return len + 1;
 }
