@@ -250,7 +250,7 @@ releaseChannel(void *ptr)
     HelperChannel *channel = ptr;
 
     CHECK_OBJ_CLEAR(channel);
-    free(channel->slots);
+    free(channel->byId);
     free(channel);
 }
 

@@ -14,8 +14,7 @@
 
 #define WRITE_LINES 256  /* lines in one system call */
 #define READ_REST_MAX 64 /* reads of what an ended process left */
-#define SLOTS_FIRST 8u
-#define ID_MASK 0x7fffffffu
+#define PLACES_FIRST 8u
 
 #define REQUEST(n) LIST_OBJ(n, HelperRequest, node)
 
@@ -23,44 +22,33 @@ static CommSelectCb onReadable;
 static CommSelectCb onWritable;
 
 static void
-growSlots(HelperChannel *channel)
+growIds(HelperChannel *channel)
 {
-    uint32_t count = channel->slotCount ? channel->slotCount * 2 : SLOTS_FIRST;
+    uint32_t count = channel->idPlaces ? channel->idPlaces * 2 : PLACES_FIRST;
+    HelperRequest **table = xcalloc(count, sizeof(*table));
+    ListNode *node, *tmp;
 
-    channel->slots = xrealloc(channel->slots, count * sizeof(HelperSlot));
-    for (uint32_t i = channel->slotCount; i < count; i++)
-        channel->slots[i] = (HelperSlot){.id = i, .nextFree = i + 1};
-    channel->slotCount = count;
+    LIST_FOREACH(&channel->inflight, node, tmp)
+        table[REQUEST(node)->id & (count - 1)] = REQUEST(node);
+    free(channel->byId);
+    channel->byId = table;
+    channel->idPlaces = count;
 }
 
-/* A channel-ID for the request: the slot, and above it how often that was
- * used, so that an ID comes again only after thousands of others. */
-static uint32_t
-takeSlot(HelperChannel *channel, HelperRequest *request)
-{
-    uint32_t step = 1u << channel->pool->idBits;
-
-    if (channel->freeSlot == channel->slotCount)
-        growSlots(channel);
-    HelperSlot *slot = &channel->slots[channel->freeSlot];
-    request->slot = channel->freeSlot;
-    channel->freeSlot = slot->nextFree;
-    slot->request = request;
-    slot->id = (slot->id + step) & ID_MASK;
-    if (slot->id < step)
-        slot->id += step;
-    return slot->id;
-}
-
+/* Channel-IDs count up from 1, as Squid's do, so that none is used again
+ * before two thousand million others. */
 static void
-freeSlot(HelperChannel *channel, const HelperRequest *request)
+takeId(HelperChannel *channel, HelperRequest *request)
 {
-    HelperSlot *slot = &channel->slots[request->slot];
-
-    CHECK(slot->request == request);
-    slot->request = NULL;
-    slot->nextFree = channel->freeSlot;
-    channel->freeSlot = request->slot;
+    if ((channel->place.load + 1) * 2 > channel->idPlaces)
+        growIds(channel);
+    uint32_t mask = channel->idPlaces - 1;
+    uint32_t id = channel->lastId;
+    do
+        id = id < HELPER_PROTO_ID_MAX ? id + 1 : 1;
+    while (channel->byId[id & mask]);
+    channel->lastId = request->id = id;
+    channel->byId[id & mask] = request;
 }
 
 /* Put the channel-ID, if there is one, right before the line. */
@@ -71,7 +59,8 @@ prepareWire(HelperChannel *channel, HelperRequest *request)
     size_t len = 0;
 
     if (channel->pool->config.concurrency > 0) {
-        len = helperProtoFormatId(takeSlot(channel, request), id);
+        takeId(channel, request);
+        len = helperProtoFormatId(request->id, id);
         memcpy(request->text - len, id, len);
     }
     request->wire.iov_base = request->text - len;
@@ -90,7 +79,8 @@ markDirty(HelperChannel *channel)
 }
 
 void
-helperChannelDispatch(HelperChannel *channel, HelperRequest *request)
+helperChannelDispatch(HelperChannel *channel, HelperRequest *request,
+                      int64_t nowUs)
 {
     HelperPool *pool = channel->pool;
 
@@ -99,10 +89,9 @@ helperChannelDispatch(HelperChannel *channel, HelperRequest *request)
     request->channel = channel;
     request->written = false;
     request->attempts++;
-    request->dispatchUs = commNowUs();
+    request->dispatchUs = nowUs;
     if (request->tries++ == 0)
-        helperHistogramAdd(&pool->queueUs,
-                           request->dispatchUs - request->submitUs);
+        helperHistogramAdd(&pool->queueUs, nowUs - request->submitUs);
     prepareWire(channel, request);
     listPushBack(&channel->inflight, &request->node);
     if (!channel->unwritten) {
@@ -129,7 +118,7 @@ helperChannelDetach(HelperChannel *channel, HelperRequest *request)
     if (channel->unwritten == request)
         channel->unwritten = nextInflight(channel, request);
     if (channel->pool->config.concurrency > 0)
-        freeSlot(channel, request);
+        channel->byId[request->id & (channel->idPlaces - 1)] = NULL;
     listRemove(&request->node);
     helperPlaceUnload(&channel->pool->place, &channel->place);
     if (request->state == HELPER_REQUEST_SENT)
@@ -256,11 +245,10 @@ onWritable(int fd, void *data)
 static HelperRequest *
 lookupId(const HelperChannel *channel, uint32_t id)
 {
-    uint32_t slot = id & ((1u << channel->pool->idBits) - 1);
-
-    if (slot >= channel->slotCount || channel->slots[slot].id != id)
+    if (channel->idPlaces == 0)
         return NULL;
-    return channel->slots[slot].request;
+    HelperRequest *request = channel->byId[id & (channel->idPlaces - 1)];
+    return request && request->id == id ? request : NULL;
 }
 
 /* What is wrong with the answer, or NULL and the request it belongs to.
@@ -307,8 +295,6 @@ takeLine(HelperChannel *channel, char *line, size_t len, size_t rest)
         wrong = "it answered with a line too many";
     if (!wrong && len >= channel->pool->config.replyMax)
         wrong = "its answer is longer than the limit";
-    if (!wrong && memchr(line, '\0', len))
-        wrong = "there is a NUL in its answer";
     if (wrong) {
         helperChannelFail(channel, wrong);
         return false;
@@ -388,6 +374,11 @@ readOnce(HelperChannel *channel)
         bufFini(&channel->partial);
     }
     size_t len = kept + (size_t)n;
+    if (memchr(text + kept, '\0', (size_t)n)) {
+        helperChannelFail(channel, "there is a NUL in its answer");
+        return false;
+    }
+    thread->readUs = commNowUs();
     size_t used = takeLines(channel, text, len, kept);
     if (used < len)
         keepPartial(channel, text + used, len - used);

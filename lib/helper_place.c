@@ -106,8 +106,8 @@ pickOther(const HelperPlace *place, const HelperPlaceEntry *avoid)
 
     for (unsigned i = place->lowest; i < place->limit; i++)
         LIST_FOREACH(&place->byLoad[i], it, tmp)
-    if (ENTRY(it) != avoid)
-        return ENTRY(it);
+            if (ENTRY(it) != avoid)
+                return ENTRY(it);
     return NULL;
 }
 

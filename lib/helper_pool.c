@@ -73,16 +73,6 @@ initLists(HelperPool *pool)
     listInit(&pool->free);
 }
 
-static unsigned
-bitsFor(unsigned concurrency)
-{
-    unsigned bits = 0;
-
-    while ((1u << bits) < concurrency)
-        bits++;
-    return bits;
-}
-
 /* A pipe has no way to write without this signal. */
 static void
 ignoreSigpipe(void)
@@ -108,7 +98,6 @@ helperPoolCreate(const HelperConfig *config)
     pool->config = copy;
     pool->program = helperConfigProgram(&copy);
     pool->target = copy.startup;
-    pool->idBits = bitsFor(copy.concurrency);
     initLists(pool);
     helperPlaceInit(&pool->place, copy.concurrency ? copy.concurrency : 1);
     helperRestartInit(&pool->restart, copy.restartMinMs * 1000ll,
@@ -168,16 +157,15 @@ refuse(HelperPool *pool, HelperRequest *request)
           pool->config.name, pool->alive, pool->config.max, pool->queued);
 }
 
+/* Lines may be submitted, and have no more than this many octets. */
 static int
-checkLine(const HelperPool *pool, const char *line, size_t len)
+checkLine(const HelperPool *pool, size_t len)
 {
     size_t more = pool->config.concurrency > 0 ? HELPER_ID_ROOM : 1;
 
     if (pool->stopping)
         return -ESHUTDOWN;
-    if (len + more > pool->config.lineMax)
-        return -EMSGSIZE;
-    return memchr(line, '\n', len) ? -EINVAL : 0;
+    return len + more > pool->config.lineMax ? -EMSGSIZE : 0;
 }
 
 static HelperRequest *
@@ -191,7 +179,7 @@ submit(HelperPool *pool, const char *line, size_t len, HelperReplyCb *cb,
     if (pool->queued == 0)
         entry = helperPlacePick(&pool->place, NULL);
     if (entry)
-        helperChannelDispatch(PLACED(entry), request);
+        helperChannelDispatch(PLACED(entry), request, request->submitUs);
     else if (isOverloaded(pool))
         refuse(pool, request);
     else
@@ -203,9 +191,10 @@ int
 helperSubmit(HelperPool *pool, const char *line, HelperReplyCb *cb, void *data)
 {
     CHECK_OBJ(pool, HELPER_POOL_MAGIC);
-    size_t len = strlen(line);
+    const char *end = strchrnul(line, '\n');
+    size_t len = (size_t)(end - line);
 
-    int error = checkLine(pool, line, len);
+    int error = *end ? -EINVAL : checkLine(pool, len);
     if (error == 0)
         (void)submit(pool, line, len, cb, data);
     return error;
@@ -217,8 +206,8 @@ helperSubmitLen(HelperPool *pool, const char *line, size_t len,
 {
     CHECK_OBJ(pool, HELPER_POOL_MAGIC);
 
-    int error = checkLine(pool, line, len);
-    if (error == 0 && memchr(line, '\0', len))
+    int error = checkLine(pool, len);
+    if (error == 0 && (memchr(line, '\n', len) || memchr(line, '\0', len)))
         error = -EINVAL;
     if (error < 0)
         return error;
@@ -240,7 +229,7 @@ askAgain(HelperRequest *request, const HelperChannel *from)
     if (pool->queued == 0)
         entry = helperPlacePick(&pool->place, &from->place);
     if (entry)
-        helperChannelDispatch(PLACED(entry), request);
+        helperChannelDispatch(PLACED(entry), request, pool->thread->readUs);
     else
         helperQueueRest(request);
 }
@@ -256,7 +245,7 @@ helperPoolReplied(HelperRequest *request, const HelperChannel *from, char *line,
     int error = helperProtoParseReply(line, len, thread->scratch,
                                       thread->scratchSize, &reply);
     pool->replies++;
-    helperHistogramAdd(&pool->serviceUs, commNowUs() - request->dispatchUs);
+    helperHistogramAdd(&pool->serviceUs, thread->readUs - request->dispatchUs);
     if (error < 0) {
         debug(DBG_HELPER, 1, "%s #%u (pid %d): answer not used: %s",
               pool->config.name, from->number, (int)from->pid, reply.message);
@@ -311,7 +300,7 @@ leaveAll(HelperPool *pool)
 
     pool->target = 0;
     LIST_FOREACH(&pool->channels, node, tmp)
-    helperChannelLeave(CHANNEL(node), "the pool stops");
+        helperChannelLeave(CHANNEL(node), "the pool stops");
 }
 
 static void
@@ -423,10 +412,10 @@ releaseAll(const ListNode *list)
     ListNode *node, *tmp;
 
     LIST_FOREACH(list, node, tmp)
-    if (!CHANNEL(node)->isDead)
-        (void)kill(-CHANNEL(node)->pid, SIGTERM);
+        if (!CHANNEL(node)->isDead)
+            (void)kill(-CHANNEL(node)->pid, SIGTERM);
     LIST_FOREACH(list, node, tmp)
-    helperChannelRelease(CHANNEL(node));
+        helperChannelRelease(CHANNEL(node));
 }
 
 void
@@ -464,5 +453,5 @@ helperPoolForEach(HelperPoolCb *cb, void *data)
     if (!thisThread)
         return;
     LIST_FOREACH(&thisThread->pools, node, tmp)
-    cb(POOL(node), data);
+        cb(POOL(node), data);
 }

@@ -52,7 +52,7 @@ struct HelperRequest {
     bool isOverdue;    /* abandoned, and its process is late */
     uint32_t tries;    /* dispatches, of any outcome */
     uint32_t attempts; /* dispatches that count */
-    uint32_t slot;     /* in the channel's table */
+    uint32_t id;       /* channel-ID, when there are any */
     ListNode node;
     ListNode deadlineNode; /* in pool->deadlines, or in pool->overdue */
     HelperPool *pool;
@@ -79,14 +79,6 @@ typedef enum HelperChannelState {
     HELPER_CHANNEL_STATE_COUNT
 } HelperChannelState;
 
-/* One channel-ID: the low bits are the index in the table, the others count
- * the uses, so an old ID is never taken for a new one. */
-typedef struct HelperSlot {
-    HelperRequest *request; /* NULL: free */
-    uint32_t id;            /* last one used */
-    uint32_t nextFree;
-} HelperSlot;
-
 struct HelperChannel {
     uint32_t magic;
     HelperChannelState state;
@@ -99,9 +91,11 @@ struct HelperChannel {
     int readFd, writeFd; /* equal for sockets; -1 once closed */
     bool isDead;         /* reaped */
 
-    HelperSlot *slots; /* none without channel-IDs */
-    uint32_t slotCount;
-    uint32_t freeSlot;        /* == slotCount: none */
+    /* With channel-IDs: the request of each by the ID's low bits. An ID whose
+     * place is taken is passed over; at most half of the places are. */
+    HelperRequest **byId;
+    uint32_t idPlaces; /* a power of two, or 0 */
+    uint32_t lastId;
     ListNode inflight;        /* requests, in the order of their dispatch */
     HelperRequest *unwritten; /* first one not wholly written, or NULL */
     size_t writtenOfFirst;    /* octets of it that are */
@@ -127,7 +121,6 @@ struct HelperPool {
     ListNode node;       /* in thread->pools */
     HelperConfig config; /* name and argv are ours */
     char *program;       /* argv joined */
-    unsigned idBits;     /* of a channel-ID that choose the slot */
 
     HelperPlace place;
     ListNode channels; /* alive */
@@ -167,6 +160,7 @@ struct HelperThread {
     size_t readSize;
     char *scratch; /* decoded pairs of the reply being handled */
     size_t scratchSize;
+    int64_t readUs;  /* time of the turn, while answers are handled */
     int64_t turnUs;  /* the turn that startUs belongs to */
     int64_t startUs; /* spent in it on starting processes */
 };
@@ -246,7 +240,8 @@ void helperChannelWorked(HelperChannel *channel);
 const char *helperChannelStateName(HelperChannelState state);
 
 /* Give it one more request; the line leaves at the end of the turn. */
-void helperChannelDispatch(HelperChannel *channel, HelperRequest *request);
+void helperChannelDispatch(HelperChannel *channel, HelperRequest *request,
+                           int64_t nowUs);
 
 /* Write what it has to be told. */
 void helperChannelFlush(HelperChannel *channel);

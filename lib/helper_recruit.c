@@ -19,12 +19,13 @@ static CommTimerCb onIdle;
 static void
 placeQueued(HelperPool *pool)
 {
+    int64_t nowUs = commNowUs();
     HelperPlaceEntry *entry;
     HelperRequest *request;
 
     while ((entry = helperPlacePick(&pool->place, NULL)) &&
            (request = helperQueuePop(pool)))
-        helperChannelDispatch(PLACED(entry), request);
+        helperChannelDispatch(PLACED(entry), request, nowUs);
 }
 
 /* True when fewer processes live than are wanted. A request that cannot be
