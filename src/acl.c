@@ -135,6 +135,9 @@ aclSetHas(const AclSet *set, const char *name)
     return lookupAcl(set, name) != NULL;
 }
 
+static void tellAbout(AclReport *report, AclSeverity severity, const char *fmt,
+                      va_list ap) __attribute__((format(printf, 3, 0)));
+
 static void
 tellAbout(AclReport *report, AclSeverity severity, const char *fmt, va_list ap)
 {
