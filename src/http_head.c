@@ -204,6 +204,8 @@ checkHost(const HttpRequest *request)
 static HttpParseError
 checkCoding(const HttpHeaders *headers, unsigned minor)
 {
+    const HttpField *field =
+        httpHeaderNextOf(headers, HTTP_HEADER_TRANSFER_ENCODING, NULL);
     HttpList list;
     HttpSlice coding;
 
@@ -211,14 +213,14 @@ checkCoding(const HttpHeaders *headers, unsigned minor)
         return HTTP_PARSE_ERROR_LENGTH_AND_CODING;
     if (!minor)
         return HTTP_PARSE_ERROR_CODING_OLD;
+    if (httpSliceIs(httpFieldValue(field), "chunked") &&
+        !httpHeaderNextOf(headers, HTTP_HEADER_TRANSFER_ENCODING, field))
+        return HTTP_PARSE_ERROR_NONE;
     httpListStart(&list, headers, HTTP_HEADER_TRANSFER_ENCODING);
-    if (!httpListNext(&list, &coding))
+    if (!httpListNext(&list, &coding) || httpSliceIs(coding, "chunked") ||
+        !httpIsToken(coding))
         return HTTP_PARSE_ERROR_CODING_INVALID;
-    if (!httpSliceIs(coding, "chunked"))
-        return httpIsToken(coding) ? HTTP_PARSE_ERROR_CODING_UNKNOWN
-                                   : HTTP_PARSE_ERROR_CODING_INVALID;
-    return httpListNext(&list, &coding) ? HTTP_PARSE_ERROR_CODING_INVALID
-                                        : HTTP_PARSE_ERROR_NONE;
+    return HTTP_PARSE_ERROR_CODING_UNKNOWN;
 }
 
 HttpParseError
