@@ -1,0 +1,417 @@
+/* test_http_freshness.c: RFC 9111, a table for each rule. */
+#include "http_freshness.h"
+
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "http_parse.h"
+
+#define NOW ((time_t)784111777) /* Sun, 06 Nov 1994 08:49:37 GMT */
+#define DATE "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+#define HOUR_LATER "Sun, 06 Nov 1994 09:49:37 GMT"
+#define HOUR_BEFORE "Sun, 06 Nov 1994 07:49:37 GMT"
+#define DELTA_MAX ((int64_t)1 << 31)
+
+static HttpRequest request;
+static HttpResponse response;
+
+static void
+setUp(void)
+{
+    httpRequestInit(&request, HTTP_HEADER_TEXT_MAX);
+    httpResponseInit(&response, HTTP_HEADER_TEXT_MAX);
+}
+
+static void
+tearDown(void)
+{
+    httpRequestFini(&request);
+    httpResponseFini(&response);
+}
+
+TestSuite(httpFreshness, .init = setUp, .fini = tearDown, .timeout = 20);
+
+/* The fields of a request, by way of the parser for responses. */
+static void
+setRequest(HttpMethod method, const char *lines)
+{
+    HttpResponse parsed;
+
+    httpRequestReset(&request);
+    httpResponseInit(&parsed, HTTP_HEADER_TEXT_MAX);
+    cr_assert_eq(httpResponseParse(&parsed, 200, httpSliceText(lines)), 0);
+    cr_assert_eq(httpHeaderCopy(&request.headers, &parsed.headers), 0);
+    httpResponseFini(&parsed);
+    request.method = method;
+}
+
+static HttpExchange
+makeExchange(int status, const char *lines)
+{
+    cr_assert_eq(httpResponseParse(&response, status, httpSliceText(lines)), 0);
+    return (HttpExchange){&request, &response, NOW, NOW};
+}
+
+typedef struct ControlCase {
+    const char *lines;
+    unsigned flags;
+    int64_t maxAge;
+    int64_t sMaxage;
+    int64_t minFresh;
+    int64_t maxStale;
+} ControlCase;
+
+static const ControlCase controlCases[] = {
+    {"", 0, -1, -1, -1, -1},
+    {"Cache-Control: \r\n", 0, -1, -1, -1, -1},
+    {"Cache-Control: max-age=60\r\n", 0, 60, -1, -1, -1},
+    {"Cache-Control: MAX-AGE=60\r\n", 0, 60, -1, -1, -1},
+    {"Cache-Control: max-age=\"60\"\r\n", 0, 60, -1, -1, -1},
+    {"Cache-Control: max-age = 60\r\n", 0, 60, -1, -1, -1},
+    {"Cache-Control: max-age=4294967296\r\n", 0, DELTA_MAX, -1, -1, -1},
+    {"Cache-Control: max-age=99999999999999999999999\r\n", 0, DELTA_MAX, -1, -1,
+     -1},
+    {"Cache-Control: max-age\r\n", 0, 0, -1, -1, -1},
+    {"Cache-Control: max-age=\r\n", 0, 0, -1, -1, -1},
+    {"Cache-Control: max-age=x\r\n", 0, 0, -1, -1, -1},
+    {"Cache-Control: max-age=-1\r\n", 0, 0, -1, -1, -1},
+    {"Cache-Control: max-age=1.5\r\n", 0, 0, -1, -1, -1},
+    {"Cache-Control: max-age=60, max-age=30\r\n", 0, 30, -1, -1, -1},
+    {"Cache-Control: max-age=30\r\nCache-Control: max-age=60\r\n", 0, 30, -1,
+     -1, -1},
+    {"Cache-Control: max-age=60, max-age=x\r\n", 0, 0, -1, -1, -1},
+    {"Cache-Control: s-maxage=5,max-age=60\r\n", 0, 60, 5, -1, -1},
+    {"Cache-Control: min-fresh=5, min-fresh=9\r\n", 0, -1, -1, 9, -1},
+    {"Cache-Control: min-fresh=x\r\n", 0, -1, -1, DELTA_MAX, -1},
+    {"Cache-Control: max-stale\r\n", 0, -1, -1, -1, DELTA_MAX},
+    {"Cache-Control: max-stale=7\r\n", 0, -1, -1, -1, 7},
+    {"Cache-Control: max-stale=x\r\n", 0, -1, -1, -1, 0},
+    {"Cache-Control: no-store, NO-CACHE\r\n",
+     HTTP_CC_NO_STORE | HTTP_CC_NO_CACHE, -1, -1, -1, -1},
+    {"Cache-Control: private=\"X-A, max-age=5\", public\r\n",
+     HTTP_CC_PRIVATE | HTTP_CC_PUBLIC, -1, -1, -1, -1},
+    {"Cache-Control: no-cache=\"Set-Cookie\"\r\n", HTTP_CC_NO_CACHE, -1, -1, -1,
+     -1},
+    {"Cache-Control: must-revalidate, proxy-revalidate, no-transform, "
+     "only-if-cached, must-understand, immutable\r\n",
+     HTTP_CC_MUST_REVALIDATE | HTTP_CC_PROXY_REVALIDATE | HTTP_CC_NO_TRANSFORM |
+         HTTP_CC_ONLY_IF_CACHED | HTTP_CC_MUST_UNDERSTAND | HTTP_CC_IMMUTABLE,
+     -1, -1, -1, -1},
+    {"Cache-Control: community=\"UCI\", max-agex=5, no-storex\r\n", 0, -1, -1,
+     -1, -1},
+    {"Pragma: no-cache\r\n", 0, -1, -1, -1, -1},
+};
+
+Test(httpFreshness, cache_control_is_read_with_distrust_5_2)
+{
+    for (size_t i = 0; i < sizeof(controlCases) / sizeof(*controlCases); i++) {
+        const ControlCase *row = &controlCases[i];
+        HttpCacheControl control;
+        setRequest(HTTP_METHOD_GET, row->lines);
+        httpCacheControlParse(&request.headers, &control);
+        cr_expect_eq(control.flags, row->flags, "%s", row->lines);
+        cr_expect_eq(control.maxAge, row->maxAge, "%s", row->lines);
+        cr_expect_eq(control.sMaxage, row->sMaxage, "%s", row->lines);
+        cr_expect_eq(control.minFresh, row->minFresh, "%s", row->lines);
+        cr_expect_eq(control.maxStale, row->maxStale, "%s", row->lines);
+    }
+}
+
+typedef struct StoreCase {
+    HttpMethod method;
+    const char *requestLines;
+    int status;
+    const char *lines;
+    HttpStoreReason reason;
+} StoreCase;
+
+#define M(id) HTTP_METHOD_##id
+#define S(id) HTTP_STORE_##id
+#define AUTH "Authorization: Basic x\r\n"
+#define AGE60 "Cache-Control: max-age=60\r\n"
+
+static const StoreCase storeCases[] = {
+    {M(GET), "", 200, AGE60, S(OK)},
+    {M(HEAD), "", 200, AGE60, S(METHOD)},
+    {M(POST), "", 200, AGE60, S(METHOD)},
+    {M(OTHER), "", 200, AGE60, S(METHOD)},
+    /* 3: status */
+    {M(GET), "", 404, AGE60, S(OK)},
+    {M(GET), "", 302, AGE60, S(OK)},
+    {M(GET), "", 500, AGE60, S(OK)},
+    {M(GET), "", 206, AGE60, S(PARTIAL)},
+    {M(GET), "", 304, AGE60, S(STATUS)},
+    {M(GET), "", 100, AGE60, S(STATUS)},
+    {M(GET), "", 299, "Cache-Control: max-age=60, must-understand\r\n",
+     S(STATUS)},
+    {M(GET), "", 200, "Cache-Control: max-age=60, no-store\r\n", S(NO_STORE)},
+    {M(GET), "", 200,
+     "Cache-Control: max-age=60, no-store, must-understand\r\n", S(OK)},
+    {M(GET), "", 200, "Cache-Control: max-age=60, private\r\n", S(PRIVATE)},
+    {M(GET), "", 200, "Cache-Control: max-age=60, private=\"X\"\r\n",
+     S(PRIVATE)},
+    {M(GET), "Cache-Control: no-store\r\n", 200, AGE60, S(REQUEST_NO_STORE)},
+    {M(GET), "Cache-Control: no-cache\r\n", 200, AGE60, S(OK)},
+    {M(GET), "Pragma: no-cache\r\n", 200, AGE60, S(OK)},
+    {M(GET), "", 200, AGE60 "Pragma: no-cache\r\n", S(OK)},
+    /* 3.5 */
+    {M(GET), AUTH, 200, AGE60, S(AUTHORIZATION)},
+    {M(GET), AUTH, 200, "Cache-Control: public, max-age=60\r\n", S(OK)},
+    {M(GET), AUTH, 200, "Cache-Control: s-maxage=60\r\n", S(OK)},
+    {M(GET), AUTH, 200, "Cache-Control: must-revalidate, max-age=60\r\n",
+     S(OK)},
+    {M(GET), AUTH, 200, "Cache-Control: public, private, max-age=60\r\n",
+     S(PRIVATE)},
+    /* 4.1 */
+    {M(GET), "", 200, AGE60 "Vary: Accept, *\r\n", S(VARY_ANY)},
+    {M(GET), "", 200, AGE60 "Vary: Accept\r\n", S(OK)},
+    /* 3: something must allow it */
+    {M(GET), "", 302, "", S(NO_EXPIRY)},
+    {M(GET), "", 302, "ETag: \"x\"\r\n", S(NO_EXPIRY)},
+    {M(GET), "", 302, "Cache-Control: public\r\nETag: \"x\"\r\n", S(OK)},
+    {M(GET), "", 302, DATE "Expires: " HOUR_LATER "\r\n", S(OK)},
+    {M(GET), "", 200, "ETag: \"x\"\r\n", S(OK)},
+    {M(GET), "", 200, "Last-Modified: " HOUR_BEFORE "\r\n", S(OK)},
+    /* nothing to gain */
+    {M(GET), "", 200, "", S(USELESS)},
+    {M(GET), "", 200, "Cache-Control: max-age=0\r\n", S(USELESS)},
+    {M(GET), "", 200, "Cache-Control: max-age=0\r\nETag: \"x\"\r\n", S(OK)},
+    {M(GET), "", 200, "Cache-Control: no-cache, max-age=60\r\n", S(USELESS)},
+    {M(GET), "", 200, "Cache-Control: no-cache\r\nETag: \"x\"\r\n", S(OK)},
+    {M(GET), "", 200, DATE "Expires: 0\r\n", S(USELESS)},
+    {M(GET), "", 200, AGE60 "Age: 60\r\n", S(USELESS)},
+    {M(GET), "", 200, AGE60 "Age: 59\r\n", S(OK)},
+    {M(GET), "", 200, "Cache-Control: max-age=0, stale-if-error=9\r\n", S(OK)},
+    {M(GET), "", 200, "Cache-Control: max-age=0, stale-while-revalidate=9\r\n",
+     S(OK)},
+};
+
+Test(httpFreshness, what_may_be_stored_3)
+{
+    for (size_t i = 0; i < sizeof(storeCases) / sizeof(*storeCases); i++) {
+        const StoreCase *row = &storeCases[i];
+        HttpFreshness freshness;
+        setRequest(row->method, row->requestLines);
+        HttpExchange exchange = makeExchange(row->status, row->lines);
+        HttpStoreReason reason = httpFreshnessStorable(&exchange, &freshness);
+        cr_expect_eq(reason, row->reason, "row %zu: %d %s: %s", i, row->status,
+                     row->lines, httpStoreReasonText(reason));
+        cr_expect_eq(freshness.responseTime, NOW);
+    }
+}
+
+typedef struct LifetimeCase {
+    int status;
+    const char *lines;
+    int64_t lifetime;
+    HttpLifetimeSource source;
+} LifetimeCase;
+
+#define L(id) HTTP_LIFETIME_##id
+
+static const LifetimeCase lifetimeCases[] = {
+    {200, "Cache-Control: s-maxage=5, max-age=60\r\n", 5, L(S_MAXAGE)},
+    {200, "Cache-Control: s-maxage=0, max-age=60\r\n", 0, L(S_MAXAGE)},
+    {200, AGE60 DATE "Expires: " HOUR_LATER "\r\n", 60, L(MAX_AGE)},
+    {200, DATE "Expires: " HOUR_LATER "\r\n", 3600, L(EXPIRES)},
+    {200, DATE "Expires: Sunday, 06-Nov-94 09:49:37 GMT\r\n", 3600, L(EXPIRES)},
+    {200, DATE "Expires: Sun Nov  6 09:49:37 1994\r\n", 3600, L(EXPIRES)},
+    {200, DATE "Expires: " HOUR_BEFORE "\r\n", 0, L(EXPIRES)},
+    {200, DATE "Expires: 0\r\n", 0, L(EXPIRES)},
+    {200, DATE "Expires: \r\n", 0, L(EXPIRES)},
+    {200, DATE "Expires: soon\r\n", 0, L(EXPIRES)},
+    {200, "Expires: " HOUR_LATER "\r\n", 3600, L(EXPIRES)},
+    {200, "Date: nonsense\r\nExpires: " HOUR_LATER "\r\n", 3600, L(EXPIRES)},
+    {200, "Date: " HOUR_LATER "\r\nExpires: " HOUR_LATER "\r\n", 0, L(EXPIRES)},
+    {200, DATE "Expires: Fri, 31 Dec 9999 23:59:59 GMT\r\n", DELTA_MAX,
+     L(EXPIRES)},
+    {200, DATE "Last-Modified: " HOUR_BEFORE "\r\n", 360, L(HEURISTIC)},
+    {404, DATE "Last-Modified: " HOUR_BEFORE "\r\n", 360, L(HEURISTIC)},
+    {302, DATE "Last-Modified: " HOUR_BEFORE "\r\n", 0, L(NONE)},
+    {302, DATE "Cache-Control: public\r\nLast-Modified: " HOUR_BEFORE "\r\n",
+     360, L(HEURISTIC)},
+    {200, DATE "Last-Modified: " HOUR_LATER "\r\n", 0, L(NONE)},
+    {200, DATE "Last-Modified: never\r\n", 0, L(NONE)},
+    {200, DATE "Last-Modified: Thu, 01 Jan 1970 00:00:00 GMT\r\n", 259200,
+     L(HEURISTIC)},
+    {200, DATE, 0, L(NONE)},
+};
+
+Test(httpFreshness, lifetime_4_2_1_and_4_2_2)
+{
+    for (size_t i = 0; i < sizeof(lifetimeCases) / sizeof(*lifetimeCases);
+         i++) {
+        const LifetimeCase *row = &lifetimeCases[i];
+        HttpFreshness freshness;
+        HttpExchange exchange = makeExchange(row->status, row->lines);
+        httpFreshnessCompute(&exchange, &freshness);
+        cr_expect_eq(freshness.lifetime, row->lifetime, "%s: %lld", row->lines,
+                     (long long)freshness.lifetime);
+        cr_expect_eq(freshness.source, row->source, "%s", row->lines);
+    }
+}
+
+typedef struct AgeCase {
+    const char *lines;
+    time_t requestTime;
+    time_t responseTime;
+    time_t now;
+    int64_t age;
+} AgeCase;
+
+static const AgeCase ageCases[] = {
+    {DATE, NOW, NOW, NOW, 0},
+    {DATE, NOW, NOW, NOW + 10, 10},
+    {DATE, NOW, NOW + 3, NOW + 10, 10},
+    {DATE "Age: 100\r\n", NOW, NOW, NOW + 10, 110},
+    {DATE "Age: 100\r\n", NOW, NOW + 4, NOW + 10, 110},
+    {DATE "Age: 100, 200\r\n", NOW, NOW, NOW, 100},
+    {DATE "Age: 100\r\nAge: 200\r\n", NOW, NOW, NOW, 100},
+    {DATE "Age: -5\r\n", NOW, NOW, NOW, 0},
+    {DATE "Age: x\r\n", NOW, NOW, NOW, 0},
+    {"Date: " HOUR_BEFORE "\r\n", NOW, NOW, NOW + 1, 3601},
+    {"Date: " HOUR_BEFORE "\r\nAge: 10\r\n", NOW, NOW, NOW, 3600},
+    {"Date: " HOUR_BEFORE "\r\nAge: 5000\r\n", NOW, NOW, NOW, 5000},
+    {"Date: " HOUR_LATER "\r\n", NOW, NOW, NOW, 0},
+    {"", NOW - 5, NOW, NOW, 5},
+    {"", NOW, NOW, NOW - 100, 0},
+    {"", NOW + 5, NOW, NOW, 0},
+};
+
+Test(httpFreshness, age_4_2_3)
+{
+    for (size_t i = 0; i < sizeof(ageCases) / sizeof(*ageCases); i++) {
+        const AgeCase *row = &ageCases[i];
+        HttpFreshness freshness;
+        HttpExchange exchange = makeExchange(200, row->lines);
+        exchange.requestTime = row->requestTime;
+        exchange.responseTime = row->responseTime;
+        httpFreshnessCompute(&exchange, &freshness);
+        cr_expect_eq(httpFreshnessAge(&freshness, row->now), row->age,
+                     "row %zu", i);
+    }
+}
+
+typedef struct UseCase {
+    const char *lines; /* of the stored response, max-age=60 first */
+    const char *requestLines;
+    int64_t age;
+    HttpUse use;
+    HttpUseReason reason;
+} UseCase;
+
+#define U(id) HTTP_USE_##id
+#define R(id) HTTP_USE_REASON_##id
+#define CC "Cache-Control: "
+
+static const UseCase useCases[] = {
+    {AGE60, "", 0, U(STORED), R(FRESH)},
+    {AGE60, "", 59, U(STORED), R(FRESH)},
+    {AGE60, "", 60, U(REVALIDATE), R(STALE)},
+    {AGE60, "", 1000, U(REVALIDATE), R(STALE)},
+    {AGE60, CC "no-store\r\n", 0, U(STORED), R(FRESH)},
+    /* 5.2.1.4, 5.4 */
+    {AGE60, CC "no-cache\r\n", 0, U(REVALIDATE), R(REQUEST_NO_CACHE)},
+    {AGE60, "Pragma: no-cache\r\n", 0, U(REVALIDATE), R(REQUEST_PRAGMA)},
+    {AGE60, "Pragma: no-cache\r\n" CC "max-age=9\r\n", 0, U(STORED), R(FRESH)},
+    {AGE60, "Pragma: other\r\n", 0, U(STORED), R(FRESH)},
+    /* 5.2.1.1 */
+    {AGE60, CC "max-age=0\r\n", 0, U(STORED), R(FRESH)},
+    {AGE60, CC "max-age=0\r\n", 1, U(REVALIDATE), R(REQUEST_MAX_AGE)},
+    {AGE60, CC "max-age=30\r\n", 30, U(STORED), R(FRESH)},
+    {AGE60, CC "max-age=30\r\n", 31, U(REVALIDATE), R(REQUEST_MAX_AGE)},
+    {AGE60, CC "max-age=90\r\n", 70, U(REVALIDATE), R(STALE)},
+    /* 5.2.1.2 */
+    {AGE60, CC "max-stale\r\n", 5000, U(STORED), R(MAX_STALE)},
+    {AGE60, CC "max-stale=10\r\n", 70, U(STORED), R(MAX_STALE)},
+    {AGE60, CC "max-stale=10\r\n", 71, U(REVALIDATE), R(STALE)},
+    {AGE60, CC "max-stale=10\r\n", 5, U(STORED), R(FRESH)},
+    {CC "max-age=60, must-revalidate\r\n", CC "max-stale\r\n", 70,
+     U(REVALIDATE), R(STALE)},
+    {CC "max-age=60, proxy-revalidate\r\n", CC "max-stale\r\n", 70,
+     U(REVALIDATE), R(STALE)},
+    {CC "s-maxage=60\r\n", CC "max-stale\r\n", 70, U(REVALIDATE), R(STALE)},
+    {CC "max-age=60, must-revalidate\r\n", "", 59, U(STORED), R(FRESH)},
+    /* 5.2.1.3 */
+    {AGE60, CC "min-fresh=10\r\n", 50, U(STORED), R(FRESH)},
+    {AGE60, CC "min-fresh=10\r\n", 51, U(REVALIDATE), R(REQUEST_MIN_FRESH)},
+    /* 5.2.2.4 */
+    {CC "max-age=60, no-cache\r\n", "", 0, U(REVALIDATE), R(NO_CACHE)},
+    {CC "max-age=60, no-cache=\"X\"\r\n", "", 0, U(REVALIDATE), R(NO_CACHE)},
+    {CC "max-age=60, no-cache\r\n", CC "max-stale\r\n", 0, U(REVALIDATE),
+     R(NO_CACHE)},
+    /* 5.2.1.7 */
+    {AGE60, CC "only-if-cached\r\n", 59, U(STORED), R(FRESH)},
+    {AGE60, CC "only-if-cached\r\n", 60, U(TIMEOUT), R(STALE)},
+    {AGE60, CC "only-if-cached, max-stale\r\n", 60, U(STORED), R(MAX_STALE)},
+    {AGE60, CC "only-if-cached, no-cache\r\n", 0, U(TIMEOUT),
+     R(REQUEST_NO_CACHE)},
+};
+
+Test(httpFreshness, what_a_request_may_get_4_and_5_2_1)
+{
+    for (size_t i = 0; i < sizeof(useCases) / sizeof(*useCases); i++) {
+        const UseCase *row = &useCases[i];
+        HttpFreshness freshness;
+        HttpUseReason reason;
+        HttpExchange exchange = makeExchange(200, row->lines);
+        httpFreshnessCompute(&exchange, &freshness);
+        setRequest(HTTP_METHOD_GET, row->requestLines);
+        HttpUse use = httpFreshnessUse(&freshness, &request.headers,
+                                       NOW + row->age, &reason);
+        cr_expect_eq(use, row->use, "row %zu: use %d", i, use);
+        cr_expect_eq(reason, row->reason, "row %zu: %s", i,
+                     httpUseReasonText(reason));
+        cr_expect_eq(httpFreshnessUse(&freshness, &request.headers,
+                                      NOW + row->age, NULL),
+                     use);
+    }
+}
+
+typedef struct StaleCase {
+    const char *lines;
+    int64_t age;
+    bool mayServe;
+} StaleCase;
+
+static const StaleCase staleCases[] = {
+    {AGE60, 100, true},
+    {AGE60, 60 + 7 * 86400, true},
+    {AGE60, 61 + 7 * 86400, false},
+    {CC "max-age=60, stale-if-error=10\r\n", 70, true},
+    {CC "max-age=60, stale-if-error=10\r\n", 71, false},
+    {CC "max-age=60, stale-if-error=0\r\n", 61, false},
+    {CC "max-age=60, must-revalidate\r\n", 61, false},
+    {CC "max-age=60, must-revalidate, stale-if-error=10\r\n", 61, false},
+    {CC "max-age=60, proxy-revalidate\r\n", 61, false},
+    {CC "s-maxage=60\r\n", 61, false},
+    {CC "no-cache, max-age=60\r\n", 10, false},
+};
+
+Test(httpFreshness, stale_when_the_origin_is_away_4_2_4)
+{
+    for (size_t i = 0; i < sizeof(staleCases) / sizeof(*staleCases); i++) {
+        HttpFreshness freshness;
+        HttpExchange exchange = makeExchange(200, staleCases[i].lines);
+        httpFreshnessCompute(&exchange, &freshness);
+        cr_expect_eq(
+            httpFreshnessStaleIfError(&freshness, NOW + staleCases[i].age),
+            staleCases[i].mayServe, "row %zu", i);
+    }
+}
+
+Test(httpFreshness, only_if_cached_is_seen_with_nothing_stored)
+{
+    setRequest(HTTP_METHOD_GET, CC "max-age=1, ONLY-if-cached\r\n");
+    cr_expect(httpFreshnessOnlyIfCached(&request.headers));
+    setRequest(HTTP_METHOD_GET, CC "max-age=1\r\n");
+    cr_expect_not(httpFreshnessOnlyIfCached(&request.headers));
+}
+
+Test(httpFreshness, reasons_have_texts)
+{
+    for (int i = 0; i < HTTP_STORE_COUNT; i++)
+        cr_expect_gt(strlen(httpStoreReasonText((HttpStoreReason)i)), 3);
+    for (int i = 0; i < HTTP_USE_REASON_COUNT; i++)
+        cr_expect_gt(strlen(httpUseReasonText((HttpUseReason)i)), 3);
+}
