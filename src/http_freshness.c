@@ -270,7 +270,8 @@ reasonFor(const HttpFreshness *freshness, const HttpCacheControl *asked,
         return HTTP_USE_REASON_NO_CACHE;
     if (asked->flags & HTTP_CC_NO_CACHE)
         return HTTP_USE_REASON_REQUEST_NO_CACHE;
-    if (asked->maxAge >= 0 && age > asked->maxAge)
+    /* Ages are whole seconds; a reload wants nothing of this second. */
+    if (asked->maxAge == 0 || (asked->maxAge > 0 && age > asked->maxAge))
         return HTTP_USE_REASON_REQUEST_MAX_AGE;
     if (asked->minFresh >= 0 && left < asked->minFresh)
         return HTTP_USE_REASON_REQUEST_MIN_FRESH;
