@@ -292,7 +292,8 @@ setOptions(OriginRequest *request, const OriginConfig *config)
     ORIGIN_SET(easy, CURLOPT_HEADERDATA, request);
     ORIGIN_SET(easy, CURLOPT_WRITEFUNCTION, onBody);
     ORIGIN_SET(easy, CURLOPT_WRITEDATA, request);
-    ORIGIN_SET(easy, CURLOPT_BUFFERSIZE, 65536L);
+    /* Only for speed; a handle that has its buffer may refuse. */
+    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 65536L);
     if (strcmp(config->method, "HEAD") == 0)
         ORIGIN_SET(easy, CURLOPT_NOBODY, 1L);
     else if (config->bodyLen != ORIGIN_NO_BODY)

@@ -1,0 +1,361 @@
+#!/usr/bin/env python3
+"""What is answered from the cache, and what is not (RFC 9111)."""
+
+import os
+import sys
+import threading
+import time
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "..", "support"))
+import squire_test
+from squire_test import Origin, Squire, answer
+
+OLD = "Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT"
+
+
+class Caching(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.origin = Origin()
+        cls.squire = Squire("visible_hostname test.proxy\n").start()
+        cls.number = 0
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.squire.check_idle()
+        cls.squire.stop()
+        cls.origin.close()
+
+    def serve(self, route):
+        """A path of its own for this test; route as in Origin."""
+        type(self).number += 1
+        self.path = f"/{self.number}"
+        self.origin.routes[self.path] = route
+        return self.origin.url(self.path)
+
+    def asked(self):
+        return self.origin.count(self.path)
+
+    def check_hit(self, *fields, body=b"text"):
+        url = self.serve(answer(200, body, *fields))
+        first = self.squire.get(url)
+        second = self.squire.get(url)
+        self.assertEqual(self.asked(), 1, fields)
+        self.assertEqual(second.body, first.body)
+        self.assertEqual(second.status, 200)
+        self.assertIsNotNone(second.get("Age"))
+        self.assertEqual(second.get("X-Cache"), "HIT from test.proxy")
+        self.assertEqual(len(second.get_all("Via")), 1)
+        return second
+
+    def check_miss(self, *fields, headers=(), status=200):
+        url = self.serve(answer(status, b"text", *fields))
+        for count in (1, 2):
+            response = self.squire.get(url, headers)
+            self.assertEqual(response.status, status)
+            self.assertIsNone(response.get("X-Cache"))
+            self.assertEqual(self.asked(), count, fields)
+
+    def test_max_age(self):
+        self.check_hit("Cache-Control: max-age=60", "X-Other: kept")
+
+    def test_s_maxage_and_expires(self):
+        self.check_hit("Cache-Control: s-maxage=60, max-age=0")
+        self.check_hit("Date: Sun, 22 Nov 2026 20:00:00 GMT",
+                       "Expires: Fri, 01 Jan 2066 00:00:00 GMT")
+
+    def test_big_body(self):
+        body = os.urandom(3 << 20)
+        self.squire_body = self.check_hit("Cache-Control: max-age=60",
+                                          body=body[:400000])
+
+    def test_heuristic(self):
+        self.check_hit(OLD)
+
+    def test_not_stored(self):
+        self.check_miss("Cache-Control: no-store")
+        self.check_miss("Cache-Control: private, max-age=60")
+        self.check_miss("Cache-Control: max-age=60", "Vary: *")
+        self.check_miss("Cache-Control: max-age=60",
+                        headers=[("Authorization", "Basic eDp5")])
+        self.check_miss("Cache-Control: max-age=60",
+                        headers=[("Cache-Control", "no-store")])
+        self.check_miss()
+
+    def test_public_answer_to_an_authorized_request(self):
+        url = self.serve(answer(200, b"x", "Cache-Control: public, "
+                                           "max-age=60"))
+        for _ in range(2):
+            self.squire.get(url, [("Authorization", "Basic eDp5")])
+        self.assertEqual(self.asked(), 1)
+
+    def test_chunked_answer_is_stored_whole(self):
+        def chunked(request, sock):
+            return (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n"
+                    b"Cache-Control: max-age=60\r\n\r\n"
+                    b"3\r\nabc\r\n3\r\ndef\r\n0\r\n\r\n")
+
+        url = self.serve(chunked)
+        for _ in range(2):
+            self.assertEqual(self.squire.get(url).body, b"abcdef")
+        self.assertEqual(self.asked(), 1)
+
+    def test_head_is_answered_from_a_stored_get(self):
+        url = self.serve(answer(200, b"text", "Cache-Control: max-age=60"))
+        self.squire.get(url)
+        with self.squire.connect() as connection:
+            for _ in range(2):
+                response = connection.request(url, "HEAD")
+                self.assertEqual(response.get("Content-Length"), "4")
+        self.assertEqual(self.asked(), 1)
+
+    def test_head_is_not_stored(self):
+        url = self.serve(answer(200, b"", "Cache-Control: max-age=60"))
+        self.squire.get(url, method="HEAD")
+        self.squire.get(url)
+        self.assertEqual(self.asked(), 2)
+
+    def test_errors_that_may_be_stored(self):
+        url = self.serve(answer(404, b"no", "Cache-Control: max-age=60"))
+        for _ in range(2):
+            self.assertEqual(self.squire.get(url).status, 404)
+        self.assertEqual(self.asked(), 1)
+
+    def test_vary(self):
+        def vary(request, sock):
+            language = request.get("Accept-Language") or "none"
+            return answer(200, language.encode(),
+                          "Cache-Control: max-age=60",
+                          "Vary: Accept-Language")
+
+        url = self.serve(vary)
+        for _ in range(2):
+            for language in ("de", "en", "fr"):
+                response = self.squire.get(
+                    url, [("Accept-Language", language)])
+                self.assertEqual(response.body, language.encode())
+        self.assertEqual(self.squire.get(url).body, b"none")
+        self.assertEqual(self.asked(), 4)
+
+    def conditional(self, field, name, value):
+        """A route that answers 304 to the right condition."""
+        def route(request, sock):
+            if request.get(name) == value:
+                return (f"HTTP/1.1 304 Not Modified\r\n{field}\r\n"
+                        "Cache-Control: max-age=60\r\nX-New: yes\r\n"
+                        "\r\n").encode()
+            return answer(200, b"text", field, "Cache-Control: no-cache")
+        return route
+
+    def check_revalidated(self, field, name, value):
+        url = self.serve(self.conditional(field, name, value))
+        self.assertEqual(self.squire.get(url).body, b"text")
+        second = self.squire.get(url)
+        self.assertEqual((second.status, second.body), (200, b"text"))
+        self.assertEqual(second.get("X-New"), "yes")
+        self.assertEqual(self.asked(), 2)
+        # The 304 made it fresh.
+        self.assertEqual(self.squire.get(url).body, b"text")
+        self.assertEqual(self.asked(), 2)
+
+    def test_revalidation_by_etag(self):
+        self.check_revalidated('ETag: "v1"', "If-None-Match", '"v1"')
+
+    def test_revalidation_by_date(self):
+        self.check_revalidated(OLD, "If-Modified-Since", OLD[15:])
+
+    def test_revalidation_that_finds_a_new_answer(self):
+        versions = iter(range(10))
+
+        def changing(request, sock):
+            version = next(versions)
+            return answer(200, b"%d" % version, f'ETag: "{version}"',
+                          "Cache-Control: max-age=0")
+
+        url = self.serve(changing)
+        for version in range(3):
+            self.assertEqual(self.squire.get(url).body, b"%d" % version)
+        self.assertEqual(self.asked(), 3)
+
+    def test_304_of_another_answer_is_not_believed(self):
+        def wrong(request, sock):
+            if request.get("If-None-Match"):
+                return b'HTTP/1.1 304 No\r\nETag: "other"\r\n\r\n'
+            return answer(200, b"%d" % self.asked(), 'ETag: "mine"',
+                          "Cache-Control: no-cache")
+
+        url = self.serve(wrong)
+        self.assertEqual(self.squire.get(url).body, b"1")
+        self.assertEqual(self.squire.get(url).body, b"3")
+
+    def test_client_conditions(self):
+        url = self.serve(answer(200, b"text", 'ETag: "v1"', OLD,
+                                "Cache-Control: max-age=60"))
+        self.squire.get(url)
+        with self.squire.connect() as connection:
+            for name, value, status in (
+                    ("If-None-Match", '"v1"', 304),
+                    ("If-None-Match", 'W/"v1"', 304),
+                    ("If-None-Match", '"v2"', 200),
+                    ("If-None-Match", "*", 304),
+                    ("If-Modified-Since", OLD[15:], 304),
+                    ("If-Modified-Since",
+                     "Sat, 05 Nov 1994 08:49:37 GMT", 200)):
+                response = connection.request(url, headers=[(name, value)])
+                self.assertEqual(response.status, status, (name, value))
+                if status == 304:
+                    self.assertEqual(response.get("ETag"), '"v1"')
+                    self.assertIsNone(response.get("Content-Length"))
+        self.assertEqual(self.asked(), 1)
+
+    def test_client_condition_with_nothing_stored(self):
+        url = self.serve(self.conditional('ETag: "v1"', "If-None-Match",
+                                          '"v1"'))
+        response = self.squire.get(url, [("If-None-Match", '"v1"')])
+        self.assertEqual(response.status, 304)
+        self.assertEqual(self.squire.get(url).status, 200)
+
+    def test_client_asks_for_freshness(self):
+        url = self.serve(answer(200, b"x", "Cache-Control: max-age=60"))
+        self.squire.get(url)
+        for field in (("Cache-Control", "no-cache"), ("Pragma", "no-cache"),
+                      ("Cache-Control", "max-age=0")):
+            before = self.asked()
+            self.squire.get(url, [field])
+            self.assertEqual(self.asked(), before + 1, field)
+
+    def test_only_if_cached(self):
+        url = self.serve(answer(200, b"x", "Cache-Control: max-age=60"))
+        only = [("Cache-Control", "only-if-cached")]
+        self.assertEqual(self.squire.get(url, only).status, 504)
+        self.squire.get(url)
+        self.assertEqual(self.squire.get(url, only).status, 200)
+        self.assertEqual(self.asked(), 1)
+
+    def test_range_is_for_the_origin(self):
+        def route(request, sock):
+            if request.get("Range"):
+                return answer(206, b"ex", "Content-Range: bytes 1-2/4",
+                              "Cache-Control: max-age=60")
+            return answer(200, b"text", "Cache-Control: max-age=60")
+
+        url = self.serve(route)
+        for _ in range(2):
+            response = self.squire.get(url, [("Range", "bytes=1-2")])
+            self.assertEqual((response.status, response.body), (206, b"ex"))
+        self.assertEqual(self.squire.get(url).body, b"text")
+
+    def test_unsafe_methods_invalidate(self):
+        for method in ("POST", "PUT", "DELETE"):
+            url = self.serve(answer(200, b"x", "Cache-Control: max-age=60"))
+            self.squire.get(url)
+            self.squire.get(url, method=method, body=b"")
+            self.squire.get(url)
+            self.assertEqual(self.asked(), 3, method)
+
+    def test_failed_post_does_not_invalidate(self):
+        def route(request, sock):
+            status = 200 if request.method == "GET" else 500
+            return answer(status, b"x", "Cache-Control: max-age=60")
+
+        url = self.serve(route)
+        self.squire.get(url)
+        self.squire.get(url, method="POST", body=b"")
+        self.squire.get(url)
+        self.assertEqual(self.asked(), 2)
+
+    def test_location_of_a_post_is_invalidated(self):
+        target = self.serve(answer(200, b"x", "Cache-Control: max-age=60"))
+        path = self.path
+        self.squire.get(target)
+        poster = self.serve(answer(303, b"", f"Location: {path}"))
+        self.squire.get(poster, method="POST", body=b"")
+        self.squire.get(target)
+        self.assertEqual(self.origin.count(path), 2)
+
+    def test_stale_answer_when_the_origin_fails(self):
+        alive = True
+
+        def route(request, sock):
+            if alive:
+                return answer(200, b"x", 'ETag: "1"',
+                              "Cache-Control: max-age=0, stale-if-error=60")
+            return None
+
+        url = self.serve(route)
+        self.squire.get(url)
+        alive = False
+        response = self.squire.get(url)
+        self.assertEqual((response.status, response.body), (200, b"x"))
+
+    def test_must_revalidate_is_not_served_stale(self):
+        alive = True
+
+        def route(request, sock):
+            if alive:
+                return answer(200, b"x", 'ETag: "1"',
+                              "Cache-Control: max-age=0, must-revalidate")
+            return None
+
+        url = self.serve(route)
+        self.squire.get(url)
+        alive = False
+        self.assertEqual(self.squire.get(url).status, 502)
+
+    def test_small_rest_is_stored_after_the_client_left(self):
+        go = threading.Event()
+
+        def slow(request, sock):
+            sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n"
+                         b"Cache-Control: max-age=60\r\n\r\nhalf")
+            go.wait(squire_test.PATIENCE)
+            return b"half"
+
+        url = self.serve(slow)
+        connection = self.squire.connect()
+        connection.send(f"GET {url} HTTP/1.1\r\nHost: x.test\r\n\r\n")
+        connection.read_head()
+        connection.read_exactly(4)
+        connection.close()
+        time.sleep(0.2)
+        go.set()
+        self.squire.check_idle()
+        self.assertEqual(self.squire.get(url).body, b"halfhalf")
+        self.assertEqual(self.asked(), 1)
+
+    def test_log_says_what_happened(self):
+        url = self.serve(answer(200, b"x", 'ETag: "1"',
+                                "Cache-Control: max-age=60"))
+        self.squire.get(url)
+        self.squire.get(url)
+        self.squire.get(url, [("If-None-Match", '"1"')])
+
+        def results():
+            return [words[3] for words in self.squire.access_lines()
+                    if words[6] == url]
+
+        squire_test.wait_for("three lines", lambda: len(results()) == 3)
+        self.assertEqual(results(), ["TCP_MISS/200", "TCP_MEM_HIT/200",
+                                     "TCP_INM_HIT/304"])
+
+
+class Bounds(unittest.TestCase):
+    def test_cache_mem_is_a_bound(self):
+        origin = Origin()
+        with Squire("cache_mem 1 MB\n") as squire:
+            for number in range(200):
+                origin.routes[f"/{number}"] = answer(
+                    200, os.urandom(20000), "Cache-Control: max-age=60")
+                squire.get(origin.url(f"/{number}"))
+            cache = squire.info()["cache"]
+            self.assertLessEqual(cache["bytes"], 1 << 20)
+            self.assertGreater(cache["evictions"], 0)
+            squire.get(origin.url("/199"))
+            self.assertEqual(origin.count("/199"), 1)
+        origin.close()
+
+
+if __name__ == "__main__":
+    squire_test.main()

@@ -1,0 +1,134 @@
+#!/usr/bin/env python3
+"""The manager port: JSON, metrics, the page, and who may read them."""
+
+import json
+import os
+import re
+import sys
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "..", "support"))
+import squire_test
+from squire_test import Connection, Origin, Squire, answer
+
+LATENCY = {"p50", "p90", "p99", "max"}
+POOL = {"name", "program", "max", "active", "idle", "queue", "inflight",
+        "requests", "replies", "ok", "err", "bh", "unknown", "timeouts",
+        "retries", "restarts", "overloads", "queue_ms", "service_ms",
+        "helpers"}
+HELPER = {"id", "pid", "state", "requests", "inflight", "rss_kb"}
+
+
+class Manager(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.origin = Origin({"/": answer(200, b"x",
+                                         "Cache-Control: max-age=60")})
+        cls.squire = Squire()
+        program = cls.squire.rewriter(
+            "def rewrite(url, extras): return 'ERR'\n")
+        cls.squire.write_conf(
+            f"url_rewrite_program {program}\n"
+            "url_rewrite_children 4 startup=2 concurrency=7\n")
+        cls.squire.start()
+        for _ in range(10):
+            cls.squire.get(cls.origin.url("/"))
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.squire.check_idle()
+        cls.squire.stop()
+        cls.origin.close()
+
+    def test_helpers(self):
+        response = self.squire.ask_manager("/helpers")
+        self.assertEqual(response.get("Content-Type"), "application/json")
+        self.assertEqual(response.get("Cache-Control"), "no-store")
+        pools = json.loads(response.body)
+        self.assertEqual(len(pools), 1)
+        pool = pools[0]
+        self.assertEqual(set(pool), POOL)
+        self.assertEqual(set(pool["queue_ms"]), LATENCY)
+        self.assertEqual(set(pool["service_ms"]), LATENCY)
+        self.assertEqual(pool["name"], "url_rewrite")
+        self.assertIn("rewriter.py", pool["program"])
+        self.assertEqual((pool["max"], pool["requests"], pool["err"]),
+                         (4, 10, 10))
+        for helper in pool["helpers"]:
+            self.assertEqual(set(helper), HELPER)
+            self.assertTrue(os.path.exists(f"/proc/{helper['pid']}"))
+            self.assertGreater(helper["rss_kb"], 0)
+        self.assertEqual(sum(helper["requests"]
+                             for helper in pool["helpers"]), 10)
+
+    def test_metrics(self):
+        response = self.squire.ask_manager("/metrics")
+        self.assertIn("text/plain", response.get("Content-Type"))
+        text = response.body.decode()
+        line = re.compile(r'[a-z_]+(\{[a-z]+="[^"]*"(,[a-z]+="[^"]*")*\})? '
+                          r"[0-9.]+$")
+        for row in text.splitlines():
+            self.assertTrue(row.startswith("#") or line.match(row), row)
+        self.assertIn('squire_helper_requests_total{pool="url_rewrite"} 10',
+                      text)
+        self.assertIn(
+            'squire_client_requests_total{result="TCP_MEM_HIT"} 9', text)
+        self.assertIn("squire_cache_objects 1\n", text)
+        self.assertIn("squire_loop_stall_seconds", text)
+
+    def test_page_needs_nothing_from_elsewhere(self):
+        response = self.squire.ask_manager("/")
+        page = response.body.decode()
+        self.assertIn("text/html", response.get("Content-Type"))
+        self.assertIn("default-src 'none'",
+                      response.get("Content-Security-Policy"))
+        self.assertNotRegex(page, r"(src|href)=[\"']?(https?:)?//")
+        self.assertIn("viewport", page)
+        self.assertIn("prefers-color-scheme", page)
+
+    def test_head(self):
+        response = self.squire.ask_manager("/helpers", "HEAD")
+        self.assertEqual((response.status, response.body), (200, b""))
+        self.assertGreater(int(response.get("Content-Length")), 100)
+
+    def test_other_paths_and_methods(self):
+        self.assertEqual(self.squire.ask_manager("/nothing").status, 404)
+        self.assertEqual(self.squire.ask_manager("/helpers?x=1").status, 200)
+        response = self.squire.ask_manager("/helpers", "POST")
+        self.assertEqual(response.status, 405)
+        self.assertEqual(response.get("Allow"), "GET, HEAD")
+
+    def test_names_from_elsewhere_are_refused(self):
+        """A page of another site must not read this by DNS rebinding."""
+        for host, status in (("evil.test", 403), ("evil.test:80", 403),
+                             ("127.0.0.1", 200), ("localhost:9", 200),
+                             ("[::1]:80", 200)):
+            response = self.squire.ask_manager("/helpers",
+                                               headers={"Host": host})
+            self.assertEqual(response.status, status, host)
+
+    def test_bad_requests(self):
+        for text in ("nonsense\r\n\r\n", "GET / HTTP/1.1\r\n\r\n",
+                     "GET /helpers HTTP/1.1\r\nHost: x\nX: y\r\n\r\n",
+                     "GET / HTTP/1.1\r\nA: " + "x" * 100000 + "\r\n\r\n"):
+            with Connection(self.squire.manager) as connection:
+                try:
+                    connection.send(text)
+                    status = connection.read_response().status
+                except (ConnectionError, EOFError):
+                    continue
+                self.assertGreaterEqual(status, 400)
+        self.assertEqual(self.squire.ask_manager("/helpers").status, 200)
+
+
+class Demo(unittest.TestCase):
+    def test_demo_can_be_cached_by_the_proxy(self):
+        with Squire() as squire:
+            url = f"http://127.0.0.1:{squire.manager}/demo"
+            self.assertIsNone(squire.get(url).get("X-Cache"))
+            self.assertIn("HIT", squire.get(url).get("X-Cache"))
+
+
+if __name__ == "__main__":
+    squire_test.main()
