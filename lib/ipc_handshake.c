@@ -71,6 +71,13 @@ ipcHandshakeAnswer(int timeoutMs)
     return n == IPC_HELLO_SIZE ? 0 : EPROTO;
 }
 
+/* The child died with our octets unread, or speaks another language. */
+static int
+chatError(int err)
+{
+    return err == ECONNRESET || err == ECONNREFUSED ? -EPROTO : -err;
+}
+
 /* A datagram is read with room for one octet more, which shows when it is
  * longer than it should be. */
 int
@@ -88,7 +95,7 @@ ipcHandshakeFinish(const IpcChannel *channel, bool isDatagram,
             if (rc)
                 return rc;
         } else if (n < 0 && errno != EINTR) {
-            return -errno;
+            return chatError(errno);
         } else if (n == 0 || (isDatagram && n != IPC_HELLO_SIZE)) {
             return -EPROTO;
         } else if (n > 0) {

@@ -17,8 +17,9 @@
 #include "comm.h"
 #include "fd.h"
 
-/* Connections that others may have waiting before ours is refused. */
-#define LISTEN_BACKLOG 16
+/* Connections that others may have waiting: were the queue full, ours would
+ * be tried again only a second later. */
+#define LISTEN_BACKLOG 1024
 
 static bool
 isSameAddr(const struct sockaddr_in *a, const struct sockaddr_in *b)

@@ -33,7 +33,7 @@ ipcFakeSetWay(const IpcWay *way)
 const char *
 ipcFakeProgram(void)
 {
-    static char path[4096];
+    static _Thread_local char path[4096];
     const char *build = getenv("SQUIRE_BUILD");
 
     snprintf(path, sizeof(path), "%s%s/fake_child", build ? build : "",
