@@ -21,9 +21,11 @@ void daemonReady(void);
 
 /*
  * Give up root for good: set groups, gid and uid of user (group NULL: the
- * user's own). user NULL changes nothing; so does not being root, when the
- * process already is that user. Errors: -ENOENT no such user or group,
- * -EPERM another user is asked for without being root.
+ * user's own groups). Call it when ports and the pid file are open, but
+ * before logs are, so that those can be opened again later. user NULL
+ * changes nothing; so does not being root, when the process already is that
+ * user. Errors: -ENOENT no such user or group, -EPERM another user is asked
+ * for without being root.
  */
 int daemonDropPrivileges(const char *user, const char *group);
 

@@ -238,6 +238,28 @@ configLoad(const char *path, ConfigMessageCb *cb, void *data)
     return loader.config;
 }
 
+static void
+ignoreMessage(ConfigSeverity severity, const char *text, void *data)
+{
+    (void)severity;
+    (void)text;
+    (void)data;
+}
+
+char *
+configPidFilename(const char *path)
+{
+    ConfigLoader loader = {.config = createConfig(path), .cb = ignoreMessage};
+    char *name;
+
+    loader.originTail = &loader.config->origins;
+    configReadFile(&loader, path);
+    finish(&loader);
+    name = xstrdup(loader.config->pidFilename);
+    configUnref(&loader.config);
+    return name;
+}
+
 Config *
 configRef(Config *config)
 {

@@ -119,6 +119,10 @@ typedef void ConfigMessageCb(ConfigSeverity severity, const char *text,
  */
 Config *configLoad(const char *path, ConfigMessageCb *cb, void *data);
 
+/* The pid_filename of path as far as it can be read, whatever else is wrong
+ * in it, without a word. Returns owned; NULL when there is none. Blocks. */
+char *configPidFilename(const char *path);
+
 /* Take one more reference; returns config. */
 Config *configRef(Config *config);
 

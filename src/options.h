@@ -4,6 +4,7 @@
 #ifndef SQUIRE_OPTIONS_H
 #define SQUIRE_OPTIONS_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 
@@ -26,15 +27,15 @@ typedef enum OptionsAction {
 } OptionsAction;
 
 typedef struct Options {
-    const char *configPath; /* -f, or the installed default; borrowed */
+    char configPath[PATH_MAX]; /* -f, made absolute, or the installed one */
     bool foreground;        /* -N */
     bool version;           /* -v */
     bool help;              /* -h */
     OptionsAction action;   /* -k */
 } Options;
 
-/* Read the command line; argv is borrowed. 0, or -EINVAL after one line on
- * err that says what is wrong and how it is used. */
+/* Read the command line; a -k word may be cut as long as it is one only. 0,
+ * or -EINVAL after a text on err that says what is wrong. */
 int optionsParse(int argc, char *argv[], FILE *err, Options *optionsOut);
 
 /* Print how squire is called. */
