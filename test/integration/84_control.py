@@ -167,6 +167,7 @@ class Reconfiguring(unittest.TestCase):
         with Squire(f"http_port 127.0.0.1:{first}\n") as squire:
             self.assertTrue(answers(first))
             kept = Connection(first)
+            kept.request(origin.url("/"))
             for ports in ((second,), (first, second), (first,)):
                 squire.reconfigure("".join(f"http_port 127.0.0.1:{port}\n"
                                            for port in ports))
@@ -245,10 +246,11 @@ class Stopping(unittest.TestCase):
     def test_requests_in_progress_are_finished(self):
         with Squire() as squire:
             connection = self.begin(squire)
-            idle = squire.connect()
-            idle.request(self.origin.url("/"))
-            squire.signal(signal.SIGTERM)
-            self.assertTrue(idle.at_end())
+            self.addCleanup(connection.close)
+            with squire.connect() as idle:
+                idle.request(self.origin.url("/"))
+                squire.signal(signal.SIGTERM)
+                self.assertTrue(idle.at_end())
             with self.assertRaises(OSError):
                 squire.connect()
             self.go.set()

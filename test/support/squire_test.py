@@ -4,6 +4,7 @@ A test is a unittest.TestCase in test/integration/NN_topic.py that ends in
 `squire_test.main()`. Python's standard library only; every wait has an end.
 """
 
+import atexit
 import contextlib
 import faulthandler
 import http.client
@@ -328,6 +329,7 @@ class Squire:
 
     def __init__(self, conf="", access="http_access allow all\n"):
         self.folder = tempfile.mkdtemp(prefix="squire-proxy-")
+        atexit.register(shutil.rmtree, self.folder, ignore_errors=True)
         self.process = None
         self.port = self.manager = None
         self.access = access
