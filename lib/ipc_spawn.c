@@ -31,6 +31,20 @@
 #define EXIT_NO_EXEC 127
 
 /*
+ * The thread sanitizer takes every clone() for a fork, and lets the child
+ * set right what here is its parent's state. So go past it.
+ */
+#if !defined(__SANITIZE_THREAD__) && defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define __SANITIZE_THREAD__
+#endif
+#endif
+#ifdef __SANITIZE_THREAD__
+int __clone(int (*fn)(void *), void *stack, int flags, void *arg, ...);
+#define clone __clone
+#endif
+
+/*
  * The top of a child's stack; the lowest page of it gives no access. Kept
  * for the next start: there are as many as starts were ever made at once.
  */
