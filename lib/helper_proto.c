@@ -329,7 +329,20 @@ helperProtoParseId(const char *line, size_t len, uint32_t *idOut)
     return i;
 }
 
-/* Two digits at a time: the ID is written for every request. */
+static size_t
+countDigits(uint32_t value)
+{
+    static const uint32_t powers[] = {
+        0,      10,      100,      1000,      10000,
+        100000, 1000000, 10000000, 100000000, 1000000000,
+    };
+    /* Binary digits by log10(2), which is at most one too many. */
+    unsigned guess = (32 - (unsigned)__builtin_clz(value | 1)) * 1233 >> 12;
+
+    return guess + (value >= powers[guess]);
+}
+
+/* Two digits at a time, in place: an ID is written for every request. */
 size_t
 helperProtoFormatId(uint32_t id, char *out)
 {
@@ -343,18 +356,16 @@ helperProtoFormatId(uint32_t id, char *out)
                                 "70717273747576777879"
                                 "80818283848586878889"
                                 "90919293949596979899";
-    char digits[10];
-    char *first = digits + sizeof(digits);
+    size_t len = countDigits(id);
+    char *at = out + len;
 
+    *at = ' ';
     while (id >= 10) {
-        first -= 2;
-        memcpy(first, &pairs[id % 100 * 2], 2);
+        at -= 2;
+        memcpy(at, &pairs[id % 100 * 2], 2);
         id /= 100;
     }
-    if (id > 0 || first == digits + sizeof(digits))
-        *--first = (char)('0' + id);
-    size_t len = (size_t)(digits + sizeof(digits) - first);
-    memcpy(out, first, len);
-    out[len] = ' ';
+    if (at > out)
+        *out = (char)('0' + id);
     return len + 1;
 }
