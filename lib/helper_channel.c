@@ -179,7 +179,7 @@ closeFds(HelperChannel *channel)
     int writeFd = channel->writeFd;
 
     channel->readFd = channel->writeFd = -1;
-    channel->unwritten = NULL;
+    helperChannelDropOutput(channel);
     listRemove(&channel->dirtyNode);
     bufFini(&channel->partial);
     if (readFd >= 0)
@@ -193,15 +193,12 @@ closeFds(HelperChannel *channel)
 static void
 giveBack(HelperChannel *channel, bool counts)
 {
-    const HelperRequest *partly =
-        channel->writtenOfFirst > 0 ? channel->unwritten : NULL;
-
     helperPlaceClose(&channel->pool->place, &channel->place);
     closeFds(channel);
     while (!listIsEmpty(&channel->inflight)) {
         HelperRequest *request = REQUEST(channel->inflight.prev);
         bool isWanted = request->state != HELPER_REQUEST_ABANDONED;
-        bool isBegun = request->written || request == partly;
+        bool isBegun = helperChannelHasBegun(channel, request);
         helperChannelDetach(channel, request);
         if (isWanted)
             helperPoolTakeBack(request, counts && isBegun);
@@ -348,11 +345,8 @@ helperChannelMissed(HelperChannel *channel)
 }
 
 void
-helperChannelWorked(HelperChannel *channel)
+helperChannelFirstAnswer(HelperChannel *channel)
 {
-    channel->missed = 0;
-    if (channel->replies++ > 0)
-        return;
     helperRestartWorked(&channel->pool->restart, channel->startedUs);
     if (channel->state == HELPER_CHANNEL_STARTING)
         setState(channel, HELPER_CHANNEL_READY, "first answer");

@@ -3,6 +3,7 @@
 #include "helper_priv.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -12,7 +13,8 @@
 #include "debug.h"
 #include "xalloc.h"
 
-#define WRITE_LINES 256  /* lines in one system call */
+#define OUT_FIRST 4u
+#define OWN_CHUNK_LOAD 8 /* requests that make lines of its own worth it */
 #define READ_REST_MAX 64 /* reads of what an ended process left */
 #define PLACES_FIRST 8u
 
@@ -51,20 +53,33 @@ takeId(HelperChannel *channel, HelperRequest *request)
     channel->byId[id & mask] = request;
 }
 
-/* Put the channel-ID, if there is one, right before the line. */
+/* Add octets to what is to be written; neighbours become one piece. */
 static void
-prepareWire(HelperChannel *channel, HelperRequest *request)
+appendOut(HelperChannel *channel, char *data, size_t len)
 {
-    char id[HELPER_ID_ROOM];
-    size_t len = 0;
+    struct iovec *last = channel->out + channel->outCount - 1;
 
-    if (channel->pool->config.concurrency > 0) {
-        takeId(channel, request);
-        len = helperProtoFormatId(request->id, id);
-        memcpy(request->text - len, id, len);
+    channel->sent += len;
+    if (channel->outCount > channel->outFirst &&
+        (char *)last->iov_base + last->iov_len == data) {
+        last->iov_len += len;
+        return;
     }
-    request->wire.iov_base = request->text - len;
-    request->wire.iov_len = request->textLen + len;
+    if (channel->outCount == channel->outSize) {
+        channel->outSize = channel->outSize ? channel->outSize * 2 : OUT_FIRST;
+        channel->out =
+            xrealloc(channel->out, channel->outSize * sizeof(*channel->out));
+    }
+    channel->out[channel->outCount++] = (struct iovec){data, len};
+}
+
+void
+helperChannelDropOutput(HelperChannel *channel)
+{
+    free(channel->out);
+    channel->out = NULL;
+    channel->outFirst = channel->outCount = channel->outSize = 0;
+    helperTextUnref(&channel->pool->texts, &channel->chunk);
 }
 
 static void
@@ -78,45 +93,93 @@ markDirty(HelperChannel *channel)
     helperPoolSettle(pool);
 }
 
-void
-helperChannelDispatch(HelperChannel *channel, HelperRequest *request,
-                      int64_t nowUs)
+/* Count a request in, whose line and ID are in its chunk. */
+static void
+admit(HelperChannel *channel, HelperRequest *request, int64_t nowUs)
 {
     HelperPool *pool = channel->pool;
 
     CHECK(request->state == HELPER_REQUEST_LOOSE);
     request->state = HELPER_REQUEST_SENT;
     request->channel = channel;
-    request->written = false;
     request->attempts++;
     request->dispatchUs = nowUs;
     if (request->tries++ == 0)
         helperHistogramAdd(&pool->queueUs, nowUs - request->submitUs);
-    prepareWire(channel, request);
+    appendOut(channel, request->chunk->data + request->textAt - request->idLen,
+              request->textLen + request->idLen);
+    request->wireEnd = channel->sent;
     listPushBack(&channel->inflight, &request->node);
-    if (!channel->unwritten) {
-        channel->unwritten = request;
-        channel->writtenOfFirst = 0;
-    }
     helperPlaceLoad(&pool->place, &channel->place);
     channel->requests++;
     pool->inflight++;
     markDirty(channel);
 }
 
-static HelperRequest *
-nextInflight(const HelperChannel *channel, const HelperRequest *request)
+void
+helperChannelAsk(HelperChannel *channel, HelperRequest *request,
+                 const char *line, size_t len)
 {
-    ListNode *node = request->node.next;
+    HelperPool *pool = channel->pool;
+    HelperChunk **current =
+        channel->place.load < OWN_CHUNK_LOAD ? &pool->chunk : &channel->chunk;
+    size_t idLen = 0;
 
-    return node == &channel->inflight ? NULL : REQUEST(node);
+    char *room =
+        helperTextReserve(&pool->texts, current, HELPER_ID_ROOM + len + 1);
+    if (pool->config.concurrency > 0) {
+        takeId(channel, request);
+        idLen = helperProtoFormatId(request->id, room);
+    }
+    memcpy(room + idLen, line, len);
+    room[idLen + len] = '\n';
+    request->idLen = (uint8_t)idLen;
+    request->hasIdRoom = false;
+    request->textLen = (uint32_t)len + 1;
+    request->textAt = (uint32_t)(room + idLen - (*current)->data);
+    request->chunk = helperTextCommit(*current, idLen + len + 1);
+    admit(channel, request, request->submitUs);
+}
+
+void
+helperChannelDispatch(HelperChannel *channel, HelperRequest *request,
+                      int64_t nowUs)
+{
+    char id[HELPER_ID_ROOM];
+
+    request->idLen = 0;
+    if (channel->pool->config.concurrency > 0) {
+        if (!request->hasIdRoom)
+            helperRequestKeep(request, request->chunk->data + request->textAt,
+                              request->textLen - 1);
+        takeId(channel, request);
+        request->idLen = (uint8_t)helperProtoFormatId(request->id, id);
+        memcpy(request->chunk->data + request->textAt - request->idLen, id,
+               request->idLen);
+    }
+    admit(channel, request, nowUs);
+}
+
+bool
+helperChannelHasBegun(const HelperChannel *channel,
+                      const HelperRequest *request)
+{
+    return request->wireEnd - request->textLen - request->idLen <
+           channel->written;
+}
+
+/* A process without work keeps no memory for lines. */
+static void
+becomeIdle(HelperChannel *channel)
+{
+    channel->idleUs = commNowUs();
+    if (channel->chunk)
+        helperTextUnref(&channel->pool->texts, &channel->chunk);
 }
 
 void
 helperChannelDetach(HelperChannel *channel, HelperRequest *request)
 {
-    if (channel->unwritten == request)
-        channel->unwritten = nextInflight(channel, request);
     if (channel->pool->config.concurrency > 0)
         channel->byId[request->id & (channel->idPlaces - 1)] = NULL;
     listRemove(&request->node);
@@ -126,7 +189,7 @@ helperChannelDetach(HelperChannel *channel, HelperRequest *request)
     else if (request->isOverdue)
         channel->overdue--;
     if (channel->place.load == 0)
-        channel->idleUs = commNowUs();
+        becomeIdle(channel);
     request->state = HELPER_REQUEST_LOOSE;
     request->channel = NULL;
     if (!listIsEmpty(&channel->pool->queue))
@@ -136,67 +199,42 @@ helperChannelDetach(HelperChannel *channel, HelperRequest *request)
 void
 helperChannelAbandon(HelperChannel *channel, HelperRequest *request)
 {
-    bool isBegun = request->written || (channel->unwritten == request &&
-                                        channel->writtenOfFirst > 0);
-
-    if (!isBegun) {
-        helperChannelDetach(channel, request);
-        helperRequestFree(request);
-        return;
-    }
     channel->pool->inflight--;
     helperQueueSetOverdue(request);
 }
 
-/* The unwritten lines, as many as fit; the octets in them. */
-static size_t
-gatherLines(const HelperChannel *channel, struct iovec *lines, int *countOut)
-{
-    size_t total = 0;
-    int count = 0;
-
-    for (HelperRequest *request = channel->unwritten;
-         request && count < WRITE_LINES;
-         request = nextInflight(channel, request)) {
-        lines[count++] = request->wire;
-        total += request->wire.iov_len;
-    }
-    lines[0].iov_base = (char *)lines[0].iov_base + channel->writtenOfFirst;
-    lines[0].iov_len -= channel->writtenOfFirst;
-    *countOut = count;
-    return total - channel->writtenOfFirst;
-}
-
+/* Write once; the octets written, or -1 with errno. */
 static ssize_t
-writeLines(const HelperChannel *channel, struct iovec *lines, int count)
+writeOut(const HelperChannel *channel)
 {
-    struct msghdr message = {.msg_iov = lines, .msg_iovlen = (size_t)count};
+    struct iovec *first = channel->out + channel->outFirst;
+    unsigned count = channel->outCount - channel->outFirst;
+    struct msghdr message = {
+        .msg_iov = first,
+        .msg_iovlen = count < IOV_MAX ? count : IOV_MAX,
+    };
 
     if (channel->writeFd != channel->readFd)
-        return writev(channel->writeFd, lines, count);
+        return writev(channel->writeFd, first, (int)message.msg_iovlen);
     if (count == 1)
-        return send(channel->writeFd, lines->iov_base, lines->iov_len,
+        return send(channel->writeFd, first->iov_base, first->iov_len,
                     MSG_NOSIGNAL);
     return sendmsg(channel->writeFd, &message, MSG_NOSIGNAL);
 }
 
 static void
-markWritten(HelperChannel *channel, size_t len)
+consumeOut(HelperChannel *channel, size_t len)
 {
-    HelperRequest *request = channel->unwritten;
-
-    while (len > 0) {
-        size_t left = request->wire.iov_len - channel->writtenOfFirst;
-        if (len < left) {
-            channel->writtenOfFirst += len;
-            break;
-        }
-        len -= left;
-        channel->writtenOfFirst = 0;
-        request->written = true;
-        request = nextInflight(channel, request);
+    channel->written += len;
+    if (channel->written == channel->sent) {
+        channel->outFirst = channel->outCount = 0;
+        return;
     }
-    channel->unwritten = request;
+    while (len >= channel->out[channel->outFirst].iov_len)
+        len -= channel->out[channel->outFirst++].iov_len;
+    struct iovec *first = channel->out + channel->outFirst;
+    first->iov_base = (char *)first->iov_base + len;
+    first->iov_len -= len;
 }
 
 static void
@@ -209,24 +247,19 @@ waitForRoom(HelperChannel *channel)
 void
 helperChannelFlush(HelperChannel *channel)
 {
-    struct iovec lines[WRITE_LINES];
-
     listRemove(&channel->dirtyNode);
-    while (channel->unwritten) {
-        int count;
-        size_t want = gatherLines(channel, lines, &count);
-        ssize_t n = writeLines(channel, lines, count);
+    while (channel->written < channel->sent && channel->out) {
+        ssize_t n = writeOut(channel);
         if (n < 0 && errno != EAGAIN && errno != EINTR) {
             /* What it said before is still to be read; then comes EOF. */
             helperChannelLose(channel, strerror(errno));
             return;
         }
-        if (n > 0)
-            markWritten(channel, (size_t)n);
-        if (n < 0 || (size_t)n < want) {
+        if (n < 0) {
             waitForRoom(channel);
             return;
         }
+        consumeOut(channel, (size_t)n);
     }
 }
 
@@ -276,7 +309,7 @@ matchLine(const HelperChannel *channel, const char *line, size_t len,
             return "it answered a channel-ID that is not asked: twice, or "
                    "one of its own making";
     }
-    if (!request->written)
+    if (request->wireEnd > channel->written)
         return "it answered before it was asked";
     *requestOut = request;
     return NULL;
@@ -302,7 +335,9 @@ takeLine(HelperChannel *channel, char *line, size_t len, size_t rest)
 
     bool isWanted = request->state != HELPER_REQUEST_ABANDONED;
     helperChannelDetach(channel, request);
-    helperChannelWorked(channel);
+    channel->missed = 0;
+    if (channel->replies++ == 0)
+        helperChannelFirstAnswer(channel);
     if (isWanted)
         helperPoolReplied(request, channel, line + skip, len - skip);
     else
@@ -380,6 +415,7 @@ readOnce(HelperChannel *channel)
     }
     thread->readUs = commNowUs();
     size_t used = takeLines(channel, text, len, kept);
+    thread->readUs = 0;
     if (used < len)
         keepPartial(channel, text + used, len - used);
     return channel->readFd >= 0;
@@ -391,6 +427,23 @@ helperChannelListen(HelperChannel *channel)
     commSetSelect(channel->readFd, COMM_SELECT_READ, onReadable, channel, 0);
 }
 
+/*
+ * A process that has answered all it was asked gets its next lines at once,
+ * not at the end of the turn: taking its answer has already woken it (the
+ * kernel tells a socket's reader that there is room to write), and soon
+ * enough, that was not for nothing.
+ */
+static void
+feedStarved(HelperChannel *channel)
+{
+    if (channel->place.load == 0 && channel->pool->queued > 0)
+        helperRecruitPlace(channel->pool);
+    ListNode *first = listFirst(&channel->inflight);
+    if (first && !listIsEmpty(&channel->dirtyNode) &&
+        !helperChannelHasBegun(channel, REQUEST(first)))
+        helperChannelFlush(channel);
+}
+
 static void
 onReadable(int fd, void *data)
 {
@@ -399,8 +452,10 @@ onReadable(int fd, void *data)
 
     (void)fd;
     (void)readOnce(channel);
-    if (channel->readFd >= 0)
-        helperChannelListen(channel);
+    if (channel->readFd < 0)
+        return;
+    helperChannelListen(channel);
+    feedStarved(channel);
 }
 
 void

@@ -77,8 +77,7 @@ helperConfigCopy(const HelperConfig *config, HelperConfig *copyOut)
     copy.idle = copy.idle > 0 ? atMost(copy.idle, copy.max) : 1;
     if (copy.queueMax == 0)
         copy.queueMax = copy.max * 2 > QUEUE_MIN ? copy.max * 2 : QUEUE_MIN;
-    if (copy.attempts == 0)
-        copy.attempts = 1;
+    copy.attempts = copy.attempts > 0 ? atMost(copy.attempts, UINT8_MAX) : 1;
     if (copy.restartMinMs == 0)
         copy.restartMinMs = 1;
     *copyOut = copy;

@@ -1,19 +1,6 @@
 /* helper_histogram.c: latencies counted in log-linear buckets. */
 #include "helper_histogram.h"
 
-static unsigned
-bucketOf(uint64_t value)
-{
-    if (value < HELPER_HISTOGRAM_LINEAR)
-        return (unsigned)value;
-    /* The top seven bits: 1xxxxxx, of which the six x choose the step. */
-    unsigned shift = 63u - (unsigned)__builtin_clzll(value) - 6u;
-    if (shift > HELPER_HISTOGRAM_OCTAVES)
-        return HELPER_HISTOGRAM_BUCKETS - 1;
-    return HELPER_HISTOGRAM_LINEAR + (shift - 1) * HELPER_HISTOGRAM_STEPS +
-           (unsigned)(value >> shift) - HELPER_HISTOGRAM_STEPS;
-}
-
 /* The middle of the values that share a bucket. */
 static double
 valueOf(unsigned bucket)
@@ -25,17 +12,6 @@ valueOf(unsigned bucket)
     uint64_t top = above % HELPER_HISTOGRAM_STEPS + HELPER_HISTOGRAM_STEPS;
 
     return (double)(top << shift) + (double)((1ull << shift) - 1) / 2;
-}
-
-void
-helperHistogramAdd(HelperHistogram *histogram, int64_t value)
-{
-    uint64_t v = value > 0 ? (uint64_t)value : 0;
-
-    histogram->count++;
-    histogram->buckets[bucketOf(v)]++;
-    if (v > histogram->max)
-        histogram->max = v;
 }
 
 double

@@ -24,8 +24,31 @@ typedef struct HelperHistogram {
     uint32_t buckets[HELPER_HISTOGRAM_BUCKETS];
 } HelperHistogram;
 
+/* The bucket of a value. */
+static inline unsigned
+helperHistogramBucket(uint64_t value)
+{
+    if (value < HELPER_HISTOGRAM_LINEAR)
+        return (unsigned)value;
+    /* The top seven bits: 1xxxxxx, of which the six x choose the step. */
+    unsigned shift = 63u - (unsigned)__builtin_clzll(value) - 6u;
+    if (shift > HELPER_HISTOGRAM_OCTAVES)
+        return HELPER_HISTOGRAM_BUCKETS - 1;
+    return HELPER_HISTOGRAM_LINEAR + (shift - 1) * HELPER_HISTOGRAM_STEPS +
+           (unsigned)(value >> shift) - HELPER_HISTOGRAM_STEPS;
+}
+
 /* Count one value; a negative one (a clock that went back) counts as 0. */
-void helperHistogramAdd(HelperHistogram *histogram, int64_t value);
+static inline void
+helperHistogramAdd(HelperHistogram *histogram, int64_t value)
+{
+    uint64_t v = value > 0 ? (uint64_t)value : 0;
+
+    histogram->count++;
+    histogram->buckets[helperHistogramBucket(v)]++;
+    if (v > histogram->max)
+        histogram->max = v;
+}
 
 /* The value that the share q (0 .. 1) of all values does not exceed; 0 when
  * empty. Walks all buckets. */

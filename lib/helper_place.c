@@ -27,37 +27,13 @@ helperPlaceFini(HelperPlace *place)
     place->byLoad = NULL;
 }
 
-/* Let lowest name a list with members again. */
-static void
-raiseLowest(HelperPlace *place)
-{
-    while (place->lowest < place->limit &&
-           listIsEmpty(&place->byLoad[place->lowest]))
-        place->lowest++;
-}
-
-/* Link an open entry that is not full into the list of its load. */
-static void
-linkEntry(HelperPlace *place, HelperPlaceEntry *entry, bool first)
-{
-    ListNode *head = &place->byLoad[entry->load];
-
-    if (first)
-        listPushFront(head, &entry->node);
-    else
-        listPushBack(head, &entry->node);
-    place->idle += entry->load == 0;
-    if (entry->load < place->lowest)
-        place->lowest = entry->load;
-}
-
 void
 helperPlaceOpen(HelperPlace *place, HelperPlaceEntry *entry)
 {
     listInit(&entry->node);
     entry->load = 0;
     entry->open = true;
-    linkEntry(place, entry, false);
+    helperPlaceLink(place, entry, false);
 }
 
 void
@@ -68,34 +44,7 @@ helperPlaceClose(HelperPlace *place, HelperPlaceEntry *entry)
     entry->open = false;
     listRemove(&entry->node);
     place->idle -= entry->load == 0;
-    raiseLowest(place);
-}
-
-void
-helperPlaceLoad(HelperPlace *place, HelperPlaceEntry *entry)
-{
-    CHECK(entry->open && entry->load < place->limit);
-    listRemove(&entry->node);
-    place->idle -= entry->load == 0;
-    entry->load++;
-    if (entry->load < place->limit)
-        listPushBack(&place->byLoad[entry->load], &entry->node);
-    /* One step at most: the entry, unless full, is in the next list. */
-    raiseLowest(place);
-}
-
-void
-helperPlaceUnload(HelperPlace *place, HelperPlaceEntry *entry)
-{
-    CHECK(entry->load > 0);
-    if (!entry->open) {
-        entry->load--;
-        return;
-    }
-    listRemove(&entry->node);
-    entry->load--;
-    /* lowest may name the list just left; the entry is now below it. */
-    linkEntry(place, entry, true);
+    helperPlaceRaise(place);
 }
 
 /* The first entry of load or more that is not avoid. */

@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 
+#include "check.h"
 #include "list.h"
 
 typedef struct HelperPlaceEntry {
@@ -39,11 +40,58 @@ void helperPlaceOpen(HelperPlace *place, HelperPlaceEntry *entry);
 /* Give entry no more requests; its load still counts up and down. */
 void helperPlaceClose(HelperPlace *place, HelperPlaceEntry *entry);
 
+/* Let lowest name a list with members again. */
+static inline void
+helperPlaceRaise(HelperPlace *place)
+{
+    while (place->lowest < place->limit &&
+           listIsEmpty(&place->byLoad[place->lowest]))
+        place->lowest++;
+}
+
+/* Link an open entry that is not full into the list of its load. */
+static inline void
+helperPlaceLink(HelperPlace *place, HelperPlaceEntry *entry, bool first)
+{
+    ListNode *head = &place->byLoad[entry->load];
+
+    if (first)
+        listPushFront(head, &entry->node);
+    else
+        listPushBack(head, &entry->node);
+    place->idle += entry->load == 0;
+    if (entry->load < place->lowest)
+        place->lowest = entry->load;
+}
+
 /* Count one more request at entry; aborts when it is full. */
-void helperPlaceLoad(HelperPlace *place, HelperPlaceEntry *entry);
+static inline void
+helperPlaceLoad(HelperPlace *place, HelperPlaceEntry *entry)
+{
+    CHECK(entry->open && entry->load < place->limit);
+    listRemove(&entry->node);
+    place->idle -= entry->load == 0;
+    entry->load++;
+    if (entry->load < place->limit)
+        listPushBack(&place->byLoad[entry->load], &entry->node);
+    /* One step at most: the entry, unless full, is in the next list. */
+    helperPlaceRaise(place);
+}
 
 /* Count one request less at entry. */
-void helperPlaceUnload(HelperPlace *place, HelperPlaceEntry *entry);
+static inline void
+helperPlaceUnload(HelperPlace *place, HelperPlaceEntry *entry)
+{
+    CHECK(entry->load > 0);
+    if (!entry->open) {
+        entry->load--;
+        return;
+    }
+    listRemove(&entry->node);
+    entry->load--;
+    /* lowest may name the list just left; the entry is now below it. */
+    helperPlaceLink(place, entry, true);
+}
 
 /* The least loaded open entry other than avoid (may be NULL), or NULL when
  * all are full. With avoid NULL in O(1). */

@@ -70,7 +70,6 @@ initLists(HelperPool *pool)
     listInit(&pool->due);
     listInit(&pool->deadlines);
     listInit(&pool->overdue);
-    listInit(&pool->free);
 }
 
 /* A pipe has no way to write without this signal. */
@@ -172,18 +171,20 @@ static HelperRequest *
 submit(HelperPool *pool, const char *line, size_t len, HelperReplyCb *cb,
        void *data)
 {
-    HelperRequest *request = helperRequestCreate(pool, line, len, cb, data);
+    HelperRequest *request = helperRequestCreate(pool, cb, data);
     HelperPlaceEntry *entry = NULL;
 
     pool->requests++;
     if (pool->queued == 0)
         entry = helperPlacePick(&pool->place, NULL);
-    if (entry)
-        helperChannelDispatch(PLACED(entry), request, request->submitUs);
-    else if (isOverloaded(pool))
+    if (entry) {
+        helperChannelAsk(PLACED(entry), request, line, len);
+    } else if (isOverloaded(pool)) {
         refuse(pool, request);
-    else
+    } else {
+        helperRequestKeep(request, line, len);
         helperQueuePush(request, false);
+    }
     return request;
 }
 
@@ -392,6 +393,8 @@ freePool(void *ptr)
     HelperPool *pool = ptr;
 
     helperRequestFreeSpare(pool);
+    helperTextUnref(&pool->texts, &pool->chunk);
+    helperTextFini(&pool->texts);
     helperPlaceFini(&pool->place);
     helperConfigFini(&pool->config);
     free(pool->program);

@@ -19,10 +19,10 @@
 #include "helper_place.h"
 #include "helper_restart.h"
 #include "helper_stderr.h"
+#include "helper_text.h"
 #include "list.h"
 
 #define HELPER_ID_ROOM 12 /* octets before a line, for "ID " */
-#define HELPER_LINE_INLINE 256
 #define HELPER_REST_MS 20 /* before the only process is asked again */
 
 #define HELPER_POOL_MAGIC 0x8e9b0071u
@@ -44,29 +44,36 @@ typedef enum HelperRequestState {
     HELPER_REQUEST_STATE_COUNT
 } HelperRequestState;
 
+/* Two cache lines: at high rates these objects are most of what is touched. */
 struct HelperRequest {
     uint32_t magic;
-    uint8_t state;     /* HelperRequestState */
-    uint8_t result;    /* HelperResult, when due */
-    bool written;      /* the process has the whole line */
-    bool isOverdue;    /* abandoned, and its process is late */
-    uint32_t tries;    /* dispatches, of any outcome */
-    uint32_t attempts; /* dispatches that count */
-    uint32_t id;       /* channel-ID, when there are any */
+    uint8_t state;    /* HelperRequestState */
+    uint8_t result;   /* HelperResult, when due */
+    bool isOverdue;   /* abandoned, and its process is late */
+    bool hasIdRoom;   /* HELPER_ID_ROOM octets before the line are ours */
+    uint8_t tries;    /* dispatches, of any outcome */
+    uint8_t attempts; /* dispatches that count */
+    uint8_t idLen;    /* octets before the line, as sent */
+    uint32_t id;      /* channel-ID, when there are any */
     ListNode node;
-    ListNode deadlineNode; /* in pool->deadlines, or in pool->overdue */
     HelperPool *pool;
     HelperChannel *channel;
     HelperReplyCb *cb;
     void *data;
-    const char *why; /* when due: what happened; borrowed from the pool */
+    ListNode deadlineNode; /* in pool->deadlines, or in pool->overdue */
     int64_t submitUs;
     int64_t dispatchUs;
-    struct iovec wire; /* the line as sent: ID, text, LF */
-    char *text;        /* the line, HELPER_ID_ROOM octets before it are ours */
-    size_t textLen;    /* with LF */
-    char inlineText[HELPER_ID_ROOM + HELPER_LINE_INLINE];
+    HelperChunk *chunk; /* holds the line */
+    uint32_t textAt;    /* where in it */
+    uint32_t textLen;   /* with LF */
+    uint64_t wireEnd;   /* where it ends, in all that the process was sent */
+    union {
+        const char *why;     /* when due: what happened; the pool's text */
+        HelperRequest *next; /* when free */
+    } u;
 };
+
+_Static_assert(sizeof(HelperRequest) <= 128, "two cache lines");
 
 typedef enum HelperChannelState {
     HELPER_CHANNEL_STARTING,   /* has not answered yet; takes requests */
@@ -96,11 +103,14 @@ struct HelperChannel {
     HelperRequest **byId;
     uint32_t idPlaces; /* a power of two, or 0 */
     uint32_t lastId;
-    ListNode inflight;        /* requests, in the order of their dispatch */
-    HelperRequest *unwritten; /* first one not wholly written, or NULL */
-    size_t writtenOfFirst;    /* octets of it that are */
-    bool waitsForRoom;        /* the socket is full */
-    Buf partial;              /* an unfinished reply line */
+    ListNode inflight;  /* requests, in the order of their dispatch */
+    HelperChunk *chunk; /* lines to this process alone; NULL while few */
+    struct iovec *out;  /* to be written: [outFirst .. outCount) */
+    unsigned outFirst, outCount, outSize;
+    uint64_t sent;     /* octets given to out in all */
+    uint64_t written;  /* and those of them written */
+    bool waitsForRoom; /* the socket is full */
+    Buf partial;       /* an unfinished reply line */
 
     unsigned overdue; /* inflight requests whose answer is late */
     unsigned missed;  /* those that became so since its last answer */
@@ -136,13 +146,15 @@ struct HelperPool {
     ListNode resting; /* and those that wait before another try */
     ListNode due;     /* those with an answer of the pool */
     unsigned dueCount;
-    unsigned queued;    /* in queue and resting */
-    unsigned inflight;  /* at channels, not abandoned */
-    ListNode deadlines; /* requests with a caller, oldest first */
-    ListNode overdue;   /* abandoned ones, by the time the process must have
-                           answered */
-    ListNode free;      /* request objects for reuse */
-    unsigned freeCount;
+    unsigned queued;      /* in queue and resting */
+    unsigned inflight;    /* at channels, not abandoned */
+    ListNode deadlines;   /* requests with a caller, oldest first */
+    ListNode overdue;     /* abandoned ones, by the time the process must have
+                             answered */
+    HelperText texts;     /* lines of all requests */
+    HelperChunk *chunk;   /* of those without a chunk of their process */
+    HelperRequest *spare; /* request objects for reuse */
+    unsigned spareCount;
 
     CommDeferred settle; /* decides and writes at the end of the turn */
     CommTimer *deadlineTimer, *restTimer, *startTimer, *idleTimer, *drainTimer;
@@ -160,7 +172,7 @@ struct HelperThread {
     size_t readSize;
     char *scratch; /* decoded pairs of the reply being handled */
     size_t scratchSize;
-    int64_t readUs;  /* time of the turn, while answers are handled */
+    int64_t readUs;  /* time of the turn while answers are handled, else 0 */
     int64_t turnUs;  /* the turn that startUs belongs to */
     int64_t startUs; /* spent in it on starting processes */
 };
@@ -174,9 +186,12 @@ void helperConfigFini(HelperConfig *config);
 /* argv joined with blanks; returns owned. */
 char *helperConfigProgram(const HelperConfig *config);
 
-/* A request with a copy of the line, under a deadline, in no place yet. */
-HelperRequest *helperRequestCreate(HelperPool *pool, const char *line,
-                                   size_t len, HelperReplyCb *cb, void *data);
+/* A request under a deadline, without line, in no place yet. */
+HelperRequest *helperRequestCreate(HelperPool *pool, HelperReplyCb *cb,
+                                   void *data);
+
+/* Let the request have a copy of line, with room for a channel-ID. */
+void helperRequestKeep(HelperRequest *request, const char *line, size_t len);
 
 /* Give back a request that is in no place any more. */
 void helperRequestFree(HelperRequest *request);
@@ -233,15 +248,27 @@ void helperChannelRelease(HelperChannel *channel);
 /* An answer of it is overdue: put it down if that is too much. */
 void helperChannelMissed(HelperChannel *channel);
 
-/* The process has given a valid answer. */
-void helperChannelWorked(HelperChannel *channel);
+/* The process has given its first valid answer. */
+void helperChannelFirstAnswer(HelperChannel *channel);
 
 /* The name of a state. */
 const char *helperChannelStateName(HelperChannelState state);
 
-/* Give it one more request; the line leaves at the end of the turn. */
+/* Give it a new request, and the line that is copied now. Leaves at the end
+ * of the turn. */
+void helperChannelAsk(HelperChannel *channel, HelperRequest *request,
+                      const char *line, size_t len);
+
+/* Give it a request that has its line. Leaves at the end of the turn. */
 void helperChannelDispatch(HelperChannel *channel, HelperRequest *request,
                            int64_t nowUs);
+
+/* True when some of the line has been written to the process. */
+bool helperChannelHasBegun(const HelperChannel *channel,
+                           const HelperRequest *request);
+
+/* Forget what was not written. */
+void helperChannelDropOutput(HelperChannel *channel);
 
 /* Write what it has to be told. */
 void helperChannelFlush(HelperChannel *channel);
@@ -261,6 +288,9 @@ void helperChannelAbandon(HelperChannel *channel, HelperRequest *request);
 
 /* Bring requests and processes together; start what is missing. */
 void helperRecruit(HelperPool *pool);
+
+/* Give waiting requests to processes that have room. */
+void helperRecruitPlace(HelperPool *pool);
 
 /* See to it that processes without work leave after a time. */
 void helperRecruitWatchIdle(HelperPool *pool);

@@ -26,34 +26,20 @@ setState(HelperRequest *request, HelperRequestState state)
 static HelperRequest *
 takeSpare(HelperPool *pool)
 {
-    ListNode *node = listFirst(&pool->free);
+    HelperRequest *request = pool->spare;
 
-    if (!node) {
-        HelperRequest *request = xmalloc(sizeof(*request));
-        request->magic = HELPER_REQUEST_MAGIC;
-        request->pool = pool;
-        listInit(&request->node);
-        listInit(&request->deadlineNode);
+    if (request) {
+        pool->spare = request->u.next;
+        pool->spareCount--;
         return request;
     }
-    listRemove(node);
-    pool->freeCount--;
-    return REQUEST(node);
-}
-
-/* The one copy that is made of a line: with its LF, and with room before it
- * for any channel-ID. */
-static void
-copyLine(HelperRequest *request, const char *line, size_t len)
-{
-    char *room = request->inlineText;
-
-    if (len + 1 > HELPER_LINE_INLINE)
-        room = xmalloc(HELPER_ID_ROOM + len + 1);
-    request->text = room + HELPER_ID_ROOM;
-    memcpy(request->text, line, len);
-    request->text[len] = '\n';
-    request->textLen = len + 1;
+    request = aligned_alloc(64, 128);
+    CHECK(request != NULL);
+    request->magic = HELPER_REQUEST_MAGIC;
+    request->pool = pool;
+    listInit(&request->node);
+    listInit(&request->deadlineNode);
+    return request;
 }
 
 static int64_t
@@ -72,21 +58,20 @@ armDeadline(HelperPool *pool, int64_t atUs, int64_t nowUs)
 }
 
 HelperRequest *
-helperRequestCreate(HelperPool *pool, const char *line, size_t len,
-                    HelperReplyCb *cb, void *data)
+helperRequestCreate(HelperPool *pool, HelperReplyCb *cb, void *data)
 {
     HelperRequest *request = takeSpare(pool);
 
-    copyLine(request, line, len);
     setState(request, HELPER_REQUEST_LOOSE);
-    request->written = false;
+    request->chunk = NULL;
     request->isOverdue = false;
     request->tries = 0;
     request->attempts = 0;
     request->channel = NULL;
     request->cb = cb;
     request->data = data;
-    request->submitUs = commNowUs();
+    request->submitUs =
+        pool->thread->readUs ? pool->thread->readUs : commNowUs();
     if (pool->config.timeoutMs > 0) {
         listPushBack(&pool->deadlines, &request->deadlineNode);
         /* All have the same time to live, so the timer that is set for an
@@ -98,37 +83,53 @@ helperRequestCreate(HelperPool *pool, const char *line, size_t len,
 }
 
 void
+helperRequestKeep(HelperRequest *request, const char *line, size_t len)
+{
+    HelperPool *pool = request->pool;
+    size_t total = HELPER_ID_ROOM + len + 1;
+
+    char *room = helperTextReserve(&pool->texts, &pool->chunk, total);
+    memcpy(room + HELPER_ID_ROOM, line, len);
+    room[total - 1] = '\n';
+    /* Last, as line may be in the chunk that is let go. */
+    helperTextUnref(&pool->texts, &request->chunk);
+    request->chunk = helperTextCommit(pool->chunk, total);
+    request->textAt = (uint32_t)(room + HELPER_ID_ROOM - request->chunk->data);
+    request->textLen = (uint32_t)len + 1;
+    request->hasIdRoom = true;
+}
+
+void
 helperRequestFree(HelperRequest *request)
 {
     HelperPool *pool = request->pool;
 
     CHECK(request->state == HELPER_REQUEST_LOOSE);
     listRemove(&request->deadlineNode);
-    if (request->text != request->inlineText + HELPER_ID_ROOM)
-        free(request->text - HELPER_ID_ROOM);
+    helperTextUnref(&pool->texts, &request->chunk);
     setState(request, HELPER_REQUEST_FREE);
     if (pool->stopping)
         helperPoolSettle(pool); /* it may have been the last one */
-    if (pool->freeCount >= SPARE_MAX) {
+    if (pool->spareCount >= SPARE_MAX) {
         CHECK_OBJ_CLEAR(request);
         free(request);
         return;
     }
-    listPushFront(&pool->free, &request->node);
-    pool->freeCount++;
+    request->u.next = pool->spare;
+    pool->spare = request;
+    pool->spareCount++;
 }
 
 void
 helperRequestFreeSpare(HelperPool *pool)
 {
-    ListNode *node;
-
-    while ((node = listFirst(&pool->free))) {
-        listRemove(node);
-        CHECK_OBJ_CLEAR(REQUEST(node));
-        free(REQUEST(node));
+    while (pool->spare) {
+        HelperRequest *request = pool->spare;
+        pool->spare = request->u.next;
+        CHECK_OBJ_CLEAR(request);
+        free(request);
     }
-    pool->freeCount = 0;
+    pool->spareCount = 0;
 }
 
 void
@@ -220,7 +221,7 @@ helperQueueAnswer(HelperRequest *request, HelperResult result, const char *why)
     CHECK(request->state == HELPER_REQUEST_LOOSE);
     setState(request, HELPER_REQUEST_DUE);
     request->result = (uint8_t)result;
-    request->why = why;
+    request->u.why = why;
     listRemove(&request->deadlineNode);
     listPushBack(&pool->due, &request->node);
     pool->dueCount++;
@@ -266,7 +267,7 @@ helperQueueCallFirst(HelperPool *pool)
     HelperRequest *request = REQUEST(listFirst(&pool->due));
 
     takeDue(request);
-    finishWith(request, request->result, request->why);
+    finishWith(request, request->result, request->u.why);
 }
 
 void

@@ -8,7 +8,8 @@
 #include "check.h"
 #include "debug.h"
 
-#define START_BUDGET_US 2000 /* spent on starts in one turn of the loop */
+#define START_BUDGET_US 1000 /* spent on starts in one turn of the loop */
+#define START_PAUSE 2        /* times that, before the next start */
 #define LEAVERS_MAX 16       /* beyond max, before starts wait for them */
 
 #define PLACED(entry) LIST_OBJ(entry, HelperChannel, place)
@@ -16,8 +17,8 @@
 static CommTimerCb onMayStart;
 static CommTimerCb onIdle;
 
-static void
-placeQueued(HelperPool *pool)
+void
+helperRecruitPlace(HelperPool *pool)
 {
     int64_t nowUs = commNowUs();
     HelperPlaceEntry *entry;
@@ -63,8 +64,12 @@ onMayStart(void *data)
     helperPoolSettle(pool);
 }
 
-/* True when a process may be started now; else the pool looks again later.
- * All pools of a thread share what a turn has for starts. */
+/*
+ * True when a process may be started now; else the pool looks again later.
+ * All pools of a thread share what a turn has for starts. The pause is for
+ * the new processes: a start waits for its child, and that one for its turn
+ * on a processor, which comes late when many are still getting up.
+ */
 static bool
 mayStart(HelperPool *pool)
 {
@@ -79,7 +84,7 @@ mayStart(HelperPool *pool)
     if (waitUs > 0)
         startLater(pool, waitUs);
     else if (thread->startUs >= START_BUDGET_US)
-        startLater(pool, 0);
+        startLater(pool, thread->startUs * START_PAUSE);
     else
         return pool->leaving < pool->config.max + LEAVERS_MAX;
     return false;
@@ -107,10 +112,10 @@ startOne(HelperPool *pool)
 void
 helperRecruit(HelperPool *pool)
 {
-    placeQueued(pool);
+    helperRecruitPlace(pool);
     while (needsProcess(pool) && mayStart(pool)) {
         startOne(pool);
-        placeQueued(pool);
+        helperRecruitPlace(pool);
     }
     if (pool->alive == 0 && helperRestartIsHopeless(&pool->restart) &&
         helperRestartWait(&pool->restart, commNowUs()) > 0)
