@@ -1,5 +1,6 @@
 /* squire: a caching proxy. Wiring only. DEBUG: section 1 */
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,8 +57,9 @@ complainToLog(const char *what, const char *which)
 static int
 openLog(const Config *config)
 {
-    if (config->debugOptions != NULL &&
-        debugOptions(config->debugOptions) == -1)
+    const char *options = config->debugOptions;
+
+    if (debugOptions(options != NULL ? options : "ALL,1") == -1)
         return -1;
     return debugOpen(config->cacheLog);
 }
@@ -256,9 +258,20 @@ stop(void)
     debugClose();
 }
 
+/* The path stays good when the working folder changes. */
+static void
+fixConfigPath(void)
+{
+    static char path[PATH_MAX];
+
+    if (realpath(squire.options.configPath, path) != NULL)
+        squire.options.configPath = path;
+}
+
 static int
 run(void)
 {
+    fixConfigPath();
     squire.config =
         configLoad(squire.options.configPath, configMessagePrint, stderr);
     if (squire.config == NULL)

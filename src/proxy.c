@@ -94,8 +94,7 @@ portFor(Proxy *proxy, const ConfigPort *config)
 {
     ListNode *it, *tmp;
 
-    LIST_FOREACH(&proxy->ports, it, tmp)
-    {
+    LIST_FOREACH(&proxy->ports, it, tmp) {
         ProxyPort *port = LIST_OBJ(it, ProxyPort, node);
 
         if (isSamePort(port, config))
@@ -118,8 +117,7 @@ closeRemovedPorts(Proxy *proxy)
 {
     ListNode *it, *tmp;
 
-    LIST_FOREACH(&proxy->ports, it, tmp)
-    {
+    LIST_FOREACH(&proxy->ports, it, tmp) {
         ProxyPort *port = LIST_OBJ(it, ProxyPort, node);
 
         if (port->listener != NULL && !isPortConfigured(proxy->config, port))
@@ -209,6 +207,9 @@ takeConfig(Proxy *proxy, Config *config)
     proxy->config = configRef(config);
     free(proxy->via);
     proxy->via = xasprintf("%s (squire)", config->visibleHostname);
+    snprintf(proxy->hitText, sizeof(proxy->hitText),
+             "X-Cache: HIT from %.255s\r\n", config->visibleHostname);
+    proxy->hitField = httpSliceText(proxy->hitText);
 }
 
 Proxy *
@@ -299,6 +300,10 @@ proxyReconfigure(Proxy *proxy, Config *config)
     CHECK_OBJ(proxy, PROXY_MAGIC);
     if (proxy->isStopping)
         return;
+    if (config->cacheMem != proxy->config->cacheMem ||
+        config->maximumObjectSizeInMemory !=
+            proxy->config->maximumObjectSizeInMemory)
+        debug(DBG_MAIN, 1, "the cache's size changes with the next start");
     freeSpare(proxy); /* their parsers have the old limits */
     takeConfig(proxy, config);
     closeRemovedPorts(proxy);
@@ -324,8 +329,7 @@ closeClients(Proxy *proxy, bool isAll)
 {
     ListNode *it, *tmp;
 
-    LIST_FOREACH(&proxy->clients, it, tmp)
-    {
+    LIST_FOREACH(&proxy->clients, it, tmp) {
         ProxyClient *client = LIST_OBJ(it, ProxyClient, node);
 
         if (isAll || client->state == PROXY_CLIENT_IDLE)
@@ -376,7 +380,7 @@ proxyShutdown(Proxy *proxy, int64_t lifetimeMs)
     proxy->isStopping = true;
     proxy->stopAtUs = commNowUs() + lifetimeMs * 1000;
     LIST_FOREACH(&proxy->ports, it, tmp)
-    listenerDestroy(&LIST_OBJ(it, ProxyPort, node)->listener);
+        listenerDestroy(&LIST_OBJ(it, ProxyPort, node)->listener);
     proxy->stopTimer = commTimerAdd(0, onStopPoll, proxy);
 }
 

@@ -3,7 +3,7 @@
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/socket.h>
 
 #include "check.h"
 #include "debug.h"
@@ -228,7 +228,7 @@ onReadable(int fd, void *data)
 
     CHECK_OBJ(client, PROXY_CLIENT_MAGIC);
     client->isReadArmed = false;
-    ssize_t n = read(fd, client->proxy->readBuf, PROXY_READ_SIZE);
+    ssize_t n = recv(fd, client->proxy->readBuf, PROXY_READ_SIZE, 0);
     if (n > 0)
         takeInput(client, (size_t)n);
     else if (n == -1 && (errno == EAGAIN || errno == EINTR))

@@ -35,6 +35,7 @@
 #define PROXY_REQUEST_MAGIC 0x9a0c1e04u
 #define PROXY_FETCH_MAGIC 0x9a0c1e05u
 
+#define PROXY_HIT_FIELD_MAX 320
 #define PROXY_READ_SIZE 16384
 #define PROXY_INPUT_MAX (4 * PROXY_READ_SIZE)
 #define PROXY_OUTPUT_MAX (256 * 1024)
@@ -85,7 +86,9 @@ struct Proxy {
     ListNode fetches; /* those without a request */
     ListNode spare;   /* requests not in use */
     unsigned spareCount;
-    char *via; /* "HOSTNAME (squire)" */
+    char *via;          /* "HOSTNAME (squire)" */
+    HttpSlice hitField; /* "X-Cache: HIT from HOSTNAME" CRLF, in hitText */
+    char hitText[PROXY_HIT_FIELD_MAX];
     bool isStarted;
     bool isStopping;
     CommTimer *stopTimer;

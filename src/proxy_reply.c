@@ -10,9 +10,14 @@
 #include "proxy_priv.h"
 
 #define PIECES 14
-#define TAIL_MAX 512
+#define TAIL_MAX (PROXY_HIT_FIELD_MAX + 128)
 #define ROUNDS_PER_TURN 8
 #define WRITE_TIMEOUT_MS (15 * 60 * 1000)
+
+typedef struct Tail {
+    char text[TAIL_MAX];
+    size_t len;
+} Tail;
 
 static bool
 isHead(const ProxyRequest *request)
@@ -158,22 +163,47 @@ proxyReplyFlush(ProxyClient *client)
     afterFlush(client);
 }
 
-static size_t
-formatTail(const ProxyRequest *request, int64_t age, char *tail)
-{
-    int len = snprintf(tail, TAIL_MAX,
-                       "Age: %lld\r\nX-Cache: HIT from %.255s\r\n%s\r\n",
-                       (long long)age, request->config->visibleHostname,
-                       connectionField(request));
-
-    return (size_t)len;
-}
-
 static int64_t
 ageOf(const ProxyRequest *request)
 {
     return httpFreshnessAge(cacheObjectFreshness(request->object),
                             commWallUs() / 1000000);
+}
+
+static void
+put(Tail *tail, const char *text, size_t len)
+{
+    memcpy(tail->text + tail->len, text, len);
+    tail->len += len;
+}
+
+static void
+putNumber(Tail *tail, uint64_t value)
+{
+    char digits[24];
+    size_t at = sizeof(digits);
+
+    do
+        digits[--at] = (char)('0' + value % 10);
+    while ((value /= 10) > 0);
+    put(tail, digits + at, sizeof(digits) - at);
+}
+
+/* What a stored head lacks; written for each hit, so without printf. */
+static HttpSlice
+formatTail(const ProxyRequest *request, Tail *tail)
+{
+    const char *connection = connectionField(request);
+    HttpSlice hit = request->proxy->hitField;
+
+    tail->len = 0;
+    put(tail, "Age: ", 5);
+    putNumber(tail, (uint64_t)ageOf(request));
+    put(tail, "\r\n", 2);
+    put(tail, hit.data, hit.len);
+    put(tail, connection, strlen(connection));
+    put(tail, "\r\n", 2);
+    return httpSlice(tail->text, tail->len);
 }
 
 static HttpSlice
@@ -229,7 +259,7 @@ proxyReplyStored(ProxyRequest *request)
 {
     CacheObject *object = request->object;
     HttpSlice head = cacheObjectHead(object);
-    char tail[TAIL_MAX];
+    Tail tail;
 
     begin(request, cacheObjectStatus(object));
     request->reply.isComplete = true;
@@ -238,21 +268,20 @@ proxyReplyStored(ProxyRequest *request)
         request->reply.source = PROXY_SOURCE_STORE;
         cacheReaderInit(&request->reader, object);
     }
-    size_t len = formatTail(request, ageOf(request), tail);
-    sendStored(request, head, httpSlice(tail, len));
+    sendStored(request, head, formatTail(request, &tail));
 }
 
 void
 proxyReplyNotModified(ProxyRequest *request)
 {
     Buf *out = &request->client->out;
-    char tail[TAIL_MAX];
+    Tail tail;
 
     begin(request, 304);
     request->reply.isComplete = true;
-    size_t len = formatTail(request, ageOf(request), tail);
+    HttpSlice text = formatTail(request, &tail);
     if (httpCondFormat304(cacheObjectHead(request->object), out) < 0 ||
-        bufAppend(out, tail, len) < 0)
+        bufAppend(out, text.data, text.len) < 0)
         request->reply.isReset = true;
     proxyReplyFlush(request->client);
 }

@@ -413,17 +413,10 @@ goOn(ProxyRequest *request)
 }
 
 static void
-rewriteTo(ProxyRequest *request, HttpSlice text)
+rewriteTo(ProxyRequest *request, const HttpUrl *url)
 {
-    HttpUrl url;
-    bool isConnect = request->http->method == HTTP_METHOD_CONNECT;
-    HttpUrlError error = isConnect ? httpUrlParseAuthority(text, 0, &url)
-                                   : httpUrlParse(text, &url);
-
-    if (error == HTTP_URL_ERROR_NONE && !setUrl(request, &url))
-        error = HTTP_URL_ERROR_TOO_LONG;
-    if (error != HTTP_URL_ERROR_NONE)
-        refuseUrl(request, error);
+    if (!setUrl(request, url))
+        refuseUrl(request, HTTP_URL_ERROR_TOO_LONG);
     else
         goOn(request);
 }
@@ -436,7 +429,7 @@ onRewritten(const RedirectAnswer *answer, void *data)
     CHECK_OBJ(request, PROXY_REQUEST_MAGIC);
     switch (answer->action) {
     case REDIRECT_REWRITE:
-        rewriteTo(request, answer->url);
+        rewriteTo(request, &answer->parts);
         break;
     case REDIRECT_LOCATION:
         proxyReplyRedirect(request, answer->status, answer->url);

@@ -109,8 +109,7 @@ onStopPoll(void *data)
 
     (void)data;
     stopping.timer = NULL;
-    LIST_FOREACH(&stopping.list, it, tmp)
-    {
+    LIST_FOREACH(&stopping.list, it, tmp) {
         Redirect *redirect = LIST_OBJ(it, Redirect, node);
 
         if (helperPoolIsStopped(redirect->pool))

@@ -15,7 +15,7 @@
 
 #include "config.h"
 #include "helper.h"
-#include "http_slice.h"
+#include "http_url.h"
 
 typedef struct Redirect Redirect;
 
@@ -32,6 +32,7 @@ typedef struct RedirectAnswer {
     RedirectAction action;
     int status;      /* of REDIRECT_LOCATION */
     HttpSlice url;   /* REWRITE and LOCATION; borrowed until return */
+    HttpUrl parts;   /* the same, of REWRITE */
     const char *why; /* constant: what was wrong with the reply, or NULL */
 } RedirectAnswer;
 

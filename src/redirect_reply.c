@@ -83,14 +83,12 @@ isLocation(HttpSlice text)
 }
 
 /* The same kind of thing as was asked: a URL, or host:port for CONNECT. */
-static bool
-isTarget(HttpSlice text, HttpSlice asked)
+static HttpUrlError
+parseTarget(HttpSlice text, HttpSlice asked, HttpUrl *partsOut)
 {
-    HttpUrl url;
-
-    if (httpUrlParse(asked, &url) == HTTP_URL_ERROR_NONE)
-        return httpUrlParse(text, &url) == HTTP_URL_ERROR_NONE;
-    return httpUrlParseAuthority(text, 0, &url) == HTTP_URL_ERROR_NONE;
+    if (memchr(asked.data, '/', asked.len) != NULL)
+        return httpUrlParse(text, partsOut);
+    return httpUrlParseAuthority(text, 0, partsOut);
 }
 
 static void
@@ -98,7 +96,7 @@ answerRewrite(HttpSlice url, HttpSlice asked, RedirectAnswer *out)
 {
     if (httpSliceEqual(url, asked))
         return;
-    if (!isTarget(url, asked)) {
+    if (parseTarget(url, asked, &out->parts) != HTTP_URL_ERROR_NONE) {
         out->why = "rewrites to what is no URL";
         return;
     }

@@ -3,7 +3,10 @@
 
 import os
 import socket
+import ssl
+import subprocess
 import sys
+import tempfile
 import threading
 import time
 import unittest
@@ -403,6 +406,31 @@ class Forwarding(unittest.TestCase):
         self.assertGreater(int(words[4]), 4)
         self.assertEqual(words[5], "POST")
         self.assertTrue(words[8].startswith("HIER_DIRECT/127.0.0.1"))
+
+
+class Tls(unittest.TestCase):
+    """https:// URLs of clients: fetched, with the certificate checked."""
+
+    def test_unknown_authority_is_refused(self):
+        with tempfile.TemporaryDirectory() as folder:
+            key, cert = folder + "/key.pem", folder + "/cert.pem"
+            try:
+                subprocess.run(
+                    ["openssl", "req", "-x509", "-newkey", "rsa:2048",
+                     "-nodes", "-keyout", key, "-out", cert, "-days", "2",
+                     "-subj", "/CN=localhost", "-addext",
+                     "subjectAltName=IP:127.0.0.1"],
+                    check=True, capture_output=True)
+            except FileNotFoundError:
+                self.skipTest("no openssl")
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(cert, key)
+            origin = Origin({"/": answer(200, b"secret")}, context)
+            with Squire() as squire:
+                response = squire.get(f"https://{origin.authority}/")
+                self.assertEqual(response.status, 503)
+                self.assertNotIn(b"secret", response.body)
+            origin.close()
 
 
 class EarlyClose(unittest.TestCase):

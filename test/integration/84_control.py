@@ -177,6 +177,16 @@ class Reconfiguring(unittest.TestCase):
             kept.close()
         origin.close()
 
+    def test_relative_path_is_found_again(self):
+        squire = Squire()
+        squire.command = lambda *arguments: [
+            os.path.join(squire_test.BUILD, "src", "squire"), "-f",
+            os.path.relpath(squire.path("squire.conf")), *arguments]
+        squire.write_conf("coredump_dir /\n")
+        with squire:
+            squire.reconfigure("via off\n")
+            self.assertIn("reconfigured", squire.log())
+
     def test_error_leaves_the_old_configuration(self):
         origin = Origin({"/": answer(200, b"x")})
         with Squire() as squire:

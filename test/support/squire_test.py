@@ -225,7 +225,8 @@ class Origin:
     answer, or None after it has sent what it wanted and the connection is to
     be closed. Every request is kept in `requests`."""
 
-    def __init__(self, routes=None):
+    def __init__(self, routes=None, tls=None):
+        self.tls = tls
         self.routes = dict(routes or {})
         self.requests = []
         self.lock = threading.Lock()
@@ -273,8 +274,10 @@ class Origin:
     def serve(self, sock):
         sock.settimeout(PATIENCE)
         reader = Connection.__new__(Connection)
-        reader.sock, reader.buffer = sock, b""
         with sock, contextlib.suppress(OSError, EOFError, ValueError):
+            if self.tls is not None:
+                sock = self.tls.wrap_socket(sock, server_side=True)
+            reader.sock, reader.buffer = sock, b""
             while True:
                 request = self.read_request(reader)
                 with self.lock:
