@@ -301,12 +301,11 @@ httpHeaderGetName(const HttpHeaders *headers, HttpSlice name)
 const HttpField *
 httpHeaderNext(const HttpHeaders *headers, const HttpField *field)
 {
-    const HttpField *end = headers->fields + headers->fieldCount;
+    size_t index = field ? (size_t)(field - headers->fields) + 1 : 0;
 
-    field = field ? field + 1 : headers->fields;
-    while (field < end && !field->name)
-        field++;
-    return field < end ? field : NULL;
+    while (index < headers->fieldCount && !headers->fields[index].name)
+        index++;
+    return index < headers->fieldCount ? &headers->fields[index] : NULL;
 }
 
 const HttpField *

@@ -45,7 +45,7 @@ isAddress(int family, HttpSlice text)
     char copy[INET6_ADDRSTRLEN];
     struct in6_addr address;
 
-    if (text.len >= sizeof(copy))
+    if (text.len >= sizeof(copy) || memchr(text.data, '\0', text.len))
         return false;
     memcpy(copy, text.data, text.len);
     copy[text.len] = '\0';

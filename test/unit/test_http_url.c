@@ -127,6 +127,24 @@ Test(httpUrl, is_split_and_made_canonical_or_refused)
     }
 }
 
+/* What a C string would hide, found by the fuzz target. */
+Test(httpUrl, nul_ends_nothing)
+{
+    static const char *const urls[] = {"http://[::1|x]/", "http://1.2.3.4|x/",
+                                       "http://h|x/", "http://h/|x",
+                                       "http://h:8|0/"};
+
+    for (size_t i = 0; i < sizeof(urls) / sizeof(*urls); i++) {
+        char text[32];
+        HttpUrl url;
+        size_t len = strlen(urls[i]);
+        memcpy(text, urls[i], len);
+        *(char *)memchr(text, '|', len) = '\0';
+        cr_expect_neq(httpUrlParse(httpSlice(text, len), &url), ERR(NONE), "%s",
+                      urls[i]);
+    }
+}
+
 Test(httpUrl, canonical_form_is_a_fixed_point)
 {
     for (size_t i = 0; i < sizeof(urlCases) / sizeof(*urlCases); i++) {
