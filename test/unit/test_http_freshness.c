@@ -316,7 +316,7 @@ static const UseCase useCases[] = {
     {AGE60, "Pragma: no-cache\r\n" CC "max-age=9\r\n", 0, U(STORED), R(FRESH)},
     {AGE60, "Pragma: other\r\n", 0, U(STORED), R(FRESH)},
     /* 5.2.1.1 */
-    {AGE60, CC "max-age=0\r\n", 0, U(STORED), R(FRESH)},
+    {AGE60, CC "max-age=0\r\n", 0, U(REVALIDATE), R(REQUEST_MAX_AGE)},
     {AGE60, CC "max-age=0\r\n", 1, U(REVALIDATE), R(REQUEST_MAX_AGE)},
     {AGE60, CC "max-age=30\r\n", 30, U(STORED), R(FRESH)},
     {AGE60, CC "max-age=30\r\n", 31, U(REVALIDATE), R(REQUEST_MAX_AGE)},
