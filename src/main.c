@@ -1,6 +1,5 @@
 /* squire: a caching proxy. Wiring only. DEBUG: section 1 */
 #include <errno.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -258,20 +257,9 @@ stop(void)
     debugClose();
 }
 
-/* The path stays good when the working folder changes. */
-static void
-fixConfigPath(void)
-{
-    static char path[PATH_MAX];
-
-    if (realpath(squire.options.configPath, path) != NULL)
-        squire.options.configPath = path;
-}
-
 static int
 run(void)
 {
-    fixConfigPath();
     squire.config =
         configLoad(squire.options.configPath, configMessagePrint, stderr);
     if (squire.config == NULL)
