@@ -259,7 +259,9 @@ putCode(Line *line, const char *code, const RedirectQuery *query)
         putText(line, "-"); /* also %>A: names are not looked up */
     if (code[0] == '>' && code[1] == 'r')
         return code[2] != '\0' ? 3 : 2;
-    return code[0] == '%' ? 1 : code[1] != '\0' && code[0] != '\0' ? 2 : 0;
+    if (code[0] == '\0' || code[0] == '%')
+        return code[0] == '%';
+    return code[1] != '\0' ? 2 : 1;
 }
 
 ssize_t
