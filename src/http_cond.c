@@ -9,9 +9,8 @@ typedef struct EntityTag {
     bool isWeak;
 } EntityTag;
 
-/* Fields that describe the stored octets, or that the cache itself counts. */
+/* Fields that describe the stored octets. */
 static const HttpHeaderId notMerged[] = {
-    HTTP_HEADER_AGE,
     HTTP_HEADER_CONTENT_ENCODING,
     HTTP_HEADER_CONTENT_LENGTH,
     HTTP_HEADER_CONTENT_RANGE,

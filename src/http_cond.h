@@ -59,8 +59,9 @@ bool httpCondBuild(HttpHeaders *request, const HttpValidators *stored);
 /*
  * Take the fields of a 304 into the stored ones (RFC 9111 3.2, 4.3.4): each
  * name in the 304 replaces all of that name; Content-Length, -Encoding,
- * -Type, -Range and Age stay out. First take off the 304 what is of one
- * connection (httpHeaderRemoveHopByHop).
+ * -Type and -Range stay out. Age comes along, for httpFreshnessCompute.
+ * First take off the 304 what is of one connection
+ * (httpHeaderRemoveHopByHop).
  * 0, or -ENOBUFS with the stored fields in an undefined mix.
  */
 int httpCondMerge(HttpHeaders *stored, const HttpHeaders *notModified);

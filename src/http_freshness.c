@@ -156,7 +156,17 @@ httpFreshnessCompute(const HttpExchange *exchange, HttpFreshness *freshnessOut)
     compute(exchange, &control, freshnessOut);
 }
 
-/* RFC 9111 3, what the request has to say. */
+static bool
+hasBody(const HttpRequest *request)
+{
+    return request->framing == HTTP_FRAMING_CHUNKED ||
+           (request->framing == HTTP_FRAMING_LENGTH && request->length > 0);
+}
+
+/*
+ * RFC 9111 3, what the request has to say. The answer may come of a body,
+ * which is no part of the key: others must not get it.
+ */
 static HttpStoreReason
 checkRequest(const HttpRequest *request, const HttpCacheControl *control)
 {
@@ -164,6 +174,8 @@ checkRequest(const HttpRequest *request, const HttpCacheControl *control)
 
     if (request->method != HTTP_METHOD_GET)
         return HTTP_STORE_METHOD;
+    if (hasBody(request))
+        return HTTP_STORE_REQUEST_BODY;
     httpCacheControlParse(&request->headers, &asked);
     if (asked.flags & HTTP_CC_NO_STORE)
         return HTTP_STORE_REQUEST_NO_STORE;
@@ -175,6 +187,15 @@ checkRequest(const HttpRequest *request, const HttpCacheControl *control)
     return HTTP_STORE_OK;
 }
 
+/* Not final, or an answer to conditions, a range or an expectation of one
+ * request that no other request shares. */
+static bool
+isOfOneRequest(int status)
+{
+    return status < 200 || status == 304 || status == 412 || status == 416 ||
+           status == 417;
+}
+
 /* RFC 9111 3 and 5.2.2.3: must-understand overrules no-store. */
 static HttpStoreReason
 checkStatus(int status, const HttpCacheControl *control)
@@ -184,7 +205,7 @@ checkStatus(int status, const HttpCacheControl *control)
 
     if (status == 206)
         return HTTP_STORE_PARTIAL;
-    if (status < 200 || status == 304 || (mustUnderstand && !isUnderstood))
+    if (isOfOneRequest(status) || (mustUnderstand && !isUnderstood))
         return HTTP_STORE_STATUS;
     if ((control->flags & HTTP_CC_NO_STORE) && !mustUnderstand)
         return HTTP_STORE_NO_STORE;

@@ -50,6 +50,7 @@ typedef struct HttpCacheControl {
     X(METHOD, "method is not GET")                                             \
     X(STATUS, "status is not storable")                                        \
     X(PARTIAL, "partial content")                                              \
+    X(REQUEST_BODY, "request had a body")                                      \
     X(REQUEST_NO_STORE, "request says no-store")                               \
     X(NO_STORE, "response says no-store")                                      \
     X(PRIVATE, "response says private")                                        \

@@ -195,7 +195,8 @@ Test(httpCond, fields_of_a_304_replace_stored_ones_9111_3_2)
     expectLines(&stored.headers,
                 "Content-Length: 10\r\nContent-Type: t\r\n"
                 "Content-Encoding: gzip\r\nServer: s\r\nDate: " AT_NOW "\r\n"
-                "x-a: 3\r\nX-B: 4\r\nX-B: 5\r\nETag: W/\"a\"\r\n");
+                "x-a: 3\r\nX-B: 4\r\nX-B: 5\r\nAge: 7\r\n"
+                "ETag: W/\"a\"\r\n");
 }
 
 typedef struct MatchCase {

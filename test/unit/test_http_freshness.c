@@ -142,6 +142,9 @@ static const StoreCase storeCases[] = {
     {M(GET), "", 206, AGE60, S(PARTIAL)},
     {M(GET), "", 304, AGE60, S(STATUS)},
     {M(GET), "", 100, AGE60, S(STATUS)},
+    {M(GET), "", 412, AGE60, S(STATUS)},
+    {M(GET), "", 416, AGE60, S(STATUS)},
+    {M(GET), "", 417, AGE60, S(STATUS)},
     {M(GET), "", 299, "Cache-Control: max-age=60, must-understand\r\n",
      S(STATUS)},
     {M(GET), "", 200, "Cache-Control: max-age=60, no-store\r\n", S(NO_STORE)},
@@ -198,6 +201,21 @@ Test(httpFreshness, what_may_be_stored_3)
                      row->lines, httpStoreReasonText(reason));
         cr_expect_eq(freshness.responseTime, NOW);
     }
+}
+
+Test(httpFreshness, an_answer_to_a_body_is_not_for_others)
+{
+    HttpExchange exchange = makeExchange(200, AGE60);
+    HttpFreshness freshness;
+
+    request.method = HTTP_METHOD_GET;
+    request.framing = HTTP_FRAMING_LENGTH;
+    cr_expect_eq(httpFreshnessStorable(&exchange, &freshness), S(OK));
+    request.length = 1;
+    cr_expect_eq(httpFreshnessStorable(&exchange, &freshness), S(REQUEST_BODY));
+    request.length = 0;
+    request.framing = HTTP_FRAMING_CHUNKED;
+    cr_expect_eq(httpFreshnessStorable(&exchange, &freshness), S(REQUEST_BODY));
 }
 
 typedef struct LifetimeCase {
