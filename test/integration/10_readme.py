@@ -104,7 +104,7 @@ class ReadmeTest(unittest.TestCase):
                              "int main(void)\n{\n    return 0;\n}\n")
 
     def test_what_is_installed(self):
-        for name in ("libexec/squire/url_rewrite_map",
+        for name in ("sbin/squire", "libexec/squire/url_rewrite_map",
                      "lib/libsquire.so", "lib/pkgconfig/squire.pc",
                      "share/man/man8/squire.8"):
             with self.subTest(name=name):

@@ -1,0 +1,110 @@
+#!/usr/bin/env python3
+"""What `make run` starts: it answers, follows its rules, ends cleanly, and
+says so when a port is taken."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+BUILD = Path(os.environ["SQUIRE_BUILD"])
+SCRIPT = Path(os.environ["SQUIRE_SOURCE"], "setup", "run")
+PATIENCE_S = 60
+
+
+def free_address():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return "127.0.0.1:%d" % probe.getsockname()[1]
+
+
+class MakeRunTest(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="squire-run-")
+        self.addCleanup(folder.cleanup)
+        self.build = Path(folder.name)
+        for name in ("src", "helpers", "lib"):
+            (self.build / name).symlink_to(BUILD / name)
+        self.proxy, self.manager = free_address(), free_address()
+
+    def start(self):
+        """Start the script in a group of its own, as a terminal does."""
+        process = subprocess.Popen(
+            ["sh", SCRIPT, self.build, self.proxy, self.manager],
+            start_new_session=True, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(self.stop, process)
+        return process
+
+    def stop(self, process):
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGINT)
+        return process.wait(PATIENCE_S)
+
+    def greeting(self, process):
+        """What it prints until it is up."""
+        text = ""
+        for line in process.stdout:
+            text += line
+            if "Ctrl-C" in line:
+                return text
+        self.fail("it ended with: " + text)
+
+    def run_line(self, greeting):
+        """Run the curl line that was printed."""
+        line = re.search(r"(curl .*)", greeting).group(1)
+        return subprocess.run(["sh", "-c", line + " -sS -w '\n%{http_code}'"],
+                              check=True, stdout=subprocess.PIPE, text=True,
+                              timeout=PATIENCE_S).stdout
+
+    def test_the_line_works_and_the_rules_are_followed(self):
+        process = self.start()
+        greeting = self.greeting(process)
+        answer = self.run_line(greeting)
+        self.assertIn("It works", answer)
+        self.assertTrue(answer.endswith("\n200"), answer)
+        rules = self.build / "run/rewrite.rules"
+        rules.write_text(rules.read_text().replace("/demo\n", "/helpers\n"))
+        deadline = time.monotonic() + PATIENCE_S
+        while "url_rewrite" not in answer:
+            self.assertLess(time.monotonic(), deadline, answer)
+            time.sleep(0.2)
+            answer = self.run_line(greeting)
+        self.assertEqual(self.stop(process), 0)
+        log = (self.build / "run/debug.log").read_text()
+        self.assertIn("ends", log.splitlines()[-1])
+        self.assertFalse((self.build / "run/squire.pid").exists())
+
+    def test_it_runs_twice_and_keeps_the_rules(self):
+        for _ in range(2):
+            process = self.start()
+            self.greeting(process)
+            rules = self.build / "run/rewrite.rules"
+            rules.write_text("# edited\n")
+            self.assertEqual(self.stop(process), 0)
+        self.assertEqual(rules.read_text(), "# edited\n")
+
+    def test_a_taken_port_is_named(self):
+        for taken in ("proxy", "manager"):
+            with self.subTest(taken=taken), socket.socket() as other:
+                other.bind(("127.0.0.1", 0))
+                other.listen()
+                address = "127.0.0.1:%d" % other.getsockname()[1]
+                setattr(self, taken, address)
+                process = self.start()
+                output = process.stdout.read()
+                self.assertEqual(process.wait(PATIENCE_S), 1)
+                self.assertIn(address, output)
+                self.assertIn("Address already in use", output)
+                setattr(self, taken, free_address())
+
+
+if __name__ == "__main__":
+    sys.exit(unittest.main())
