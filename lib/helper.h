@@ -70,10 +70,11 @@ void helperConfigInit(HelperConfig *config);
 /*
  * Create a pool; config is copied. Start-up processes are started from the
  * loop, a few per turn. A program that cannot be executed does not make this
- * fail: the pool logs it and backs off; once three starts in a row have
- * failed and no process lives, requests are answered HELPER_UNKNOWN at once
- * instead of at their deadline, until a start succeeds. Returns owned; NULL
- * with errno EINVAL: no name or argv, no stream type, or a number too large.
+ * fail: the pool logs it and backs off; when three tries in a row failed, or
+ * attempts + 1 processes in a row ended without an answer, and none lives,
+ * requests are answered HELPER_UNKNOWN at once instead of at their deadline,
+ * until a start succeeds. Returns owned; NULL with errno EINVAL: no name or
+ * argv, no stream type, or a number too large.
  */
 HelperPool *helperPoolCreate(const HelperConfig *config);
 

@@ -47,16 +47,17 @@ helperPlaceClose(HelperPlace *place, HelperPlaceEntry *entry)
     helperPlaceRaise(place);
 }
 
-/* The first entry of load or more that is not avoid. */
+/* The one that has been idle longest, and so not avoided a moment ago: asking
+ * again and again goes round all. */
 static HelperPlaceEntry *
 pickOther(const HelperPlace *place, const HelperPlaceEntry *avoid)
 {
-    ListNode *it, *tmp;
-
-    for (unsigned i = place->lowest; i < place->limit; i++)
-        LIST_FOREACH(&place->byLoad[i], it, tmp)
+    for (unsigned i = place->lowest; i < place->limit; i++) {
+        ListNode *head = &place->byLoad[i];
+        for (ListNode *it = head->prev; it != head; it = it->prev)
             if (ENTRY(it) != avoid)
                 return ENTRY(it);
+    }
     return NULL;
 }
 

@@ -100,7 +100,7 @@ helperPoolCreate(const HelperConfig *config)
     initLists(pool);
     helperPlaceInit(&pool->place, copy.concurrency ? copy.concurrency : 1);
     helperRestartInit(&pool->restart, copy.restartMinMs * 1000ll,
-                      copy.restartMaxMs * 1000ll);
+                      copy.restartMaxMs * 1000ll, copy.attempts);
     commDeferInit(&pool->settle, onSettle, pool);
     pool->thread = joinThread(&copy);
     listPushBack(&pool->thread->pools, &pool->node);

@@ -5,11 +5,13 @@
 #include <sys/wait.h>
 
 void
-helperRestartInit(HelperRestart *restart, int64_t minUs, int64_t maxUs)
+helperRestartInit(HelperRestart *restart, int64_t minUs, int64_t maxUs,
+                  unsigned patience)
 {
     *restart = (HelperRestart){
         .minUs = minUs,
         .maxUs = maxUs > minUs ? maxUs : minUs,
+        .patience = patience,
     };
 }
 
@@ -42,16 +44,24 @@ helperRestartWait(const HelperRestart *restart, int64_t nowUs)
 void
 helperRestartStarted(HelperRestart *restart, int64_t nowUs)
 {
+    restart->notStarted = 0;
     if (restart->failures > 0)
         holdUntil(restart, nowUs + delayOf(restart));
+}
+
+static void
+noteBadStart(HelperRestart *restart, int64_t nowUs)
+{
+    restart->failures++;
+    restart->failedUs = nowUs;
+    holdUntil(restart, nowUs + delayOf(restart));
 }
 
 void
 helperRestartFailed(HelperRestart *restart, int64_t nowUs)
 {
-    restart->failures++;
-    restart->failedUs = nowUs;
-    holdUntil(restart, nowUs + delayOf(restart));
+    restart->notStarted++;
+    noteBadStart(restart, nowUs);
 }
 
 static bool
@@ -75,7 +85,7 @@ helperRestartDied(HelperRestart *restart, const HelperDeath *death,
     }
     /* Processes started together fail together: that is one bad start. */
     if (restart->failures == 0 || death->startedUs >= restart->failedUs)
-        helperRestartFailed(restart, nowUs);
+        noteBadStart(restart, nowUs);
 }
 
 void
@@ -92,7 +102,8 @@ helperRestartWorked(HelperRestart *restart, int64_t startedUs)
 bool
 helperRestartIsHopeless(const HelperRestart *restart)
 {
-    return restart->failures >= HELPER_RESTART_HOPELESS;
+    return restart->notStarted >= HELPER_RESTART_EXEC_MAX ||
+           restart->failures > restart->patience;
 }
 
 bool

@@ -14,14 +14,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define HELPER_RESTART_HOPELESS 3                /* bad starts in a row */
+#define HELPER_RESTART_EXEC_MAX 3 /* failed tries to execute, in a row */
 #define HELPER_RESTART_LIVED_US (30 * 1000000ll) /* so long is no bad start */
-#define HELPER_RESTART_TRIES_MAX 10 /* with blameless deaths, per request */
+#define HELPER_RESTART_TRIES_MAX 30 /* with blameless deaths, per request */
 
 typedef struct HelperRestart {
     int64_t minUs; /* configuration */
     int64_t maxUs;
+    unsigned patience;   /* bad starts that one request may cause */
     unsigned failures;   /* bad starts in a row */
+    unsigned notStarted; /* and how many of the last could not be executed */
     int64_t failedUs;    /* when the last of them was noticed */
     int64_t notBeforeUs; /* earliest next start */
 } HelperRestart;
@@ -35,7 +37,8 @@ typedef struct HelperDeath {
 } HelperDeath;
 
 /* Prepare an empty history. */
-void helperRestartInit(HelperRestart *restart, int64_t minUs, int64_t maxUs);
+void helperRestartInit(HelperRestart *restart, int64_t minUs, int64_t maxUs,
+                       unsigned patience);
 
 /* Microseconds to wait before a start; 0: now. */
 int64_t helperRestartWait(const HelperRestart *restart, int64_t nowUs);
@@ -53,7 +56,8 @@ void helperRestartDied(HelperRestart *restart, const HelperDeath *death,
 /* A process gave its first valid answer. */
 void helperRestartWorked(HelperRestart *restart, int64_t startedUs);
 
-/* True after three bad starts in a row. */
+/* True when the program could not be executed three times in a row, or when
+ * more processes in a row than one bad request can cost gave no answer. */
 bool helperRestartIsHopeless(const HelperRestart *restart);
 
 /*

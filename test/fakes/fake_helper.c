@@ -21,7 +21,7 @@ typedef enum What {
     UNKNOWN_ID,   /* with ids: answer another one */
     BARE,         /* answer the line alone */
     BH,           /* answer BH */
-    BH_ODD,       /* BH by processes with an odd pid */
+    BH_ONCE,      /* BH to the first request only */
     GARBAGE,      /* answer without sense */
     SILENT,       /* read, never answer */
     SILENT_FIRST, /* do not answer the first request */
@@ -56,7 +56,7 @@ static const char *const names[WHAT_COUNT] = {
     [UNKNOWN_ID] = "unknown-id",
     [BARE] = "bare",
     [BH] = "bh",
-    [BH_ODD] = "bh-odd",
+    [BH_ONCE] = "bh-once",
     [GARBAGE] = "garbage",
     [SILENT] = "silent",
     [SILENT_FIRST] = "silent-first",
@@ -174,7 +174,7 @@ formatAnswer(const char *line, char *out, size_t size)
         memset(out, 'x', (size_t)option[BIGLINE] - 1);
         return (size_t)option[BIGLINE] - 1;
     }
-    if (option[BH] || (option[BH_ODD] && getpid() % 2))
+    if (option[BH] || (option[BH_ONCE] && answers == 1))
         len = snprintf(out, size, "BH message=\"%s\"", line);
     else if (option[BARE])
         len = snprintf(out, size, "%s", line);

@@ -14,7 +14,7 @@ static HelperRestart restart;
 static void
 init(void)
 {
-    helperRestartInit(&restart, 100 * MS, 30000 * MS);
+    helperRestartInit(&restart, 100 * MS, 30000 * MS, 3);
 }
 
 TestSuite(helperRestart, .init = init);
@@ -107,14 +107,25 @@ Test(helperRestart, one_that_lived_long_was_no_bad_start)
     cr_assert_eq(helperRestartWait(&restart, HELPER_RESTART_LIVED_US), 0);
 }
 
-Test(helperRestart, hopeless_after_three)
+Test(helperRestart, hopeless_when_it_cannot_be_executed_three_times)
 {
     helperRestartFailed(&restart, 0);
     helperRestartFailed(&restart, 0);
     cr_assert_not(helperRestartIsHopeless(&restart));
     helperRestartFailed(&restart, 0);
     cr_assert(helperRestartIsHopeless(&restart));
-    helperRestartWorked(&restart, 1);
+    helperRestartStarted(&restart, 1);
+    cr_assert_not(helperRestartIsHopeless(&restart));
+}
+
+Test(helperRestart, one_bad_request_does_not_make_it_hopeless)
+{
+    for (int i = 0; i < 3; i++)
+        die(i, i, false, EXITED(1));
+    cr_assert_not(helperRestartIsHopeless(&restart));
+    die(3, 3, false, EXITED(1));
+    cr_assert(helperRestartIsHopeless(&restart));
+    helperRestartWorked(&restart, 4);
     cr_assert_not(helperRestartIsHopeless(&restart));
 }
 
@@ -140,7 +151,7 @@ Test(helperRestart, requests_are_blamed_for_crashes_only)
 
 Test(helperRestart, a_bound_below_the_least_delay_is_the_least_delay)
 {
-    helperRestartInit(&restart, 100 * MS, 1 * MS);
+    helperRestartInit(&restart, 100 * MS, 1 * MS, 3);
     helperRestartFailed(&restart, 0);
     helperRestartFailed(&restart, 0);
     cr_assert_eq(helperRestartWait(&restart, 0), 100 * MS);
