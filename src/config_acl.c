@@ -49,13 +49,13 @@ static void
 addFile(AclValues *values, const ConfigLine *line, size_t i)
 {
     char *path = configResolve(line->file, line->words[i].text);
-    int rc;
+    const char *why;
 
     values->file = path;
-    rc = configReadValues(path, onFileValue, values);
-    if (rc != 0)
+    why = configReadValues(path, onFileValue, values);
+    if (why)
         configError(values->loader, line, i, "acl %s: cannot read %s: %s",
-                    values->line.name, path, strerror(-rc));
+                    values->line.name, path, why);
     values->file = line->file;
     free(path);
 }

@@ -3,13 +3,17 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <glob.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "fd.h"
 #include "xalloc.h"
 
 #define INCLUDE_DEPTH_MAX 16
+#define INCLUDE_FILES_MAX 10000
 #define LINE_MAX_OCTETS (1024 * 1024)
 
 /* Where a physical line begins in a joined one. */
@@ -21,11 +25,13 @@ typedef struct Mark {
 typedef struct Reader {
     ConfigLoader *loader;
     const char *path;
-    FILE *file; /* NULL: a text that is no file */
+    FILE *file;                /* NULL: a text that is no file */
+    const struct Reader *from; /* of the file that includes this one */
+    struct stat info;
     unsigned depth;
     unsigned line;
-    char *physical; /* getline's */
-    size_t physicalSize;
+    bool ended; /* after what cannot be gone on from */
+    Buf physical;
     Buf text; /* the joined line */
     Mark *marks;
     size_t markCount;
@@ -35,8 +41,7 @@ typedef struct Reader {
     size_t wordSize;
 } Reader;
 
-static void readFileAt(ConfigLoader *loader, const char *path, unsigned depth,
-                       const ConfigLine *from);
+static void includeFile(Reader *from, const ConfigLine *line, const char *path);
 
 static void
 complain(Reader *reader, unsigned line, const char *text)
@@ -50,6 +55,7 @@ initReader(Reader *reader, ConfigLoader *loader, const char *path)
     memset(reader, 0, sizeof(*reader));
     reader->loader = loader;
     reader->path = path;
+    bufInit(&reader->physical, LINE_MAX_OCTETS);
     bufInit(&reader->text, LINE_MAX_OCTETS);
 }
 
@@ -67,7 +73,7 @@ finiReader(Reader *reader)
     clearWords(reader);
     free(reader->words);
     free(reader->marks);
-    free(reader->physical);
+    bufFini(&reader->physical);
     bufFini(&reader->text);
 }
 
@@ -100,53 +106,85 @@ isComment(const char *text)
     return text[strspn(text, " \t")] == '#';
 }
 
-/* Read one physical line without its end; false at the end of the file. */
-static bool
+/*
+ * Read a line without its end, and add a NUL. 1, 0 at the end of the file,
+ * or -EMSGSIZE when the line does not end where lines do (/dev/zero is no
+ * configuration). The buffer bounds it.
+ */
+static int
+readLine(FILE *file, Buf *line)
+{
+    int c;
+
+    bufClear(line);
+    while ((c = getc_unlocked(file)) != EOF && c != '\n') {
+        char octet = (char)c;
+
+        if (bufAppend(line, &octet, 1) != 0)
+            return -EMSGSIZE;
+    }
+    if (c == EOF && bufLen(line) == 0)
+        return 0;
+    return bufAppend(line, "", 1) == 0 ? 1 : -EMSGSIZE;
+}
+
+/* The line in buf; a carriage return at its end is cut off. */
+static char *
+lineText(Buf *line, size_t *lenOut)
+{
+    char *text = bufData(line);
+    size_t len = bufLen(line) - 1;
+
+    if (len > 0 && text[len - 1] == '\r')
+        text[--len] = '\0';
+    *lenOut = len;
+    return text;
+}
+
+/* The next physical line, borrowed; NULL when there is none. */
+static const char *
 readPhysical(Reader *reader, size_t *lenOut)
 {
-    ssize_t got =
-        getline(&reader->physical, &reader->physicalSize, reader->file);
-    size_t len = got > 0 ? (size_t)got : 0;
+    int rc = readLine(reader->file, &reader->physical);
+    char *text;
 
-    if (got < 0)
-        return false;
-    reader->line++;
-    if (len > 0 && reader->physical[len - 1] == '\n')
-        len--;
-    if (len > 0 && reader->physical[len - 1] == '\r')
-        len--;
-    if (memchr(reader->physical, '\0', len)) {
-        complain(reader, reader->line, "the line has a NUL octet");
-        len = 0;
+    if (rc < 0) {
+        complain(reader, reader->line + 1, "the line is too long");
+        reader->ended = true;
     }
-    reader->physical[len] = '\0';
-    *lenOut = len;
-    return true;
+    if (rc <= 0)
+        return NULL;
+    reader->line++;
+    text = lineText(&reader->physical, lenOut);
+    if (strlen(text) < *lenOut) {
+        complain(reader, reader->line, "the line has a NUL octet");
+        *lenOut = 0;
+        text[0] = '\0';
+    }
+    return text;
 }
 
 /* Join lines that end in a backslash; false at the end of the file. */
 static bool
 readLogical(Reader *reader)
 {
+    const char *text;
     size_t len = 0;
-    bool continued = true, tooLong = false;
+    bool continued = true;
 
     bufClear(&reader->text);
     reader->markCount = 0;
-    while (continued && readPhysical(reader, &len)) {
-        bool comment = reader->markCount == 0 && isComment(reader->physical);
+    while (continued && !reader->ended && (text = readPhysical(reader, &len))) {
+        bool comment = reader->markCount == 0 && isComment(text);
 
         addMark(reader);
-        continued = !comment && len > 0 && reader->physical[len - 1] == '\\';
-        if (!tooLong && bufAppend(&reader->text, reader->physical,
-                                  len - (continued ? 1 : 0)) != 0) {
+        continued = !comment && len > 0 && text[len - 1] == '\\';
+        if (bufAppend(&reader->text, text, len - (continued ? 1 : 0)) != 0) {
             complain(reader, reader->line, "the line is too long");
-            tooLong = true;
+            reader->ended = true;
         }
     }
-    if (tooLong)
-        bufClear(&reader->text);
-    return reader->markCount > 0;
+    return reader->markCount > 0 && !reader->ended;
 }
 
 static ConfigWord *
@@ -211,24 +249,37 @@ quotesOptions(const Reader *reader)
     return reader->wordCount > 1 && strcmp(reader->words[0].text, "acl") != 0;
 }
 
+/* As copyQuoted, up to a blank. */
+static const char *
+copyPlain(Reader *reader, const char *at, const char *end, char **to)
+{
+    const char *start = at;
+
+    while (at && at < end && !isspace((unsigned char)*at)) {
+        if (at > start && isQuote(*at) && at[-1] == '=' &&
+            quotesOptions(reader)) {
+            reader->words[reader->wordCount - 1].quoted = true;
+            at = copyQuoted(at, end, to);
+        } else {
+            *(*to)++ = *at++;
+        }
+    }
+    return at;
+}
+
 /* Read the word at `at`; returns what follows it, or NULL after an error. */
 static const char *
 readWord(Reader *reader, const char *at, const char *end)
 {
-    const char *start = at, *base = bufData(&reader->text);
+    const char *base = bufData(&reader->text);
     ConfigWord *word = addWord(reader, (size_t)(at - base));
     char *to = word->text = xmalloc((size_t)(end - at) + 1);
 
     word->quoted = isQuote(*at);
     if (word->quoted)
         at = copyQuoted(at, end, &to);
-    while (!word->quoted && at && at < end && !isspace((unsigned char)*at)) {
-        if (at > start && isQuote(*at) && at[-1] == '=' &&
-            quotesOptions(reader))
-            at = copyQuoted(at, end, &to);
-        else
-            *to++ = *at++;
-    }
+    else
+        at = copyPlain(reader, at, end, &to);
     *to = '\0';
     if (!at) {
         complain(reader, word->line, "a quoted text does not end");
@@ -284,7 +335,7 @@ includePattern(Reader *reader, const ConfigLine *line, size_t i)
         configError(reader->loader, line, i, "include: cannot search %s: %s",
                     pattern, strerror(errno));
     for (size_t n = 0; rc == 0 && n < found.gl_pathc; n++)
-        readFileAt(reader->loader, found.gl_pathv[n], reader->depth + 1, line);
+        includeFile(reader, line, found.gl_pathv[n]);
     globfree(&found);
     free(pattern);
 }
@@ -296,9 +347,7 @@ doInclude(Reader *reader, const ConfigLine *line)
         configError(reader->loader, line, 0,
                     "include: expected the name of a file");
     else if (reader->depth >= INCLUDE_DEPTH_MAX)
-        configError(reader->loader, line, 0,
-                    "include: more than %d files deep (does a file include "
-                    "itself?)",
+        configError(reader->loader, line, 0, "include: more than %d files deep",
                     INCLUDE_DEPTH_MAX);
     else
         for (size_t i = 1; i < line->count; i++)
@@ -320,43 +369,94 @@ doLine(Reader *reader)
         configDirective(reader->loader, &line);
 }
 
-static void
-tellCannotRead(ConfigLoader *loader, const char *path, const ConfigLine *from)
+/*
+ * Open a file to read; NULL with what is wrong in *why. Only a plain one, so
+ * that no pipe or device can hold up the proxy, unless any will do.
+ */
+static FILE *
+openFile(const char *path, bool any, struct stat *info, const char **why)
 {
-    char *text = xasprintf("cannot read %s: %s", path, strerror(errno));
+    int fd = open(path, O_RDONLY | O_CLOEXEC | (any ? 0 : O_NONBLOCK));
 
-    if (from)
-        configError(loader, from, 0, "include: %s", text);
+    if (fd < 0 || fstat(fd, info) != 0)
+        *why = strerror(errno);
+    else if (S_ISDIR(info->st_mode))
+        *why = strerror(EISDIR);
+    else if (!any && !S_ISREG(info->st_mode))
+        *why = "it is no plain file";
     else
-        configComplainAt(loader, CONFIG_ERROR, path, 0, text);
-    free(text);
+        return fdopen(fd, "r");
+    fdClosep(&fd);
+    return NULL;
+}
+
+/* Read the opened file; NULL, or what went wrong. */
+static const char *
+readAll(Reader *reader)
+{
+    const char *why = NULL;
+
+    while (readLogical(reader))
+        doLine(reader);
+    if (ferror(reader->file))
+        why = strerror(EIO);
+    fclose(reader->file);
+    return why;
+}
+
+static bool
+isBeingRead(const Reader *reader, const struct stat *info)
+{
+    for (; reader; reader = reader->from)
+        if (reader->info.st_dev == info->st_dev &&
+            reader->info.st_ino == info->st_ino)
+            return true;
+    return false;
 }
 
 static void
-readFileAt(ConfigLoader *loader, const char *path, unsigned depth,
-           const ConfigLine *from)
+includeFile(Reader *from, const ConfigLine *line, const char *path)
 {
+    const char *why = NULL;
     Reader reader;
 
-    initReader(&reader, loader, path);
-    reader.depth = depth;
-    reader.file = fopen(path, "re");
-    if (!reader.file) {
-        tellCannotRead(loader, path, from);
+    if (from->loader->files >= INCLUDE_FILES_MAX)
         return;
+    initReader(&reader, from->loader, path);
+    reader.depth = from->depth + 1;
+    reader.from = from;
+    reader.file = openFile(path, false, &reader.info, &why);
+    if (reader.file && isBeingRead(from, &reader.info)) {
+        why = "it includes itself";
+        fclose(reader.file);
+    } else if (reader.file && ++from->loader->files == INCLUDE_FILES_MAX) {
+        why = "too many files";
+        fclose(reader.file);
+    } else if (reader.file) {
+        why = readAll(&reader);
     }
-    while (readLogical(&reader))
-        doLine(&reader);
-    if (ferror(reader.file))
-        tellCannotRead(loader, path, from);
-    fclose(reader.file);
+    if (why)
+        configError(from->loader, line, 0, "include: cannot read %s: %s", path,
+                    why);
     finiReader(&reader);
 }
 
 void
 configReadFile(ConfigLoader *loader, const char *path)
 {
-    readFileAt(loader, path, 0, NULL);
+    const char *why = NULL;
+    Reader reader;
+
+    initReader(&reader, loader, path);
+    reader.file = openFile(path, true, &reader.info, &why);
+    if (reader.file)
+        why = readAll(&reader);
+    if (why) {
+        char *text = xasprintf("cannot read: %s", why);
+        configComplainAt(loader, CONFIG_ERROR, path, 0, text);
+        free(text);
+    }
+    finiReader(&reader);
 }
 
 void
@@ -370,38 +470,48 @@ configReadText(ConfigLoader *loader, const char *text)
     finiReader(&reader);
 }
 
-int
+/* Give a line to cb unless it is empty or a comment. */
+static void
+giveValue(Buf *line, unsigned lineNo, ConfigValueCb *cb, void *data)
+{
+    size_t len;
+    char *text = lineText(line, &len);
+
+    while (len > 0 && isspace((unsigned char)text[len - 1]))
+        text[--len] = '\0';
+    text += strspn(text, " \t");
+    if (*text && *text != '#')
+        cb(text, lineNo, data);
+}
+
+const char *
 configReadValues(const char *path, ConfigValueCb *cb, void *data)
 {
-    FILE *file = fopen(path, "re");
-    char *text = NULL;
-    size_t size = 0;
-    ssize_t len;
+    const char *why = NULL;
+    struct stat info;
+    FILE *file = openFile(path, false, &info, &why);
+    Buf line;
     int rc;
 
     if (!file)
-        return -errno;
-    errno = 0;
-    for (unsigned line = 1; (len = getline(&text, &size, file)) >= 0; line++) {
-        char *start = text;
-
-        while (len > 0 && isspace((unsigned char)text[len - 1]))
-            text[--len] = '\0';
-        start += strspn(start, " \t");
-        if (*start && *start != '#')
-            cb(start, line, data);
-    }
-    rc = ferror(file) ? -(errno ? errno : EIO) : 0;
-    free(text);
+        return why;
+    bufInit(&line, LINE_MAX_OCTETS);
+    for (unsigned lineNo = 1; (rc = readLine(file, &line)) > 0; lineNo++)
+        giveValue(&line, lineNo, cb, data);
+    if (rc < 0)
+        why = "a line is too long";
+    if (ferror(file))
+        why = strerror(EIO);
+    bufFini(&line);
     fclose(file);
-    return rc;
+    return why;
 }
 
 static bool
 needsQuotes(const ConfigWord *word)
 {
     return word->quoted || !*word->text ||
-           word->text[strcspn(word->text, " \t\n\r#")];
+           word->text[strcspn(word->text, " \t\n\v\f\r#")];
 }
 
 /* The letter after a backslash, or NUL when c needs none. */

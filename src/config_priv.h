@@ -11,7 +11,7 @@
 typedef struct ConfigWord {
     char *text;
     unsigned line;
-    bool quoted; /* written as "..." or '...' */
+    bool quoted; /* all or a part was written as "..." or '...' */
 } ConfigWord;
 
 /* One directive: words[0] is its name. Line 0: not from a file. */
@@ -38,6 +38,7 @@ typedef struct ConfigLoader {
     ConfigMessageCb *cb;
     void *data;
     unsigned errors;
+    unsigned files; /* included so far */
     ConfigOrigin **originTail;
 } ConfigLoader;
 
@@ -85,12 +86,14 @@ void configReadText(ConfigLoader *loader, const char *text);
 /* name relative to the directory of file; returns owned. */
 char *configResolve(const char *file, const char *name);
 
+typedef void ConfigValueCb(char *text, unsigned lineNo, void *data);
+
 /*
  * Call cb for every line of a file of values that is not empty and no
- * comment; text is borrowed for the call. 0 or -errno. Blocks.
+ * comment; text is borrowed for the call. NULL, or what was wrong with the
+ * file (constant or until the next strerror). Blocks.
  */
-typedef void ConfigValueCb(char *text, unsigned lineNo, void *data);
-int configReadValues(const char *path, ConfigValueCb *cb, void *data);
+const char *configReadValues(const char *path, ConfigValueCb *cb, void *data);
 
 /* The words from index first on as one text, quoted where needed. */
 char *configJoinWords(const ConfigLine *line, size_t first);

@@ -242,9 +242,19 @@ parseText(ConfigLoader *loader, const ConfigRow *row, const ConfigLine *line)
 static void
 formatText(const void *field, Buf *out)
 {
-    const char *text = *(char *const *)field;
+    char *text = *(char *const *)field;
+    ConfigWord word = {.text = text};
+    const ConfigLine line = {NULL, &word, 1};
+    char *shown;
 
-    bufPrintf(out, "%s", text ? text : "none");
+    if (!text) {
+        bufPrintf(out, "none");
+        return;
+    }
+    word.quoted = text[strcspn(text, "\"'\\")] != '\0';
+    shown = configJoinWords(&line, 0);
+    bufPrintf(out, "%s", shown);
+    free(shown);
 }
 
 const ConfigKind configKindText = {

@@ -379,6 +379,36 @@ Test(config, includes_are_patterns_in_the_order_of_names)
     free(two);
 }
 
+Test(config, includes_have_a_depth_and_a_number)
+{
+    char *paths[20], *many, *leaf = writeFile("leaf", "# nothing\n");
+    Messages messages;
+    char name[16], text[64];
+    size_t size;
+    FILE *out = open_memstream(&many, &size);
+
+    for (int i = 0; i < 20; i++) {
+        snprintf(name, sizeof(name), "deep%d", i);
+        snprintf(text, sizeof(text), "include deep%d\n", i + 1);
+        paths[i] = writeFile(name, i == 19 ? "" : text);
+    }
+    cr_expect_null(loadText("http_port 1\ninclude deep0\n", &messages));
+    cr_expect_eq(messages.errors, 1);
+    cr_expect(strstr(messages.text, "/deep15:1: error: include: more than 16"),
+              "%s", messages.text);
+    for (int i = 0; i < 20; i++)
+        free(paths[i]);
+    for (int i = 0; i < 10001; i++)
+        fprintf(out, "include leaf\n");
+    fclose(out);
+    cr_expect_null(loadText(many, &messages));
+    cr_expect_eq(messages.errors, 1, "%s", messages.text);
+    cr_expect(strstr(messages.text, "leaf: too many files"), "%s",
+              messages.text);
+    free(many);
+    free(leaf);
+}
+
 /* A line, and what the complaint about it must say. */
 static const struct {
     const char *line;
@@ -424,8 +454,11 @@ static const struct {
     {"include no-such-file", "squid.conf:2: error: include: no file "},
     {"include", "squid.conf:2: error: include: expected the name"},
     {"include bad.inc", "/bad.inc:3: error: expected on or off"},
-    {"include self.inc", "/self.inc:1: error: include: more than 16 files"},
+    {"include self.inc", "/self.inc: it includes itself"},
     {"include .", "squid.conf:2: error: include: cannot read "},
+    {"include /dev/zero", "/dev/zero: it is no plain file"},
+    {"acl x src \"/dev/zero\"", "/dev/zero: it is no plain file"},
+    {"acl x src \"/\"", "acl x: cannot read /: Is a directory"},
     {"if true", "squid.conf:2: error: conditions (if) are not supported"},
 };
 
@@ -471,8 +504,8 @@ Test(config, a_file_that_cannot_be_read)
 
     cr_expect_null(configLoad("/nonexistent/squid.conf", onMessage, &messages));
     cr_expect_str_eq(messages.text,
-                     "/nonexistent/squid.conf: error: cannot read "
-                     "/nonexistent/squid.conf: No such file or directory\n");
+                     "/nonexistent/squid.conf: error: cannot read: "
+                     "No such file or directory\n");
 }
 
 Test(config, a_port_is_needed)
@@ -521,6 +554,15 @@ Test(config, odd_octets_are_no_danger)
     cr_expect(strstr(messages.text, "odd.conf:1: error: the line has a NUL"),
               "%s", messages.text);
     free(path);
+}
+
+Test(config, a_device_is_not_read_for_ever)
+{
+    Messages messages = {0};
+
+    cr_expect_null(configLoad("/dev/zero", onMessage, &messages));
+    cr_expect(strstr(messages.text, "/dev/zero:1: error: the line is too long"),
+              "%s", messages.text);
 }
 
 Test(config, a_line_has_an_end)
@@ -598,6 +640,8 @@ Test(config, what_is_printed_can_be_read_again)
                                "use_configured_response response=\"OK a=b\"\n"
                                "acl p port 1-5 \\\n 7\n"
                                "http_access allow !p all\n"
+                               "visible_hostname \"a \\\"b\"\n"
+                               "pid_filename \"x y\"\n"
                                "debug_options ALL,1 28,9 rotate=3");
     char *first = printed(config), *second;
 
