@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 /* ioctl sets each flag without reading the others first: two system calls
@@ -77,6 +78,26 @@ fdCount(void)
         count += entry->d_name[0] != '.';
     closedir(dir);
     return count - 1;
+}
+
+void
+fdRaiseLimit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+size_t
+fdLimit(void)
+{
+    struct rlimit limit = {0};
+
+    (void)getrlimit(RLIMIT_NOFILE, &limit);
+    return limit.rlim_cur;
 }
 
 int

@@ -27,6 +27,13 @@ int fdWriteAll(int fd, const void *data, size_t len);
 /* Open descriptors of this process (counts /proc/self/fd). For tests. */
 int fdCount(void);
 
+/* Let this process have as many descriptors as it is allowed to ask for.
+ * Thread: startup. */
+void fdRaiseLimit(void);
+
+/* How many descriptors this process may have. */
+size_t fdLimit(void);
+
 /* Make descriptors 0, 1 and 2 exist (/dev/null where closed). 0 or -errno. */
 int fdEnsureStdio(void);
 

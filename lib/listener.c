@@ -112,6 +112,17 @@ isAtLimit(const Listener *listener)
     return listener->maxConns && listener->waiting >= listener->maxConns;
 }
 
+static bool
+isShortOfFds(const Listener *listener)
+{
+    CommStats stats;
+
+    if (listener->fdMax == 0)
+        return false;
+    commStatsGet(&stats, false);
+    return stats.openFds >= listener->fdMax;
+}
+
 static void
 onAcceptable(int fd, void *data)
 {
@@ -124,7 +135,9 @@ onAcceptable(int fd, void *data)
         listener->isFull = isAtLimit(listener);
         if (listener->isFull)
             return;
-        rc = acceptOne(listener);
+        rc = isShortOfFds(listener) ? -EMFILE : acceptOne(listener);
+        if (rc == 0)
+            listener->pauseMs = 0; /* a pause that helped is not doubled */
     }
     if (rc < 0 && rc != -EAGAIN) {
         pauseAccept(listener, -rc);
@@ -216,6 +229,7 @@ listenerCreate(const ListenerConfig *config)
     listener->data = config->data;
     listener->name = xstrdup(config->name ? config->name : config->addr);
     listener->maxConns = config->maxConns;
+    listener->fdMax = config->fdMax;
     listener->firstByteMs = config->firstByteMs;
     listener->fd = -1;
     listener->complainedUs = -COMPLAIN_US;

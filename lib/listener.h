@@ -44,6 +44,9 @@ typedef struct ListenerConfig {
     int backlog;       /* default 1024 */
     unsigned maxConns; /* accepted and not yet handed on; further ones
                           wait in the backlog. 0: no limit (default) */
+    unsigned fdMax;    /* accepting pauses while this loop has as many
+                          descriptors: the rest is for what those who were
+                          accepted will need. 0: no limit (default) */
     int firstByteMs;   /* a silent connection is closed after; 0: never;
                           default 60000 */
     ListenerReadyCb *ready;

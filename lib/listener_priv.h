@@ -31,6 +31,7 @@ struct Listener {
     void *data;
     char *name;
     unsigned maxConns;
+    unsigned fdMax;
     int firstByteMs;
 
     int fd; /* -1: closed */

@@ -22,6 +22,7 @@
 #include "tunnel.h"
 
 #define ORIGIN_IDLE_MAX 512
+#define ORIGIN_IDLE_SHARE 8 /* of our descriptors, at most one in so many */
 
 /* All that is running; written at the start and by reconfigure. */
 static struct {
@@ -222,11 +223,20 @@ dropRights(const Config *config)
     return 0;
 }
 
+static unsigned
+originIdleMax(void)
+{
+    size_t share = fdLimit() / ORIGIN_IDLE_SHARE;
+
+    return share < ORIGIN_IDLE_MAX ? (unsigned)share : ORIGIN_IDLE_MAX;
+}
+
 /* Everything up to the loop. 0, or -1 after telling the terminal. */
 static int
 start(Config *config)
 {
-    if (commInit() == -1 || originInit(ORIGIN_IDLE_MAX) < 0 ||
+    fdRaiseLimit();
+    if (commInit() == -1 || originInit(originIdleMax()) < 0 ||
         takeSignals() < 0) {
         complainOfErrno("start", "loop");
         return -1;

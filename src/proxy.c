@@ -2,15 +2,18 @@
 #include "proxy.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "address.h"
 #include "check.h"
 #include "debug.h"
+#include "fd.h"
 #include "proxy_priv.h"
 #include "xalloc.h"
 
+#define FDS_KEPT 16
 #define STOP_POLL_MS 20
 #define HELPER_DRAIN_MS 5000
 
@@ -37,6 +40,19 @@ noteListening(Proxy *proxy, const ProxyPort *port)
         proxy->firstAddress = xstrdup(text);
 }
 
+/* Each client may need a second descriptor, for its origin; some are kept
+ * for logs, helpers and idle connections to origins. */
+static unsigned
+clientFdMax(void)
+{
+    size_t limit = fdLimit();
+    size_t kept = FDS_KEPT + limit / 8;
+
+    if (limit < kept + 2)
+        return 1;
+    return limit < UINT_MAX ? (unsigned)(limit - kept) / 2 : UINT_MAX;
+}
+
 /* 0 or -errno. */
 static int
 openPort(ProxyPort *port)
@@ -46,6 +62,7 @@ openPort(ProxyPort *port)
     listenerConfigInit(&config);
     config.addr = port->addr;
     config.name = "http_port";
+    config.fdMax = clientFdMax();
     config.firstByteMs = (int)port->proxy->config->requestTimeoutMs;
     config.ready = onConnection;
     config.data = port;

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -27,6 +28,18 @@ Test(fd, flags_are_set_on_each_kind_of_descriptor)
     fdClosep(&fds[1]);
     fdClosep(&file);
     cr_assert_eq(fdSetFlags(9999), -EBADF);
+}
+
+Test(fd, limit_is_raised_as_far_as_allowed)
+{
+    struct rlimit limit;
+
+    cr_assert_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    limit.rlim_cur = 64;
+    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    cr_assert_eq(fdLimit(), 64u);
+    fdRaiseLimit();
+    cr_assert_eq(fdLimit(), limit.rlim_max);
 }
 
 Test(fd, closep_clears_and_keeps_errno)

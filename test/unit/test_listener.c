@@ -270,6 +270,33 @@ Test(listener, limit_keeps_connections_in_the_backlog)
     close(later);
 }
 
+/* Descriptors are left over for what those who were accepted need. */
+Test(listener, G8_accepts_no_more_than_leaves_some_descriptors)
+{
+    enum { COUNT = 12, MAX = 5 };
+    ListenerConfig config = configFor("127.0.0.1:0");
+    int clients[COUNT];
+    CommStats stats;
+
+    config.fdMax = MAX;
+    openListener(&config);
+    for (int i = 0; i < COUNT; i++)
+        clients[i] = connectAndSay("x");
+    runLoop(0, 300);
+    commStatsGet(&stats, true);
+    cr_assert_eq(stats.openFds, (unsigned)MAX);
+    cr_assert_eq(seen.count, MAX - 1); /* and the listener itself */
+    cr_assert_lt(stats.turns, 60u);
+    for (int i = 0; i < COUNT; i++) {
+        runLoop(i + 1, 10000);
+        commClose(seen.fds[i]);
+    }
+    cr_assert_eq(seen.count, COUNT);
+    seen.count = 0;
+    for (int i = 0; i < COUNT; i++)
+        close(clients[i]);
+}
+
 /* G8: accepting goes on by itself, and nothing spins meanwhile. */
 Test(listener, G8_out_of_descriptors_and_back)
 {
