@@ -160,6 +160,7 @@ takeSignals(void)
     struct sigaction ignore = {.sa_handler = SIG_IGN};
 
     sigaction(SIGPIPE, &ignore, NULL);
+    sigaction(SIGXFSZ, &ignore, NULL); /* a log at its limit: EFBIG */
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         int rc = commSignalSet(rows[i].signo, rows[i].cb, NULL);
         if (rc < 0)
