@@ -130,6 +130,7 @@ proxyRequestLog(ProxyRequest *request, AccessEnd end)
         .method = request->method,
         .url = request->urlText.data,
         .urlLen = request->urlText.len,
+        .stripQuery = request->config->stripQueryTerms,
         .hierarchy = reply->hierarchy,
         .peer = request->peer[0] != '\0' ? request->peer : NULL,
         .contentType =

@@ -358,6 +358,7 @@ class Squire:
                 f"{self.access}"
                 f"cache_log {self.path('debug.log')}\n"
                 f"access_log {self.path('access.log')}\n"
+                "strip_query_terms off\n"
                 f"pid_filename {self.path('squire.pid')}\n"
                 f"coredump_dir {self.folder}\n"
                 "shutdown_lifetime 5 seconds\n" + conf)

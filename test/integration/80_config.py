@@ -1,0 +1,261 @@
+#!/usr/bin/env python3
+"""The configuration as operators meet it: squire -k parse, real files."""
+
+import os
+import re
+import subprocess
+import sys
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "..", "support"))
+import squire_test
+from squire_test import Origin, Squire, answer
+
+DEBIAN = "/etc/squid/squid.conf"
+
+# Each is put on line 2 of a file; what must be said about it.
+WRONG = [
+    ("http_port 127.0.0.1:99999", "2: error: expected PORT"),
+    ("http_port 3129 intercept", "2: error: http_port: option \"intercept\""),
+    ("cache_mem 256 XB", "2: error: expected a size such as 64 KB"),
+    ("read_timeout fast", "2: error: expected a time such as 30 seconds"),
+    ("via yes", "2: error: expected on or off, not \"yes\""),
+    ("forwarded_for never", "2: error: expected on, off, transparent"),
+    ("acl bad src 10.0.0.0/33", "2: error: acl bad: \"10.0.0.0/33\": expec"),
+    ("acl bad src 10.0.0.9-10.0.0.1", "2: error: acl bad: \"10.0.0.9-10.0.0"),
+    ("acl bad port 0-70000", "2: error: acl bad: \"0-70000\": expected a po"),
+    ("acl bad url_regex *x", "2: error: acl bad: \"*x\": expected a POSIX"),
+    ("acl bad dstdom .x.com", "2: error: acl bad: unknown kind \"dstdom\""),
+    ("acl bad src \"/nonexistent\"", "2: error: acl bad: cannot read /non"),
+    ("acl all port 80", "2: error: acl all is of kind src, not port"),
+    ("http_access deny localhots",
+     "2: error: no acl is called \"localhots\", did you mean \"localhost\"?"),
+    ("http_access all allow", "2: error: expected: http_access allow|deny"),
+    ("http_access allow \\\n all \\\n none", "2: error: no acl is called"),
+    ("access_log tcp:127.0.0.1:514", "2: error: expected FILE, stdio:FILE"),
+    ("debug_options everything", "2: error: expected SECTION,LEVEL"),
+    ("url_rewrite_program", "2: error: expected: url_rewrite_program"),
+    ("url_rewrite_children 10 concurrency=lots",
+     "2: error: concurrency= expected a number from 0, not \"lots\""),
+    ("url_rewrite_children 10 \\\n startup=1 \\\n stderr=blue",
+     "4: error: stderr= expected tag or raw, not \"blue\""),
+    ("url_rewrite_timeout 5 seconds on_timeout=pray",
+     "2: error: on_timeout= expected fail, bypass, retry"),
+    ("include missing.conf", "2: error: include: no file "),
+    ("visible_hostname \"x", "2: error: a quoted text does not end"),
+]
+
+WARNED = [
+    ("refresh_pattern . 0 20% 4320", "2: warning: directive refresh_pattern"),
+    ("auth_param basic program /x", "2: warning: directive auth_param is n"),
+    ("htp_port 80", "unknown directive \"htp_port\" (did you mean \"http_p"),
+    ("acl late time 9:00-17:00", "2: warning: acl late: kind time is not su"),
+    ("acl odd src 10.1.2.3/8", "2: warning: acl odd: \"10.1.2.3/8\": the ma"),
+    ("url_rewrite_children 5 on-persistent-overload=die",
+     "2: warning: on-persistent-overload=die is taken as ERR"),
+    ("url_rewrite_children 5 probe=ping", "2: warning: option \"probe=\" is"),
+    ("access_log /x combined", "2: warning: access_log: format \"combined\""),
+]
+
+
+class Parse(unittest.TestCase):
+    def setUp(self):
+        self.squire = Squire()
+
+    def parse(self, text, name="test.conf"):
+        path = self.squire.write(name, text)
+        return self.parse_file(path)
+
+    def parse_file(self, path):
+        result = subprocess.run(
+            [self.squire.command()[0], "-f", path, "-k", "parse"],
+            capture_output=True, check=False, timeout=squire_test.PATIENCE,
+            text=True)
+        self.assertIn(result.returncode, (0, 1), result.stderr)
+        return result
+
+    def test_each_error_names_its_place(self):
+        for line, complaint in WRONG:
+            with self.subTest(line):
+                result = self.parse(f"http_port 3128\n{line}\nvia on\n")
+                self.assertEqual(result.returncode, 1)
+                self.assertIn("/test.conf:" + complaint, result.stderr)
+                self.assertEqual(result.stderr.count("error:"), 1)
+                self.assertEqual(result.stdout, "")
+
+    def test_each_warning_names_its_place(self):
+        for line, complaint in WARNED:
+            with self.subTest(line):
+                result = self.parse(f"http_port 3128\n{line}\nvia on\n")
+                self.assertEqual(result.returncode, 0, result.stderr)
+                self.assertIn("/test.conf:2: warning: ", result.stderr)
+                self.assertIn(complaint, result.stderr)
+                self.assertIn("http_port 3128", result.stdout)
+
+    def test_all_errors_are_told_at_once(self):
+        text = "".join(line + "\n" for line, _ in WRONG if "\"x" not in line)
+        result = self.parse(text)
+        self.assertEqual(result.returncode, 1)
+        self.assertGreaterEqual(result.stderr.count(": error: "),
+                                len(WRONG) - 1)
+
+    def test_errors_in_included_files(self):
+        os.mkdir(self.squire.path("conf.d"))
+        self.squire.write("conf.d/10-good.conf", "acl ten src 10.0.0.0/8\n")
+        self.squire.write("conf.d/20-bad.conf", "\n\nacl ten src ten\n")
+        self.squire.write("names", "# ours\na.example\nhttp://b.example/\n")
+        result = self.parse("http_port 3128\ninclude conf.d/*.conf\n"
+                            "acl names dstdomain \"names\"\n"
+                            "http_access allow ten names\n")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("/conf.d/20-bad.conf:3: error: acl ten: ",
+                      result.stderr)
+        self.assertIn("/names:3: error: acl names: ", result.stderr)
+        self.assertEqual(result.stderr.count("error:"), 2)
+
+    def test_the_table_says_where_values_come_from(self):
+        self.squire.write("more.conf", "\ncache_mem 2048 MB\n")
+        result = self.parse("http_port 3128\ncache_mem 1 GB\n"
+                            "include more.conf\nread_timeout 90 seconds\n")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        rows = dict(re.findall(r"^(\w+) .*# (.*)$", result.stdout, re.M))
+        self.assertRegex(rows["http_port"], r"/test\.conf:1$")
+        self.assertRegex(rows["cache_mem"], r"/more\.conf:2$")
+        self.assertRegex(rows["read_timeout"], r"/test\.conf:4$")
+        self.assertEqual(rows["connect_timeout"], "default")
+        self.assertRegex(result.stdout, r"(?m)^cache_mem 2 GB ")
+        self.assertRegex(result.stdout, r"(?m)^# manager_port is not set$")
+
+    def test_the_table_can_be_parsed_again(self):
+        first = self.parse("http_port 127.0.0.1:3128 name=\"a b\"\n"
+                           "url_rewrite_program /bin/x \"two words\" # c\n"
+                           "acl x url_regex -i a|b \\.gif$\n"
+                           "http_access deny x\n")
+        second = self.parse(first.stdout)
+        self.assertEqual(second.returncode, 0, second.stderr)
+
+        def values(text):
+            return [re.sub(r" *# .*", "", line) for line in
+                    text.splitlines() if not line.startswith("#")]
+        self.assertEqual(values(first.stdout), values(second.stdout))
+
+    def test_no_file(self):
+        result = self.parse_file("/nonexistent/squire.conf")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("/nonexistent/squire.conf: error: cannot read: No such "
+                      "file or directory", result.stderr)
+
+    def test_odd_octets(self):
+        path = self.squire.path("odd.conf")
+        with open(path, "wb") as file:
+            file.write(b"http_port 3128\n" + bytes(range(256)) + b"\n" +
+                       b"\\\n" * 1000 + b"x" * 100000)
+        self.assertEqual(self.parse_file(path).returncode, 1)
+
+    @unittest.skipUnless(os.path.exists(DEBIAN), "no Squid installed")
+    def test_squids_own_configuration_is_accepted(self):
+        result = self.parse_file(DEBIAN)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertNotIn("error", result.stderr)
+        for line in result.stderr.splitlines():
+            self.assertRegex(line, "^/etc/squid/.*: warning: directive .* is "
+                                   "not supported yet")
+
+
+class CommandLine(unittest.TestCase):
+    def run_squire(self, *arguments):
+        command = Squire().command()[:1]
+        return subprocess.run([*command, *arguments], capture_output=True,
+                              check=False, text=True,
+                              timeout=squire_test.PATIENCE)
+
+    def test_version(self):
+        result = self.run_squire("-v")
+        self.assertEqual(result.returncode, 0)
+        self.assertRegex(result.stdout, r"^squire \d+\.\d+")
+
+    def test_help(self):
+        result = self.run_squire("-h")
+        self.assertEqual(result.returncode, 0)
+        self.assertIn("-k", result.stdout)
+
+    def test_wrong_words(self):
+        for arguments in (["-k", "explode"], ["-x"], ["more"], ["-f"]):
+            result = self.run_squire(*arguments)
+            self.assertNotEqual(result.returncode, 0)
+            self.assertRegex(result.stderr, "^squire: ")
+
+    def test_upgrade_is_to_come(self):
+        squire = Squire()
+        result = self.run_squire("-f", squire.path("squire.conf"), "-k",
+                                 "upgrade")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("not supported yet", result.stderr)
+
+
+class Running(unittest.TestCase):
+    def control(self, squire, *arguments):
+        return subprocess.run(squire.command("-k", *arguments),
+                              capture_output=True, check=False, text=True,
+                              timeout=squire_test.PATIENCE)
+
+    def test_a_bad_configuration_is_not_sent(self):
+        origin = Origin({"/": answer(200, b"x")})
+        with Squire() as squire:
+            squire.write_conf("http_access deny nonesuch\n")
+            result = self.control(squire, "reconfigure")
+            self.assertEqual(result.returncode, 1)
+            self.assertIn("squire.conf:", result.stderr)
+            self.assertIn("error: no acl is called \"nonesuch\"",
+                          result.stderr)
+            self.assertEqual(squire.get(origin.url("/")).status, 200)
+            # It does not hinder the other words either.
+            self.assertEqual(self.control(squire, "check").returncode, 0)
+            squire.write_conf("")
+            result = self.control(squire, "reconfigure")
+            self.assertEqual(result.returncode, 0, result.stderr)
+        origin.close()
+
+    def test_acls_decide(self):
+        origin = Origin({"/good": answer(200, b"x"),
+                         "/bad": answer(200, b"x")})
+        access = ("acl bad urlpath_regex ^/bad\n"
+                  "acl post method POST\n"
+                  "acl home dst 127.0.0.0/8\n"
+                  "http_access deny bad\n"
+                  "http_access deny post\n"
+                  "http_access allow localhost home\n"
+                  "http_access deny all\n")
+        with Squire(access=access) as squire:
+            self.assertEqual(squire.get(origin.url("/good")).status, 200)
+            denied = squire.get(origin.url("/bad"))
+            self.assertEqual(denied.status, 403)
+            self.assertRegex(denied.get("X-Squire-Error"),
+                             "^ERR_ACCESS_DENIED ")
+            self.assertIn(b"ERR_ACCESS_DENIED", denied.body)
+            self.assertEqual(
+                squire.get(origin.url("/good"), method="POST",
+                           body=b"").status, 403)
+            port = origin.url("/").split(":")[2].split("/")[0]
+            self.assertEqual(squire.get(
+                f"http://localhost:{port}/good").status, 200,
+                "the name is looked up for dst")
+            lines = squire.wait_logged(4)
+            self.assertEqual(lines[1][3], "TCP_DENIED/403")
+        origin.close()
+
+    def test_queries_are_left_out_of_the_access_log(self):
+        origin = Origin({"/q?secret": answer(200, b"x")})
+        with Squire("strip_query_terms on\n") as squire:
+            squire.get(origin.url("/q?secret"))
+            squire.wait_logged(1)
+            squire.reconfigure("strip_query_terms off\n")
+            squire.get(origin.url("/q?secret"))
+            urls = [line[6] for line in squire.wait_logged(2)]
+        self.assertEqual(urls, [origin.url("/q?"), origin.url("/q?secret")])
+        origin.close()
+
+
+if __name__ == "__main__":
+    squire_test.main()
