@@ -63,7 +63,7 @@ int debugOptions(const char *text);
 /* The text given to debugOptions; returns borrowed until the next call. */
 const char *debugOptionsText(void);
 
-/* The log's own descriptor, for helpers' stderr; borrowed. */
+/* The log's own descriptor, for helpers' stderr: 2 or above; borrowed. */
 int debugFd(void);
 
 /* Name shown as `kid1`; borrowed, must stay valid. NULL leaves it out. */

@@ -88,23 +88,16 @@ setStderr(int errFd)
     return err == EBADF ? openNull() : err;
 }
 
-/* The channel's numbers are above 2; the log's may be any. */
+/* The channel's numbers are above 2, the log's is not below. */
 IPC_IN_CHILD static int
 setDescriptors(const IpcSpawn *spawn)
 {
-    long errFd = spawn->errFd;
-    int err;
+    int err = errOf(syscall(SYS_dup3, spawn->readFd, STDIN_FILENO, 0));
 
-    if (errFd == STDIN_FILENO || errFd == STDOUT_FILENO) {
-        errFd = syscall(SYS_fcntl, errFd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-        if (errFd < 0 && errno != EBADF)
-            return errno;
-    }
-    err = errOf(syscall(SYS_dup3, spawn->readFd, STDIN_FILENO, 0));
     if (!err)
         err = errOf(syscall(SYS_dup3, spawn->writeFd, STDOUT_FILENO, 0));
     if (!err)
-        err = setStderr((int)errFd);
+        err = setStderr(spawn->errFd);
     return err ? err : closeOthers(spawn);
 }
 

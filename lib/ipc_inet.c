@@ -95,25 +95,16 @@ acceptOwn(int listener, const struct sockaddr_in *own, int64_t deadlineUs)
     }
 }
 
-/*
- * SO_REUSEADDR lets the next start use the port while this connection is
- * in TIME_WAIT: thousands of starts would use up the ports otherwise.
- */
 static int
 listenLoopback(int fd, struct sockaddr_in *addrOut)
 {
-    int on = 1;
-    int rc;
+    int rc = bindLoopback(fd, addrOut);
 
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0)
-        return -errno;
-    rc = bindLoopback(fd, addrOut);
-    if (rc)
-        return rc;
-    rc = ipcFdUnblock(fd);
-    if (rc)
-        return rc;
-    return listen(fd, LISTEN_BACKLOG) < 0 ? -errno : 0;
+    if (!rc)
+        rc = ipcFdUnblock(fd);
+    if (!rc && listen(fd, LISTEN_BACKLOG) < 0)
+        rc = -errno;
+    return rc;
 }
 
 /* Lines are small and answered at once: never wait to fill a packet. */
@@ -154,9 +145,8 @@ openTcp(IpcChannel *channel, int bufferSize, int64_t deadlineUs)
     int rc, ours;
 
     rc = openSocket(SOCK_STREAM, bufferSize, &listener);
-    if (rc)
-        goto fail;
-    rc = listenLoopback(listener, &addr);
+    if (!rc)
+        rc = listenLoopback(listener, &addr);
     if (rc)
         goto fail;
     if (ipcTestHook)

@@ -368,9 +368,9 @@ IPC_WAY_TEST(ipcFaults, works_with_0_1_2_closed)
     }
 }
 
-/* The log itself on 0, 1 or 2: it is still the helper's 2, with the channel
- * on 0 and 1. Kept in a file that only the log's number refers to. */
-IPC_WAY_TEST(ipcFaults, log_may_be_one_of_0_1_2)
+/* A log opened while 0, 1 or 2 is the lowest free number is the helper's 2
+ * all the same, with the channel on 0 and 1. */
+IPC_WAY_TEST(ipcFaults, log_opened_with_0_1_2_closed_is_stderr)
 {
     const char *const args[] = {"(sh)", "-c", "echo told >&2; exec cat", NULL};
 

@@ -4,11 +4,14 @@
 #include <criterion/parameterized.h>
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "comm.h"
+#include "debug.h"
 #include "fd.h"
 #include "ipc_fake.h"
 #include "ipc_priv.h"
@@ -60,7 +63,6 @@ Test(ipcReap, ten_thousand_starts_leave_nothing)
     startMany(IPC_STREAM, MANY);
 }
 
-/* TIME_WAIT does not use up the ports. */
 Test(ipcReap, a_thousand_starts_of_each_other_type_leave_nothing)
 {
     startMany(IPC_TCP_SOCKET, MANY / 10);
@@ -120,6 +122,35 @@ Test(ipcReap, caller_may_reap_before_the_close)
     kill(fake.pid, SIGKILL);
     cr_assert_eq(waitpid(fake.pid, NULL, 0), fake.pid);
     ipcClose(fake.pid, fake.rfd, fake.wfd);
+}
+
+static void
+ignoreSigchld(bool isIgnored)
+{
+    struct sigaction action = {.sa_handler = isIgnored ? SIG_IGN : SIG_DFL};
+
+    cr_assert_eq(sigaction(SIGCHLD, &action, NULL), 0);
+}
+
+/* Reaped by the kernel: nobody kills what may get that number next. */
+Test(ipcReap, number_of_a_reaped_helper_is_forgotten)
+{
+    struct timespec grace = {IPC_KILL_GRACE_MS / 1000, 100000000};
+    const char *path = supportTempPath("log");
+    IpcFake fake;
+    char *log;
+
+    cr_assert_eq(debugOpen(path), 0);
+    ignoreSigchld(true);
+    fake = startCat(IPC_STREAM);
+    ipcFakeClose(&fake);
+    nanosleep(&grace, NULL);
+    ipcClose(-1, -1, -1);
+    ignoreSigchld(false);
+    log = supportReadFile(supportTempPath("log"));
+    cr_assert_str_eq(log, "", "%s", log);
+    free(log);
+    debugClose();
 }
 
 /* A number that is no child of ours is left alone. */
