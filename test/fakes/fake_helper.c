@@ -47,6 +47,7 @@ typedef enum What {
     LAST_WORDS,   /* say something to stderr before the end */
     DEAF,         /* read nothing at all */
     STUBBORN,     /* ignore EOF and SIGTERM */
+    COUNT_LINES,  /* answer how many requests came in the same read */
     WHAT_COUNT
 } What;
 
@@ -82,6 +83,7 @@ static const char *const names[WHAT_COUNT] = {
     [LAST_WORDS] = "last-words",
     [DEAF] = "deaf",
     [STUBBORN] = "stubborn",
+    [COUNT_LINES] = "count-lines",
 };
 
 #define ANSWER_MAX (3 << 20)
@@ -258,6 +260,28 @@ takeRequest(char *line)
     }
 }
 
+/* Requests that come split over reads are not expected here. */
+static void
+countLines(void)
+{
+    static char in[1 << 20];
+    char count[32];
+    ssize_t n;
+
+    while ((n = read(STDIN_FILENO, in, sizeof(in))) > 0) {
+        long lines = 0;
+        for (ssize_t i = 0; i < n; i++)
+            lines += in[i] == '\n';
+        char *line = in;
+        for (long i = 0; i < lines; i++) {
+            long id = option[IDS] ? strtol(line, NULL, 10) : 0;
+            int len = snprintf(count, sizeof(count), "OK message=%ld", lines);
+            putLine(id, count, (size_t)len);
+            line = strchr(line, '\n') + 1;
+        }
+    }
+}
+
 int
 main(int argc, char **argv)
 {
@@ -276,6 +300,8 @@ main(int argc, char **argv)
         put("hello, I am ready\n", 18);
     if (option[DEAF])
         sleepForever();
+    if (option[COUNT_LINES])
+        countLines();
     while ((len = getline(&line, &size, stdin)) > 0) {
         if (line[len - 1] == '\n')
             line[len - 1] = '\0';

@@ -122,6 +122,22 @@ poolRunUntilStopped(void)
     return false;
 }
 
+void
+poolWaitForActive(unsigned count)
+{
+    for (int ms = 0; ms < POOL_WAIT_MS && poolStats().active != count; ms += 2)
+        (void)supportRunLoop(2);
+    cr_assert_eq(poolStats().active, count);
+}
+
+void
+poolWaitForRestarts(unsigned count)
+{
+    for (int ms = 0; ms < POOL_WAIT_MS && poolStats().restarts < count; ms += 2)
+        (void)supportRunLoop(2);
+    cr_assert_geq(poolStats().restarts, count);
+}
+
 const PoolAnswer *
 poolAnswer(int tag)
 {

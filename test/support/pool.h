@@ -47,6 +47,13 @@ bool poolRunUntil(int answers);
 /* Run the loop until the stopped pool has no process left. */
 bool poolRunUntilStopped(void);
 
+/* Run the loop until the pool has so many processes; the test fails when it
+ * does not come to that. */
+void poolWaitForActive(unsigned count);
+
+/* Run the loop until so many processes have died. */
+void poolWaitForRestarts(unsigned count);
+
 /* The answer to the request with this tag; the test fails when there is not
  * exactly one. */
 const PoolAnswer *poolAnswer(int tag);

@@ -132,9 +132,8 @@ Test(helperChannel, with_ids_two_lines_for_one_request)
     poolCreate("ids two-for-one");
     poolSubmitLines(3);
     poolExpectLines(3);
-    (void)supportRunLoop(20);
+    poolWaitForRestarts(1);
     cr_assert(isLogged("not asked: twice"), "%s", logText);
-    cr_assert_geq(poolStats().restarts, 1);
 }
 
 Test(helperChannel, a_second_line_a_little_later)
@@ -143,8 +142,7 @@ Test(helperChannel, a_second_line_a_little_later)
     poolCreate("two-later");
     poolSubmitLines(1);
     poolExpectLines(1);
-    for (int i = 0; i < 500 && poolStats().restarts == 0; i++)
-        (void)supportRunLoop(10);
+    poolWaitForRestarts(1);
     cr_assert(isLogged("spoke without being asked"), "%s", logText);
 }
 
@@ -152,8 +150,7 @@ Test(helperChannel, a_banner_is_no_answer)
 {
     poolConfig.startup = 1;
     poolCreate("banner");
-    for (int i = 0; i < 500 && poolStats().restarts == 0; i++)
-        (void)supportRunLoop(10);
+    poolWaitForRestarts(1);
     cr_assert(isLogged("spoke without being asked"), "%s", logText);
 }
 
@@ -206,8 +203,7 @@ Test(helperChannel, bh_is_asked_of_other_processes)
 
     poolConfig.startup = 4;
     poolCreate("bh-once");
-    for (int i = 0; i < 1000 && poolStats().active < 4; i++)
-        (void)supportRunLoop(2);
+    poolWaitForActive(4);
     cr_assert_eq(poolSubmit("x", 0), 0);
     cr_assert(poolRunUntil(1));
     cr_assert_eq(poolAnswer(0)->result, HELPER_BH);
@@ -283,14 +279,10 @@ Test(helperChannel, idle_processes_that_are_killed_are_replaced)
     poolConfig.startup = 3;
     poolCreate("");
     for (int round = 0; round < 10; round++) {
-        for (int i = 0; i < 2000 && poolStats().active < 3; i++)
-            (void)supportRunLoop(2);
-        cr_assert_eq(poolStats().active, 3);
+        poolWaitForActive(3);
         cr_assert_eq(helperPoolProcesses(pool, rows, 3), 3);
         kill(rows[round % 3].pid, SIGKILL);
-        for (int i = 0; i < 2000 && poolStats().restarts <= (unsigned)round;
-             i++)
-            (void)supportRunLoop(2);
+        poolWaitForRestarts((unsigned)round + 1);
     }
     poolSubmitLines(10);
     poolExpectLines(10);
@@ -354,8 +346,7 @@ Test(helperChannel, a_helper_that_does_not_read_stops_at_its_deadline)
     cr_assert(poolRunUntil(200));
     for (int i = 0; i < 200; i++)
         cr_assert_eq(poolAnswer(i)->result, HELPER_TIMEOUT);
-    (void)supportRunLoop(50);
-    cr_assert_geq(poolStats().restarts, 1);
+    poolWaitForRestarts(1);
     cr_assert_eq(poolStats().inflight, 0);
 }
 
