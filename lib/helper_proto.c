@@ -6,6 +6,9 @@
 #include <errno.h>
 #include <string.h>
 
+/* More cannot overflow 64 bits; leading zeros beyond that are no ID. */
+#define ID_DIGITS_MAX 19
+
 static const char *const resultNames[HELPER_RESULT_COUNT] = {
     [HELPER_UNKNOWN] = "UNKNOWN",
     [HELPER_OK] = "OK",
@@ -313,15 +316,15 @@ helperReplyGet(const HelperReply *reply, const char *key)
 size_t
 helperProtoParseId(const char *line, size_t len, uint32_t *idOut)
 {
+    size_t limit = len < ID_DIGITS_MAX ? len : ID_DIGITS_MAX;
     uint64_t id = 0;
     size_t i = 0;
 
-    for (; i < len && isDigit(line[i]); i++) {
+    for (; i < limit && isDigit(line[i]); i++)
         id = id * 10 + (uint64_t)(line[i] - '0');
-        if (id > HELPER_PROTO_ID_MAX)
-            return 0;
-    }
-    if (i == 0 || (i < len && !isBlank(line[i])))
+    if (i == 0 || id > HELPER_PROTO_ID_MAX)
+        return 0;
+    if (i < len && !isBlank(line[i]))
         return 0;
     while (i < len && isBlank(line[i]))
         i++;
