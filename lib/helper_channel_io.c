@@ -14,6 +14,9 @@
 #include "xalloc.h"
 
 #define OUT_FIRST 4u
+#define PIECE                                                                  \
+    16384                /* so much does not wait for the end of the turn: the \
+                            process may begin while we go on */
 #define OWN_CHUNK_LOAD 8 /* requests that make lines of its own worth it */
 #define READ_REST_MAX 64 /* reads of what an ended process left */
 #define PLACES_FIRST 8u
@@ -114,6 +117,8 @@ admit(HelperChannel *channel, HelperRequest *request, int64_t nowUs)
     channel->requests++;
     pool->inflight++;
     markDirty(channel);
+    if (channel->sent - channel->written >= PIECE && !channel->waitsForRoom)
+        helperChannelFlush(channel);
 }
 
 void

@@ -21,6 +21,8 @@ helperHistogramQuantile(const HelperHistogram *histogram, double q)
     uint64_t seen = 0;
     double value;
 
+    if (histogram->count == 0)
+        return 0;
     if (rank < 1)
         rank = 1;
     for (unsigned i = 0; i < HELPER_HISTOGRAM_BUCKETS; i++) {
