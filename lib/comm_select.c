@@ -313,7 +313,6 @@ adoptFd(CommLoop *loop, int fd)
     entry->fd = fd;
     entry->isOpen = true;
     entry->isClosing = entry->isTimedOut = entry->isUnwanted = false;
-    entry->note[0] = '\0';
     ev_init(&entry->io, onIo);
     entry->io.data = entry;
     ev_init(&entry->timer, onTimeout);

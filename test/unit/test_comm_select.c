@@ -415,6 +415,7 @@ reuseSelf(int fd, void *data)
     pair->other = fds[1];
     cr_assert_eq(commOpen(fds[0], "new"), 0);
     commSetSelect(fds[0], COMM_SELECT_READ, noteLate, pair, 0);
+    commSetSelect(fds[0], COMM_SELECT_WRITE, noteLate, pair, 0);
 }
 
 Test(commSelect, a_number_reused_inside_its_own_handler_starts_afresh)
@@ -427,12 +428,13 @@ Test(commSelect, a_number_reused_inside_its_own_handler_starts_afresh)
     commSetSelect(fds[0], COMM_SELECT_READ, reuseSelf, &pair, 0);
     commSetSelect(fds[0], COMM_SELECT_WRITE, noteLate, &pair, 0);
     turn();
-    turn();
     cr_assert_eq(pair.calls, 1);
     cr_assert_eq(pair.late, 0);
+    turn();
+    cr_assert_eq(pair.late, 1);
     send1(pair.other, "x");
     cr_assert_eq(commLoopRun(), 0);
-    cr_assert_eq(pair.late, 1);
+    cr_assert_eq(pair.late, 2);
     close(fds[1]);
     close(pair.other);
 }
@@ -470,6 +472,67 @@ Test(commSelect, the_timeout_handler_stands_in_for_the_request)
     cr_assert_str_eq(seen.text, "late");
     commClose(fds[0]);
     close(fds[1]);
+}
+
+/* Timeouts far away, after a first one that made the timer run early. */
+static void
+setFarTimeout(int fd, int *timeouts)
+{
+    commSetTimeout(fd, 10, countCall, timeouts);
+    commSetTimeout(fd, 3600 * 1000, countCall, timeouts);
+}
+
+/* One request was answered in time, one was cancelled, one went with its
+ * descriptor, whose number has been taken again: none may time out later. */
+Test(commSelect, the_deadline_of_a_request_ends_with_it)
+{
+    int a[2], b[2], c[2], d[2], calls = 0, timeouts = 0;
+
+    openPair(a);
+    openPair(b);
+    openPair(d);
+    commSetSelect(d[0], COMM_SELECT_READ, countCall, &calls, 1);
+    commSetSelect(d[0], COMM_SELECT_READ, NULL, NULL, 0);
+    commSetSelect(a[0], COMM_SELECT_READ, countCall, &calls, 1);
+    commSetSelect(b[0], COMM_SELECT_READ, countCall, &calls, 1);
+    send1(a[1], "x");
+    turn();
+    cr_assert_eq(calls, 1);
+    commClose(b[0]);
+    openPair(c);
+    cr_assert_eq(c[0], b[0]);
+    setFarTimeout(a[0], &timeouts);
+    setFarTimeout(c[0], &timeouts);
+    setFarTimeout(d[0], &timeouts);
+    supportRunLoop(1100);
+    cr_assert_eq(timeouts, 0);
+    cr_assert_eq(calls, 1);
+    commClose(a[0]);
+    commClose(c[0]);
+    commClose(d[0]);
+    close(a[1]);
+    close(b[1]);
+    close(c[1]);
+    close(d[1]);
+}
+
+Test(commSelect, closing_drops_the_timeout)
+{
+    int a[2], b[2], old = 0, calls = 0;
+
+    openPair(a);
+    commSetTimeout(a[0], 5, countCall, &old);
+    commClose(a[0]);
+    cr_assert_eq(commLoopRun(), 0);
+    openPair(b);
+    cr_assert_eq(b[0], a[0]);
+    commSetTimeout(b[0], 10, countCall, &calls);
+    cr_assert_eq(commLoopRun(), 0);
+    cr_assert_eq(calls, 1);
+    cr_assert_eq(old, 0);
+    commClose(b[0]);
+    close(a[1]);
+    close(b[1]);
 }
 
 Test(commSelect, a_timeout_runs_once_not_early_and_can_be_cleared)
@@ -674,8 +737,12 @@ Test(commSelect, fini_closes_what_is_open_and_runs_close_handlers)
 
 Test(commSelect, open_refuses_a_bad_descriptor)
 {
+    int fd = open("/", O_PATH | O_CLOEXEC);
+
     cr_assert_eq(commOpen(9999, "none"), -EBADF);
     cr_assert_not(commIsOpen(9999));
+    cr_assert_eq(commOpen(fd, "cannot be set non-blocking"), -EBADF);
+    cr_assert_eq(fcntl(fd, F_GETFD), -1);
 }
 
 Test(commSelect, takes_any_timeout)
@@ -735,6 +802,14 @@ Test(commSelect, descriptors_have_names_and_are_counted)
     commClose(a[1]);
     commStatsGet(&stats, false);
     cr_assert_eq(stats.openFds, 0);
+    openPair(a);
+    commRelease(a[0]);
+    cr_assert_eq(commOpen(a[0], "o"), 0);
+    text[0] = '\0';
+    commForEachFd(appendNote, text);
+    cr_assert_str_eq(text, "[o]");
+    commClose(a[0]);
+    close(a[1]);
 }
 
 Test(commSelect, high_numbers_work)
