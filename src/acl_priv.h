@@ -52,6 +52,19 @@ void aclReportError(AclReport *report, const char *fmt, ...)
 void aclReportWarning(AclReport *report, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
+#define ACL_LITERAL_SIZE 64
+#define ACL_LITERAL_MIN 3
+
+/*
+ * A text that everything which matches the valid POSIX extended pattern
+ * contains (in any case of letters, when the pattern ignores case). False
+ * when none is found that is worth a search.
+ */
+bool aclLiteralOf(const char *pattern, char out[ACL_LITERAL_SIZE]);
+
+/* at is the '[' of a valid pattern; returns its ']'. */
+const char *aclRegexSkipBracket(const char *at);
+
 extern const AclKindOps aclKindSrc;
 extern const AclKindOps aclKindDst;
 extern const AclKindOps aclKindLocalIp;

@@ -12,15 +12,27 @@
 /* Patterns are joined to one of this many octets: one scan for all. */
 #define JOINED_MAX 4096
 
+/* So few patterns are worth a look for their literals before a scan. */
+#define LITERALS_MAX 4
+
 typedef struct Pattern {
     char *text;
     int flags;
 } Pattern;
 
+/* One or more patterns in one. What has none of the literals in it does not
+ * match; without literals every text is scanned. */
+typedef struct Compiled {
+    regex_t regex;
+    bool ignoresCase;
+    size_t literalCount;
+    char literals[LITERALS_MAX][ACL_LITERAL_SIZE];
+} Compiled;
+
 typedef struct RegexSet {
     Pattern *patterns; /* until frozen */
     size_t patternCount;
-    regex_t *compiled;
+    Compiled *compiled;
     size_t compiledCount;
 } RegexSet;
 
@@ -47,7 +59,7 @@ destroyRegexSet(void *data)
 
     dropPatterns(set);
     for (size_t i = 0; i < set->compiledCount; i++)
-        regfree(&set->compiled[i]);
+        regfree(&set->compiled[i].regex);
     free(set->compiled);
     free(set);
 }
@@ -81,24 +93,41 @@ addRegex(void *data, const char *value, unsigned flags, AclReport *report)
     pattern->flags = regexFlags;
 }
 
-/* 0, or regcomp's error and nothing added. */
-static int
-compilePattern(RegexSet *set, const char *text, int flags)
+static void
+noteLiterals(Compiled *compiled, const Pattern *patterns, size_t count)
 {
-    regex_t regex;
-    int rc = regcomp(&regex, text, flags);
-
-    if (rc != 0)
-        return rc;
-    set->compiled =
-        xrealloc(set->compiled, (set->compiledCount + 1) * sizeof(regex_t));
-    set->compiled[set->compiledCount++] = regex;
-    return 0;
+    compiled->literalCount = 0;
+    for (size_t i = 0; i < count && count <= LITERALS_MAX; i++) {
+        if (!aclLiteralOf(patterns[i].text, compiled->literals[i])) {
+            compiled->literalCount = 0;
+            return;
+        }
+        compiled->literalCount++;
+    }
 }
 
-/* at is the '[' of a valid pattern; returns its ']'. */
-static const char *
-skipBracket(const char *at)
+/* Compile text, which stands for count patterns. False when the library
+ * does not take it; nothing is added then. */
+static bool
+compilePatterns(RegexSet *set, const char *text, const Pattern *patterns,
+                size_t count)
+{
+    Compiled *compiled;
+    regex_t regex;
+
+    if (regcomp(&regex, text, patterns->flags) != 0)
+        return false;
+    set->compiled =
+        xrealloc(set->compiled, (set->compiledCount + 1) * sizeof(Compiled));
+    compiled = &set->compiled[set->compiledCount++];
+    compiled->regex = regex;
+    compiled->ignoresCase = patterns->flags & REG_ICASE;
+    noteLiterals(compiled, patterns, count);
+    return true;
+}
+
+const char *
+aclRegexSkipBracket(const char *at)
 {
     at += at[1] == '^' ? 2 : 1;
     at += *at == ']';
@@ -132,7 +161,7 @@ meansSameInGroup(const char *at)
         if (*at == '\\' && at[1])
             at++;
         else if (*at == '[')
-            at = skipBracket(at);
+            at = aclRegexSkipBracket(at);
         else if (*at == '(')
             depth++;
         else if (*at == ')' && --depth < 0)
@@ -180,10 +209,11 @@ freezeRegexSet(void *data)
     bufInit(&joined, JOINED_MAX);
     while (next < set->patternCount) {
         size_t count = joinPatterns(set, next, &joined);
-        int flags = set->patterns[next].flags;
+        const Pattern *first = &set->patterns[next];
 
-        if (count < 2 || compilePattern(set, bufData(&joined), flags) != 0) {
-            CHECK(compilePattern(set, set->patterns[next].text, flags) == 0);
+        if (count < 2 ||
+            !compilePatterns(set, bufData(&joined), first, count)) {
+            CHECK(compilePatterns(set, first->text, first, 1));
             count = 1;
         }
         next += count;
@@ -192,12 +222,29 @@ freezeRegexSet(void *data)
     dropPatterns(set);
 }
 
+static bool
+mayMatch(const Compiled *compiled, const char *text)
+{
+    for (size_t i = 0; i < compiled->literalCount; i++) {
+        const char *literal = compiled->literals[i];
+
+        if (compiled->ignoresCase ? strcasestr(text, literal)
+                                  : strstr(text, literal))
+            return true;
+    }
+    return compiled->literalCount == 0;
+}
+
 static AclMatch
 matchText(const RegexSet *set, const char *text)
 {
-    for (size_t i = 0; text && i < set->compiledCount; i++)
-        if (regexec(&set->compiled[i], text, 0, NULL, 0) == 0)
+    for (size_t i = 0; text && i < set->compiledCount; i++) {
+        const Compiled *compiled = &set->compiled[i];
+
+        if (mayMatch(compiled, text) &&
+            regexec(&compiled->regex, text, 0, NULL, 0) == 0)
             return ACL_MATCH_YES;
+    }
     return ACL_MATCH_NO;
 }
 
