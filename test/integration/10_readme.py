@@ -103,10 +103,19 @@ class ReadmeTest(unittest.TestCase):
                 self.compile("alone", f"#include <squire/{header.name}>\n"
                              "int main(void)\n{\n    return 0;\n}\n")
 
+    def test_the_installed_configuration_is_right(self):
+        squire, = self.root.rglob("sbin/squire")
+        conf, = self.root.rglob("etc/squire/squire.conf")
+        table = run([squire, "-f", conf, "-k", "parse"],
+                    env=self.environment, stderr=subprocess.STDOUT)
+        self.assertIn("http_access deny all", table)
+        self.assertNotIn("warning", table.lower())
+
     def test_what_is_installed(self):
         for name in ("sbin/squire", "libexec/squire/url_rewrite_map",
                      "lib/libsquire.so", "lib/pkgconfig/squire.pc",
-                     "share/man/man8/squire.8"):
+                     "share/man/man8/squire.8",
+                     "share/man/man5/squire.conf.5"):
             with self.subTest(name=name):
                 self.assertTrue(list(self.root.rglob(name)), name)
 
