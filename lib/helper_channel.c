@@ -103,12 +103,16 @@ spawnProcess(const HelperConfig *config, Started *started)
 static int
 openFds(const HelperConfig *config, Started *started)
 {
+    bool isOne = started->writeFd == started->readFd;
+
     int error = commOpen(started->readFd, config->name);
     if (error < 0) {
         started->readFd = -1;
+        if (isOne)
+            started->writeFd = -1;
         return error;
     }
-    if (started->writeFd == started->readFd)
+    if (isOne)
         return 0;
     error = commOpen(started->writeFd, config->name);
     if (error < 0)

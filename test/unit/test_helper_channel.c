@@ -1,11 +1,14 @@
 /* test_helper_channel.c: what helpers do wrong, and how the pool gets over
  * it. */
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "debug.h"
 #include "pool.h"
@@ -304,6 +307,34 @@ Test(helperChannel, a_missing_program_is_told_soon)
     cr_assert_eq(poolSubmit("x", 2), 0);
     cr_assert_eq(poolAnswerCount, before);
     cr_assert(poolRunUntil(3), "at once from now on");
+}
+
+/* A start needs descriptors at several steps: with one more each time, it
+ * fails at each of them, and in the end succeeds. */
+Test(helperChannel, a_start_without_descriptors_leaves_nothing_open)
+{
+    HelperResult last = HELPER_RESULT_COUNT;
+    struct rlimit limit;
+
+    poolConfig.restartMinMs = 1;
+    cr_assert_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    int free = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    close(free);
+    for (int more = 1; more < 20; more++) {
+        poolCreate("");
+        limit.rlim_cur = (rlim_t)(free + more);
+        cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+        poolAnswerCount = 0;
+        cr_assert_eq(poolSubmit("x", 0), 0);
+        cr_assert(poolRunUntil(1));
+        last = poolAnswer(0)->result;
+        cr_assert(last == HELPER_OK || last == HELPER_UNKNOWN);
+        helperPoolDestroy(&pool);
+        limit.rlim_cur = limit.rlim_max;
+        cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+        (void)supportRunLoop(1);
+    }
+    cr_assert_eq(last, HELPER_OK);
 }
 
 Test(helperChannel, a_program_that_appears_later_is_used)
