@@ -78,19 +78,21 @@ parseLength(HttpResponse *response)
     return HTTP_PARSE_ERROR_NONE;
 }
 
-/* RFC 9112 6.3: Transfer-Encoding overrides Content-Length, which goes. */
-static void
+/* RFC 9112 6.3: Transfer-Encoding overrides Content-Length, which goes. It
+ * is "chunked" alone: nobody asked for another coding. */
+static HttpParseError
 parseCoding(HttpResponse *response)
 {
-    HttpList list;
-    HttpSlice coding = {0};
+    HttpHeaders *headers = &response->headers;
+    const HttpField *field =
+        httpHeaderNextOf(headers, HTTP_HEADER_TRANSFER_ENCODING, NULL);
 
-    httpListStart(&list, &response->headers, HTTP_HEADER_TRANSFER_ENCODING);
-    while (httpListNext(&list, &coding))
-        ;
-    response->framing = httpSliceIs(coding, "chunked") ? HTTP_FRAMING_CHUNKED
-                                                       : HTTP_FRAMING_CLOSE;
-    httpHeaderRemove(&response->headers, HTTP_HEADER_CONTENT_LENGTH);
+    if (!httpSliceIs(httpFieldValue(field), "chunked") ||
+        httpHeaderNextOf(headers, HTTP_HEADER_TRANSFER_ENCODING, field))
+        return HTTP_PARSE_ERROR_CODING_UNKNOWN;
+    response->framing = HTTP_FRAMING_CHUNKED;
+    httpHeaderRemove(headers, HTTP_HEADER_CONTENT_LENGTH);
+    return HTTP_PARSE_ERROR_NONE;
 }
 
 static HttpParseError
@@ -100,10 +102,8 @@ parseFraming(HttpResponse *response)
         response->framing = HTTP_FRAMING_NONE;
         return HTTP_PARSE_ERROR_NONE;
     }
-    if (httpHeaderHas(&response->headers, HTTP_HEADER_TRANSFER_ENCODING)) {
-        parseCoding(response);
-        return HTTP_PARSE_ERROR_NONE;
-    }
+    if (httpHeaderHas(&response->headers, HTTP_HEADER_TRANSFER_ENCODING))
+        return parseCoding(response);
     if (httpHeaderHas(&response->headers, HTTP_HEADER_CONTENT_LENGTH))
         return parseLength(response);
     response->framing = HTTP_FRAMING_CLOSE;

@@ -142,6 +142,8 @@ takeLine(OriginRequest *request, const char *line, size_t len)
     while (len > 0 && (line[len - 1] == '\n' || line[len - 1] == '\r'))
         len--;
     if (!request->isInHead) { /* the status line */
+        if (len < 7 || memcmp(line, "HTTP/1.", 7) != 0)
+            return stopRefused(request, ORIGIN_INVALID, "not HTTP/1");
         request->isInHead = true;
         bufClear(&request->head);
         return true;
