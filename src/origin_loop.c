@@ -3,6 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <uthash.h>
 
 #include "check.h"
 #include "comm.h"
@@ -16,15 +20,17 @@
 
 typedef struct OriginSocket {
     uint32_t magic;
-    int fd;
-    int what; /* CURL_POLL_* */
+    int fd;   /* -1: forgotten */
+    int what; /* CURL_POLL_*; NONE while no transfer uses it */
+    UT_hash_handle hh;
 } OriginSocket;
 
 static struct {
     CURLM *multi;
-    CommTimer *timer;  /* libcurl's */
-    CommTimer *sweep;  /* looks for silent servers */
-    CommDeferred reap; /* frees what was dropped */
+    OriginSocket *sockets; /* by fd */
+    CommTimer *timer;      /* libcurl's */
+    CommTimer *sweep;      /* looks for silent servers */
+    CommDeferred reap;     /* frees what was dropped */
     ListNode active;
     ListNode dead;
     unsigned activeCount;
@@ -159,13 +165,33 @@ watchSocket(OriginSocket *sock)
                   sock, 0);
 }
 
+static OriginSocket *
+findSocket(int fd)
+{
+    OriginSocket *sock = NULL;
+
+    HASH_FIND_INT(loop.sockets, &fd, sock);
+    return sock;
+}
+
+static OriginSocket *
+rememberSocket(int fd)
+{
+    OriginSocket *sock = xcalloc(1, sizeof(*sock));
+
+    sock->magic = ORIGIN_SOCKET_MAGIC;
+    sock->fd = fd;
+    HASH_ADD_INT(loop.sockets, fd, sock);
+    return sock;
+}
+
 static void
-forgetSocket(curl_socket_t fd, OriginSocket *sock)
+forgetSocket(OriginSocket *sock)
 {
     if (sock == NULL)
         return;
-    curl_multi_assign(loop.multi, fd, NULL);
-    commRelease(fd);
+    HASH_DEL(loop.sockets, sock);
+    commRelease(sock->fd);
     sock->fd = -1;
     commFreeLater(sock, free);
 }
@@ -174,25 +200,70 @@ static int
 onCurlSocket(CURL *easy, curl_socket_t fd, int what, void *data,
              void *socketData)
 {
-    OriginSocket *sock = socketData;
+    OriginSocket *sock = findSocket(fd);
 
     (void)easy;
     (void)data;
+    (void)socketData;
     if (what == CURL_POLL_REMOVE) {
-        forgetSocket(fd, sock);
+        forgetSocket(sock);
         return 0;
     }
     if (sock == NULL) {
-        sock = xcalloc(1, sizeof(*sock));
-        sock->magic = ORIGIN_SOCKET_MAGIC;
-        sock->fd = fd;
-        curl_multi_assign(loop.multi, fd, sock);
+        sock = rememberSocket(fd);
         commSetSelect(fd, COMM_SELECT_READ, onSocketReadable, sock, 0);
         commNote(fd, "origin");
     }
     sock->what = what;
     watchSocket(sock);
     return 0;
+}
+
+/* Octets that nobody asked for, or the end. Nothing that comes on this
+ * connection can be the answer to a later request: after the shutdown
+ * libcurl finds it dead and takes another one. */
+static void
+onIdleReadable(int fd, void *data)
+{
+    OriginSocket *sock = data;
+    char octet;
+
+    CHECK_OBJ(sock, ORIGIN_SOCKET_MAGIC);
+    ssize_t n = recv(fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT);
+    if (n == -1 && (errno == EAGAIN || errno == EINTR)) {
+        commSetSelect(fd, COMM_SELECT_READ, onIdleReadable, sock, 0);
+        return;
+    }
+    if (n > 0)
+        debug(DBG_HTTP, 2, "origin: octets after the end of an answer");
+    shutdown(fd, SHUT_RDWR);
+    forgetSocket(sock);
+}
+
+static int
+onCloseSocket(void *data, curl_socket_t fd)
+{
+    (void)data;
+    forgetSocket(findSocket(fd));
+    return close(fd);
+}
+
+void
+originTransferShare(OriginTransfer *transfer)
+{
+    ORIGIN_SET(transfer->easy, CURLOPT_CLOSESOCKETFUNCTION, onCloseSocket);
+}
+
+void
+originTransferRest(OriginTransfer *transfer)
+{
+    curl_socket_t fd = CURL_SOCKET_BAD;
+
+    curl_easy_getinfo(transfer->easy, CURLINFO_ACTIVESOCKET, &fd);
+    if (fd == CURL_SOCKET_BAD || findSocket(fd) != NULL)
+        return; /* closed, or used again already */
+    commSetSelect(fd, COMM_SELECT_READ, onIdleReadable, rememberSocket(fd), 0);
+    commNote(fd, "idle origin");
 }
 
 static void
@@ -230,8 +301,7 @@ onSweep(void *data)
     (void)data;
     loop.sweep = NULL;
     listInit(&silent);
-    LIST_FOREACH(&loop.active, it, tmp)
-    {
+    LIST_FOREACH(&loop.active, it, tmp) {
         if (isSilent(LIST_OBJ(it, OriginTransfer, node), commNowUs())) {
             listRemove(it);
             listPushBack(&silent, it);

@@ -34,6 +34,13 @@ typedef struct OriginTransfer {
 int originTransferOpen(OriginTransfer *transfer, const char *base,
                        int connectTimeoutMs);
 
+/* Its connection may be used again by others. */
+void originTransferShare(OriginTransfer *transfer);
+
+/* It ended well: watch its connection until the next transfer, so that what
+ * comes meanwhile is not taken for an answer. Before originTransferClose. */
+void originTransferRest(OriginTransfer *transfer);
+
 /* Hand it to the loop. */
 void originTransferStart(OriginTransfer *transfer);
 

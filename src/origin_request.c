@@ -267,6 +267,8 @@ finishRequest(OriginTransfer *transfer, OriginResult result)
 
     snprintf(why, sizeof(why), "%s", transfer->why);
     result = judge(request, result);
+    if (result == ORIGIN_OK)
+        originTransferRest(transfer);
     releaseRequest(transfer);
     done(result, why, data);
 }
@@ -288,6 +290,7 @@ setOptions(OriginRequest *request, const OriginConfig *config)
 {
     CURL *easy = request->transfer.easy;
 
+    originTransferShare(&request->transfer);
     ORIGIN_SET(easy, CURLOPT_REQUEST_TARGET, config->target);
     ORIGIN_SET(easy, CURLOPT_PATH_AS_IS, 1L);
     ORIGIN_SET(easy, CURLOPT_HEADERFUNCTION, onHeader);

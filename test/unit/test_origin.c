@@ -373,6 +373,28 @@ Test(origin, connection_is_used_again)
     cr_assert_eq(server.count, 1);
 }
 
+/* Neither octets that nobody asked for nor the end of an idle connection
+ * are the next answer. */
+Test(origin, idle_connection_that_speaks_is_not_used_again)
+{
+    static const char unasked[] =
+        "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison";
+
+    server.keepsOpen = true;
+    for (int i = 0; i < 3; i++) {
+        memset(&seen, 0, sizeof(seen));
+        cr_assert_eq(ask("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx"),
+                     ORIGIN_OK);
+        checkBody("x");
+        if (i == 0)
+            cr_assert_gt(write(server.fds[0], unasked, strlen(unasked)), 0);
+        else
+            shutdown(server.fds[i], SHUT_WR);
+        supportRunLoop(50);
+    }
+    cr_assert_eq(server.count, 3);
+}
+
 static void
 checkCancelled(const char *answer)
 {
