@@ -11,6 +11,7 @@
 #include "xalloc.h"
 
 #define LINGER_MS 2000
+#define HALF_CLOSED_MS 10000
 #define BIT(state) (1u << PROXY_CLIENT_##state)
 
 static const char *const stateNames[PROXY_CLIENT_STATE_COUNT] = {
@@ -94,7 +95,10 @@ onTimeout(int fd, void *data)
         proxyReplyError(client->request, ERR_REQUEST_TIMEOUT, NULL);
         return;
     }
-    proxyClientClose(client, ACCESS_END_TIMEDOUT, "timeout");
+    proxyClientClose(client,
+                     client->isHalfClosed ? ACCESS_END_ABORTED
+                                          : ACCESS_END_TIMEDOUT,
+                     "timeout");
 }
 
 void
@@ -102,6 +106,8 @@ proxyClientArmTimeout(ProxyClient *client, int64_t ms)
 {
     int64_t leftMs = (client->deadlineUs - commNowUs()) / 1000;
 
+    if (client->isHalfClosed && (ms <= 0 || ms > HALF_CLOSED_MS))
+        ms = HALF_CLOSED_MS;
     if (client->deadlineUs > 0 && (ms <= 0 || leftMs < ms))
         ms = leftMs > 1 ? leftMs : 1;
     commSetTimeout(client->fd, ms > 0 ? ms : -1, onTimeout, client);
@@ -177,6 +183,16 @@ parseHead(ProxyClient *client)
     }
 }
 
+/* No further request will come. */
+static void
+closeWithoutRequest(ProxyClient *client)
+{
+    if (client->request == NULL)
+        proxyClientClose(client, ACCESS_END_OK, "closed by client");
+    else
+        proxyClientClose(client, ACCESS_END_ABORTED, "gone early");
+}
+
 void
 proxyClientAdvance(ProxyClient *client)
 {
@@ -190,7 +206,10 @@ proxyClientAdvance(ProxyClient *client)
     if (client->state == PROXY_CLIENT_CLOSED)
         return;
     keepInput(client);
-    proxyClientArmRead(client);
+    if (client->isHalfClosed && wantsRequest(client))
+        closeWithoutRequest(client);
+    else
+        proxyClientArmRead(client);
 }
 
 static void
@@ -212,13 +231,33 @@ takeInput(ProxyClient *client, size_t len)
     proxyClientAdvance(client);
 }
 
+/* False: what is missing of the request will never come. */
+static bool
+canAnswer(const ProxyClient *client)
+{
+    ProxyRequest *request = client->request;
+
+    if (request == NULL || wantsRequest(client))
+        return false;
+    return proxyRequestIsBodyDone(request) || request->reply.isComplete ||
+           proxyClientInput(client).len > 0;
+}
+
+/*
+ * The client has sent its last octet. One that did shutdown(SHUT_WR) waits
+ * for its answer, one that did close() does not; TCP tells them apart only
+ * by the RST that comes for what we send. So a request that is here as a
+ * whole, and those pipelined behind it, are answered, but nothing may stand
+ * still for longer than HALF_CLOSED_MS.
+ */
 static void
 noteEof(ProxyClient *client)
 {
-    if (client->request == NULL)
-        proxyClientClose(client, ACCESS_END_OK, "closed by client");
+    client->isHalfClosed = true;
+    if (canAnswer(client))
+        proxyClientArmTimeout(client, 0);
     else
-        proxyClientClose(client, ACCESS_END_ABORTED, "gone early");
+        closeWithoutRequest(client);
 }
 
 static void
@@ -231,16 +270,18 @@ onReadable(int fd, void *data)
     ssize_t n = recv(fd, client->proxy->readBuf, PROXY_READ_SIZE, 0);
     if (n > 0)
         takeInput(client, (size_t)n);
-    else if (n == -1 && (errno == EAGAIN || errno == EINTR))
+    else if (n == 0)
+        noteEof(client);
+    else if (errno == EAGAIN || errno == EINTR)
         proxyClientArmRead(client);
     else
-        noteEof(client);
+        closeWithoutRequest(client);
 }
 
 void
 proxyClientArmRead(ProxyClient *client)
 {
-    if (client->isReadArmed || client->fd == -1 ||
+    if (client->isReadArmed || client->isHalfClosed || client->fd == -1 ||
         bufLen(&client->in) + PROXY_READ_SIZE > PROXY_INPUT_MAX)
         return;
     client->isReadArmed = true;
@@ -335,8 +376,8 @@ proxyClientLinger(ProxyClient *client)
     proxyClientSetState(client, PROXY_CLIENT_LINGER, "reply sent");
     bufFini(&client->in);
     client->fresh.len = 0;
-    if (shutdown(client->fd, SHUT_WR) == -1) {
-        proxyClientClose(client, ACCESS_END_OK, "peer is gone");
+    if (client->isHalfClosed || shutdown(client->fd, SHUT_WR) == -1) {
+        proxyClientClose(client, ACCESS_END_OK, "peer sends no more");
         return;
     }
     proxyClientArmTimeout(client, LINGER_MS);

@@ -114,6 +114,7 @@ struct ProxyClient {
     bool isAdvancing;
     bool isReadArmed;
     bool isWriteArmed;
+    bool isHalfClosed; /* the client has sent its last octet */
     bool isSlow;    /* the kernel had no room for all of the reply */
     bool hasServed; /* at least one request is done */
     struct sockaddr_storage peer;

@@ -30,9 +30,11 @@ static void
 begin(ProxyRequest *request, int status)
 {
     ProxyReply *reply = &request->reply;
+    const ProxyClient *client = request->client;
 
     reply->status = status;
-    if (!proxyRequestIsBodyDone(request) || request->proxy->isStopping)
+    if (!proxyRequestIsBodyDone(request) || request->proxy->isStopping ||
+        (client->isHalfClosed && proxyClientInput(client).len == 0))
         reply->keepAlive = false;
     proxyClientSetState(request->client, PROXY_CLIENT_REPLY, "head");
 }
@@ -106,6 +108,8 @@ noteSent(ProxyClient *client, size_t len)
         bufConsume(&client->out, fromOut);
     if (len > fromOut)
         cacheReaderAdvance(&request->reader, len - fromOut);
+    if (client->isHalfClosed)
+        proxyClientArmTimeout(client, 0);
 }
 
 static int

@@ -240,6 +240,8 @@ proxyRequestReadBody(ProxyRequest *request, char *out, size_t size)
     do
         n = readSome(request, out, size);
     while (n == -EAGAIN && proxyClientInput(request->client).len > 0);
+    if (n == -EAGAIN && request->client->isHalfClosed)
+        return failBody(request, EPROTO);
     noteWanted(request, n == -EAGAIN);
     proxyClientArmRead(request->client);
     return n;

@@ -474,10 +474,123 @@ class EarlyClose(unittest.TestCase):
             connection.send(f"GET {origin.url('/slow')} HTTP/1.1\r\n"
                             f"Host: {origin.authority}\r\n\r\n")
             squire_test.wait_for("the origin", lambda: origin.requests)
-            connection.close()
+            connection.reset()
             squire.check_idle()
             wait.set()
         origin.close()
+
+
+def get(origin, path, method="GET", *fields):
+    lines = [f"{method} {origin.url(path)} HTTP/1.1",
+             f"Host: {origin.authority}", *fields]
+    return "\r\n".join(lines) + "\r\n\r\n"
+
+
+class HalfClosed(unittest.TestCase):
+    """A client that sends its last octet and shuts down its side."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.wait = threading.Event()
+
+        def slow(request, sock):
+            cls.wait.wait(squire_test.PATIENCE)
+            return answer(200, b"late", "Cache-Control: no-store")
+
+        cls.origin = Origin({"/echo": echo, "/slow": slow, "/cached": answer(
+            200, b"kept", "Cache-Control: max-age=60"),
+            "/big": answer(200, BIG)})
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.origin.close()
+
+    def setUp(self):
+        self.wait.clear()
+
+    def ask(self, squire, text):
+        """Send all of it and no more."""
+        connection = squire.connect()
+        self.addCleanup(connection.close)
+        connection.send(text)
+        connection.sock.shutdown(socket.SHUT_WR)
+        return connection
+
+    def test_answer_arrives(self):
+        with Squire() as squire:
+            for path, body in (("/echo", b""), ("/cached", b"kept"),
+                               ("/cached", b"kept"), ("/big", BIG)):
+                connection = self.ask(squire, get(self.origin, path))
+                self.assertEqual(connection.read_response().body, body)
+                self.assertTrue(connection.at_end(), path)
+            squire.check_idle()
+            self.assertEqual(squire.info()["aborted"], 0)
+
+    def test_end_is_seen_while_the_origin_thinks(self):
+        with Squire() as squire:
+            connection = self.ask(squire, get(self.origin, "/slow"))
+            squire_test.wait_for("the origin", lambda: self.origin.count(
+                "/slow"))
+            time.sleep(0.1)
+            self.wait.set()
+            response = connection.read_response()
+            self.assertEqual(response.body, b"late")
+            self.assertEqual(response.get("Connection"), "close")
+            self.assertTrue(connection.at_end())
+
+    def test_body_that_is_here_is_sent_on(self):
+        body = "x" * 100000
+        with Squire() as squire:
+            connection = self.ask(squire, get(
+                self.origin, "/echo", "POST", "Content-Length: 100000")
+                + body)
+            self.assertEqual(connection.read_response().body, body.encode())
+            connection = self.ask(squire, get(
+                self.origin, "/echo", "POST", "Transfer-Encoding: chunked")
+                + "5\r\nWiki!\r\n0\r\n\r\n")
+            self.assertEqual(connection.read_response().body, b"Wiki!")
+
+    def test_pipelined_requests_are_answered_too(self):
+        with Squire() as squire:
+            connection = self.ask(squire, 3 * get(self.origin, "/cached"))
+            bodies = [connection.read_response().body for _ in range(3)]
+            self.assertEqual(bodies, 3 * [b"kept"])
+            self.assertTrue(connection.at_end())
+            squire.check_idle()
+
+    def test_tunnel(self):
+        with Squire() as squire:
+            connection = self.ask(
+                squire, f"CONNECT {self.origin.authority} HTTP/1.1\r\n"
+                f"Host: {self.origin.authority}\r\n\r\n"
+                "GET /cached HTTP/1.1\r\nHost: x\r\n\r\n")
+            self.assertEqual(connection.read_response("CONNECT").status, 200)
+            self.assertEqual(connection.read_response().body, b"kept")
+
+    def test_half_a_request_is_none(self):
+        with Squire() as squire:
+            for text in ("GET http://x.test/ HT",
+                         get(self.origin, "/echo", "POST",
+                             "Content-Length: 9")):
+                connection = self.ask(squire, text)
+                connection.read_to_end()
+            connection = self.ask(squire, get(
+                self.origin, "/echo", "POST", "Content-Length: 9") + "half")
+            self.assertIn(connection.read_to_end()[:12],
+                          (b"", b"HTTP/1.1 400"))
+            squire.check_idle()
+
+    def test_client_that_closed_is_not_waited_for_long(self):
+        with Squire() as squire:
+            connection = squire.connect()
+            connection.send(get(self.origin, "/slow"))
+            before = self.origin.count("/slow")
+            squire_test.wait_for("the origin", lambda: self.origin.count(
+                "/slow") > before)
+            connection.close()
+            squire.check_idle()
+            self.assertEqual(squire.wait_logged(1)[0][3],
+                             "TCP_MISS_ABORTED/000")
 
 
 class Timeouts(unittest.TestCase):
