@@ -63,6 +63,18 @@ def kinds_of_fds(pid):
         re.sub(r":\[\d+\]$", "", what) for what in open_fds(pid).values())
 
 
+def helper_fds(pid):
+    """How many descriptors of each kind a process has open, without those
+    of clients and origins, which may be kept for others."""
+    with open("/proc/net/unix", encoding="ascii", errors="replace") as file:
+        unix = {row.split()[6] for row in file}
+    kinds = kinds_of_fds(pid)
+    kinds["socket"] = sum(what[8:-1] in unix
+                          for what in open_fds(pid).values()
+                          if what.startswith("socket:["))
+    return kinds
+
+
 def idle_fds(squire):
     """What squire has open when it has nothing to do."""
     squire.check_idle()
@@ -90,7 +102,7 @@ def check_fds(squire, before):
 
 NGINX_CONF = """\
 daemon off;
-master_process off;
+worker_processes 1;
 pid {folder}/nginx.pid;
 error_log {folder}/error.log;
 events {{ worker_connections 4096; }}
