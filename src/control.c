@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "build_config.h"
 #include "check.h"
@@ -88,13 +89,25 @@ signalProcess(const Options *options, const char *pidFile, FILE *out, FILE *err)
     return 0;
 }
 
+/* A wrong -f would only lead to the default's pid file. */
+static bool
+isThere(const Options *options, FILE *err)
+{
+    if (access(options->configPath, R_OK) == 0)
+        return true;
+    fprintf(err, "squire: cannot read %s: %s\n", options->configPath,
+            strerror(errno));
+    return false;
+}
+
 static int
 sendSignal(const Options *options, FILE *out, FILE *err)
 {
     char *pidFile;
     int status = 1;
 
-    if (options->action == OPTIONS_RECONFIGURE && !isReadable(options, err))
+    if (!isThere(options, err) ||
+        (options->action == OPTIONS_RECONFIGURE && !isReadable(options, err)))
         return 1;
     pidFile = configPidFilename(options->configPath);
     if (pidFile)

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "buf.h"
 #include "build_config.h"
 #include "comm.h"
 #include "config.h"
@@ -23,6 +24,7 @@
 
 #define ORIGIN_IDLE_MAX 512
 #define ORIGIN_IDLE_SHARE 8 /* of our descriptors, at most one in so many */
+#define WARNINGS_MAX 65536
 
 /* All that is running; written at the start and by reconfigure. */
 static struct {
@@ -31,6 +33,8 @@ static struct {
     PidFile *pidFile;
     Proxy *proxy;
     Manager *manager;
+    Buf warnings; /* of the configuration, until there is a log; each ends
+                   * in NUL */
     bool isStopping;
 } squire;
 
@@ -64,6 +68,29 @@ openLog(const Config *config)
     return debugOpen(config->cacheLog);
 }
 
+/* A ConfigMessageCb: for the terminal now, for the log later. */
+static void
+keepMessage(ConfigSeverity severity, const char *text, void *data)
+{
+    (void)data;
+    configMessagePrint(severity, text, stderr);
+    if (severity == CONFIG_WARNING)
+        bufAppend(&squire.warnings, text, strlen(text) + 1);
+}
+
+static void
+logKeptMessages(const Config *config)
+{
+    while (bufLen(&squire.warnings) > 0) {
+        const char *text = bufData(&squire.warnings);
+
+        if (config->cacheLog != NULL) /* else it is the terminal */
+            configMessageLog(CONFIG_WARNING, text, NULL);
+        bufConsume(&squire.warnings, strlen(text) + 1);
+    }
+    bufFini(&squire.warnings);
+}
+
 static bool
 isSameText(const char *a, const char *b)
 {
@@ -94,7 +121,9 @@ reconfigure(void)
         configLoad(squire.options.configPath, configMessageLog, NULL);
 
     if (config == NULL) {
-        debug(DBG_MAIN, 0, "reconfigure: errors; the old one goes on");
+        debug(DBG_MAIN, 0,
+              "reconfigure: %s has errors; the configuration in force stays",
+              squire.options.configPath);
         return;
     }
     if (openLog(config) == -1)
@@ -188,12 +217,15 @@ takePidFile(const Config *config)
     return -1;
 }
 
-/* What needs the rights that are then given up. */
+/* What needs the rights that are then given up. A second start is told
+ * whom it meets rather than that the ports are in use. */
 static int
 openPorts(Config *config)
 {
+    if (takePidFile(config) == -1)
+        return -1;
     squire.proxy = proxyCreate(config, complainToTerminal, NULL);
-    return squire.proxy != NULL ? takePidFile(config) : -1;
+    return squire.proxy != NULL ? 0 : -1;
 }
 
 static int
@@ -249,6 +281,7 @@ start(Config *config)
                         config->cacheLog != NULL ? config->cacheLog : "");
         return -1;
     }
+    logKeptMessages(config);
     if (proxyStart(squire.proxy, complainToTerminal, NULL) < 0)
         return -1;
     return openManager(config);
@@ -265,14 +298,15 @@ stop(void)
     tunnelFini();
     commFini();
     configUnref(&squire.config);
+    bufFini(&squire.warnings);
     debugClose();
 }
 
 static int
 run(void)
 {
-    squire.config =
-        configLoad(squire.options.configPath, configMessagePrint, stderr);
+    bufInit(&squire.warnings, WARNINGS_MAX);
+    squire.config = configLoad(squire.options.configPath, keepMessage, NULL);
     if (squire.config == NULL)
         return EXIT_FAILURE;
     int rc = squire.options.foreground ? 0 : daemonStart();

@@ -89,7 +89,7 @@ takeOption(Options *options, int letter, FILE *err)
             return 0;
         fprintf(err,
                 "squire: -k %.200s: expected parse, check, reconfigure, "
-                "rotate, upgrade, shutdown or kill\n",
+                "rotate, shutdown or kill\n",
                 optarg);
         return -EINVAL;
     case 'N':

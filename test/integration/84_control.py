@@ -59,7 +59,22 @@ class Starting(unittest.TestCase):
         with Squire() as squire:
             result = self.run_once(squire, "-N")
             self.assertEqual(result.returncode, 1)
-            self.assertIn(str(squire.pid), result.stderr.decode())
+            self.assertIn(f"already running as process {squire.pid}",
+                          result.stderr.decode())
+            squire.write_conf(f"http_port 127.0.0.1:{squire.port}\n")
+            result = self.run_once(squire, "-N")
+            self.assertIn("already running", result.stderr.decode())
+            self.assertEqual(self.run_once(squire, "-k", "check").returncode,
+                             0)
+
+    def test_warnings_are_told_at_the_start_only(self):
+        with Squire("refresh_pattern . 0 20% 4320\n") as squire:
+            for text in (squire.read("stderr"), squire.log()):
+                self.assertEqual(text.count(": warning: "), 1, text)
+                self.assertIn("refresh_pattern", text)
+            for word in ("check", "rotate", "shutdown"):
+                result = self.run_once(squire, "-k", word)
+                self.assertEqual(result.stderr, b"", word)
 
     def test_background(self):
         squire = Squire()

@@ -92,6 +92,15 @@ Test(control, without_a_process_it_says_so)
     expectRun(&options, 1, "", "pid_filename none");
 }
 
+Test(control, a_configuration_that_is_not_there_is_told)
+{
+    Options options = {.action = OPTIONS_CHECK};
+
+    snprintf(options.configPath, sizeof(options.configPath), "%s",
+             supportTempPath("none.conf"));
+    expectRun(&options, 1, "", "none.conf: No such file or directory");
+}
+
 /* A child that holds the pid file until a signal ends it. */
 static pid_t
 startProxy(void)
