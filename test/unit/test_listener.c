@@ -5,6 +5,7 @@
 
 #include "comm.h"
 #include "fd.h"
+#include "support.h"
 #include "xalloc.h"
 
 #include <arpa/inet.h>
@@ -31,7 +32,6 @@ typedef struct Seen {
 
 static Seen seen;
 static Listener *listener;
-static int fdsBefore;
 
 static void
 onReady(Listener *self, int fd, const ListenerPeer *peer, void *data)
@@ -73,8 +73,7 @@ runLoop(int count, int ms)
 static void
 setUp(void)
 {
-    fdsBefore = fdCount();
-    cr_assert_eq(commInit(), 0);
+    supportCommInit();
 }
 
 static void
@@ -83,8 +82,7 @@ tearDown(void)
     for (int i = 0; i < seen.count; i++)
         commClose(seen.fds[i]);
     listenerDestroy(&listener);
-    commFini();
-    cr_assert_eq(fdCount(), fdsBefore, "descriptors leaked");
+    supportCommFini();
 }
 
 TestSuite(listener, .init = setUp, .fini = tearDown, .timeout = 30);
