@@ -26,6 +26,13 @@ cacheStoreLookup(CacheStore *store, const CacheKey *key,
     return store->ops->lookup(store, key, request);
 }
 
+bool
+cacheStoreHas(CacheStore *store, const CacheKey *key)
+{
+    CHECK_OBJ(store, CACHE_STORE_MAGIC);
+    return store->ops->has(store, key);
+}
+
 CacheWriter *
 cacheStoreWrite(CacheStore *store, const CacheMeta *meta)
 {

@@ -82,6 +82,9 @@ void cacheStoreDestroy(CacheStore **store);
 CacheObject *cacheStoreLookup(CacheStore *store, const CacheKey *key,
                               const HttpHeaders *request);
 
+/* True when there is a response for this key, whatever its Vary says. */
+bool cacheStoreHas(CacheStore *store, const CacheKey *key);
+
 /*
  * Begin to store a response. Returns owned, to be given to cacheWriterCommit
  * or cacheWriterAbort; NULL with EFBIG larger than objectMax, ENOSPC no

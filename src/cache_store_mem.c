@@ -31,6 +31,14 @@ lookupObject(CacheStore *base, const CacheKey *key, const HttpHeaders *request)
     return cacheObjectRef(&object->base);
 }
 
+static bool
+hasKey(CacheStore *base, const CacheKey *key)
+{
+    const CacheMemEntry *entry = cacheMemFindEntry((CacheMemStore *)base, key);
+
+    return entry && entry->objectCount > 0;
+}
+
 static void
 releaseObject(CacheObject *base)
 {
@@ -261,6 +269,7 @@ destroyStore(CacheStore *base)
 const CacheStoreOps cacheMemOps = {
     .destroy = destroyStore,
     .lookup = lookupObject,
+    .has = hasKey,
     .write = beginWrite,
     .append = appendOctets,
     .commit = commitWriter,

@@ -16,6 +16,7 @@ typedef struct CacheStoreOps {
     void (*destroy)(CacheStore *store);
     CacheObject *(*lookup)(CacheStore *store, const CacheKey *key,
                            const HttpHeaders *request);
+    bool (*has)(CacheStore *store, const CacheKey *key);
     CacheWriter *(*write)(CacheStore *store, const CacheMeta *meta);
     int (*append)(CacheWriter *writer, const void *data, size_t len);
     int (*commit)(CacheWriter *writer, CacheObject **objectOut);

@@ -71,7 +71,6 @@
     X(VIA, "Via", 'v', 'a')                                                    \
     X(WARNING, "Warning", 'w', 'g')                                            \
     X(WWW_AUTHENTICATE, "WWW-Authenticate", 'w', 'e')                          \
-    X(X_CACHE, "X-Cache", 'x', 'e')                                            \
     X(X_FORWARDED_FOR, "X-Forwarded-For", 'x', 'r')
 
 typedef enum HttpHeaderId {

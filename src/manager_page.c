@@ -17,7 +17,7 @@ static const char demo[] =
     "<p>This page came through Squire: a helper process changed the address"
     " that you asked for, and the next minute's requests for it are answered"
     " from the cache. Look at the fields <code>Via</code>, <code>Age</code>"
-    " and <code>X-Cache</code> of the answer.</p>\n";
+    " and <code>Cache-Status</code> of the answer.</p>\n";
 
 int
 managerWritePage(Buf *out, const Proxy *proxy)

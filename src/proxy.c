@@ -224,9 +224,8 @@ takeConfig(Proxy *proxy, Config *config)
     proxy->config = configRef(config);
     free(proxy->via);
     proxy->via = xasprintf("%s (squire)", config->visibleHostname);
-    snprintf(proxy->hitText, sizeof(proxy->hitText),
-             "X-Cache: HIT from %.255s\r\n", config->visibleHostname);
-    proxy->hitField = httpSliceText(proxy->hitText);
+    proxyStatusFormat(config->visibleHostname, proxy->statusText);
+    proxy->statusField = httpSliceText(proxy->statusText);
 }
 
 Proxy *

@@ -52,9 +52,10 @@ proxyCacheServe(ProxyRequest *request, AccessResult result)
 }
 
 static void
-startMiss(ProxyRequest *request)
+startMiss(ProxyRequest *request, ProxyStatus status)
 {
     cacheObjectUnref(&request->object);
+    request->reply.cacheStatus = status;
     request->reply.result = ACCESS_MISS;
     if (httpFreshnessOnlyIfCached(&request->http->headers))
         proxyReplyError(request, ERR_ONLY_IF_CACHED_MISS, NULL);
@@ -77,14 +78,18 @@ startFound(ProxyRequest *request)
     HttpUseReason reason;
     HttpUse use = httpFreshnessUse(cacheObjectFreshness(request->object),
                                    &request->http->headers, nowSec(), &reason);
+    ProxyStatus forwarded =
+        isClientRefresh(reason) ? PROXY_STATUS_REQUEST : PROXY_STATUS_STALE;
 
     debug(DBG_STORE, 3, "%s: %s", request->urlText.data,
           httpUseReasonText(reason));
     switch (use) {
     case HTTP_USE_STORED:
+        request->reply.cacheStatus = PROXY_STATUS_HIT;
         proxyCacheServe(request, ACCESS_MEM_HIT);
         break;
     case HTTP_USE_REVALIDATE:
+        request->reply.cacheStatus = forwarded;
         request->reply.result = isClientRefresh(reason)
                                     ? ACCESS_CLIENT_REFRESH
                                     : ACCESS_REFRESH_MODIFIED;
@@ -95,9 +100,20 @@ startFound(ProxyRequest *request)
         proxyReplyError(request, ERR_ONLY_IF_CACHED_MISS, NULL);
         break;
     default:
-        startMiss(request);
+        startMiss(request, forwarded);
         break;
     }
+}
+
+/* Why the cache does not look. */
+static ProxyStatus
+passingStatus(const ProxyRequest *request)
+{
+    HttpMethod method = request->http->method;
+
+    return method == HTTP_METHOD_GET || method == HTTP_METHOD_HEAD
+               ? PROXY_STATUS_BYPASS
+               : PROXY_STATUS_METHOD;
 }
 
 void
@@ -106,14 +122,16 @@ proxyCacheStart(ProxyRequest *request)
     CacheKey key;
 
     if (!isCacheable(request)) {
-        startMiss(request);
+        startMiss(request, passingStatus(request));
         return;
     }
     proxyCacheKey(request, &key);
     request->object =
         cacheStoreLookup(request->proxy->store, &key, &request->http->headers);
     if (request->object == NULL)
-        startMiss(request);
+        startMiss(request, cacheStoreHas(request->proxy->store, &key)
+                               ? PROXY_STATUS_VARY_MISS
+                               : PROXY_STATUS_URI_MISS);
     else
         startFound(request);
 }

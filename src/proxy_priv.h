@@ -35,7 +35,7 @@
 #define PROXY_REQUEST_MAGIC 0x9a0c1e04u
 #define PROXY_FETCH_MAGIC 0x9a0c1e05u
 
-#define PROXY_HIT_FIELD_MAX 320
+#define PROXY_STATUS_MAX 320
 #define PROXY_READ_SIZE 16384
 #define PROXY_INPUT_MAX (4 * PROXY_READ_SIZE)
 #define PROXY_OUTPUT_MAX (256 * 1024)
@@ -87,8 +87,8 @@ struct Proxy {
     ListNode spare;   /* requests not in use */
     unsigned spareCount;
     char *via;          /* "HOSTNAME (squire)" */
-    HttpSlice hitField; /* "X-Cache: HIT from HOSTNAME" CRLF, in hitText */
-    char hitText[PROXY_HIT_FIELD_MAX];
+    HttpSlice statusField; /* "Cache-Status: HOSTNAME", in statusText */
+    char statusText[PROXY_STATUS_MAX];
     bool isStarted;
     bool isStopping;
     CommTimer *stopTimer;
@@ -129,8 +129,26 @@ typedef enum ProxySource {
     PROXY_SOURCE_COUNT
 } ProxySource;
 
+/* What the cache did for a request, as Cache-Status says it. */
+#define PROXY_STATUSES(X)                                                      \
+    X(BYPASS, ";fwd=bypass") /* no request that a cache answers */             \
+    X(METHOD, ";fwd=method")                                                   \
+    X(HIT, ";hit")                                                             \
+    X(URI_MISS, ";fwd=uri-miss")                                               \
+    X(VARY_MISS, ";fwd=vary-miss")                                             \
+    X(STALE, ";fwd=stale")                                                     \
+    X(REQUEST, ";fwd=request") /* the client wants a fresh one */
+
+typedef enum ProxyStatus {
+#define X(name, text) PROXY_STATUS_##name,
+    PROXY_STATUSES(X)
+#undef X
+        PROXY_STATUS_COUNT
+} ProxyStatus;
+
 typedef struct ProxyReply {
     int status; /* 0: not begun */
+    ProxyStatus cacheStatus;
     AccessResult result;
     AccessHierarchy hierarchy;
     ProxySource source;
@@ -245,6 +263,12 @@ void proxyCacheKey(const ProxyRequest *request, CacheKey *keyOut);
 
 /* Forget what a request that changes things makes untrue. */
 void proxyCacheInvalidate(ProxyRequest *request, const HttpResponse *response);
+
+/* The field's name and the member's name, without what the cache did. */
+void proxyStatusFormat(const char *hostname, char out[PROXY_STATUS_MAX]);
+
+/* ";hit" and so on, with the end of the line; constant. */
+HttpSlice proxyStatusReason(ProxyStatus status);
 
 /* Send the request to the origin. stale: the request's object is to be
  * validated. */

@@ -10,7 +10,7 @@
 #include "proxy_priv.h"
 
 #define PIECES 14
-#define TAIL_MAX (PROXY_HIT_FIELD_MAX + 128)
+#define TAIL_MAX (PROXY_STATUS_MAX + 128)
 #define ROUNDS_PER_TURN 8
 #define WRITE_TIMEOUT_MS (15 * 60 * 1000)
 
@@ -198,13 +198,15 @@ static HttpSlice
 formatTail(const ProxyRequest *request, Tail *tail)
 {
     const char *connection = connectionField(request);
-    HttpSlice hit = request->proxy->hitField;
+    HttpSlice field = request->proxy->statusField;
+    HttpSlice reason = proxyStatusReason(request->reply.cacheStatus);
 
     tail->len = 0;
     put(tail, "Age: ", 5);
     putNumber(tail, (uint64_t)ageOf(request));
     put(tail, "\r\n", 2);
-    put(tail, hit.data, hit.len);
+    put(tail, field.data, field.len);
+    put(tail, reason.data, reason.len);
     put(tail, connection, strlen(connection));
     put(tail, "\r\n", 2);
     return httpSlice(tail->text, tail->len);
@@ -320,7 +322,8 @@ proxyReplyOrigin(ProxyRequest *request, HttpResponse *response)
                  httpHeaderGet(&response->headers, HTTP_HEADER_CONTENT_TYPE));
     int rc = httpResponseFormatHead(response, out);
     if (rc == 0)
-        rc = bufPrintf(out, "%s%s\r\n",
+        rc = bufPrintf(out, "%s%s%s%s\r\n", request->proxy->statusText,
+                       proxyStatusReason(reply->cacheStatus).data,
                        reply->isChunked ? "Transfer-Encoding: chunked\r\n" : "",
                        connectionField(request));
     CHECK(rc == 0); /* the buffer is larger than any head */

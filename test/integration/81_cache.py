@@ -46,7 +46,9 @@ class Caching(unittest.TestCase):
         self.assertEqual(second.body, first.body)
         self.assertEqual(second.status, 200)
         self.assertIsNotNone(second.get("Age"))
-        self.assertEqual(second.get("X-Cache"), "HIT from test.proxy")
+        self.assertEqual(first.get("Cache-Status"),
+                         "test.proxy;fwd=uri-miss")
+        self.assertEqual(second.get("Cache-Status"), "test.proxy;hit")
         self.assertEqual(len(second.get_all("Via")), 1)
         return second
 
@@ -55,7 +57,7 @@ class Caching(unittest.TestCase):
         for count in (1, 2):
             response = self.squire.get(url, headers)
             self.assertEqual(response.status, status)
-            self.assertIsNone(response.get("X-Cache"))
+            self.assertIn("test.proxy;fwd=", response.get("Cache-Status"))
             self.assertEqual(self.asked(), count, fields)
 
     def test_max_age(self):
@@ -138,6 +140,32 @@ class Caching(unittest.TestCase):
                 self.assertEqual(response.body, language.encode())
         self.assertEqual(self.squire.get(url).body, b"none")
         self.assertEqual(self.asked(), 4)
+
+    def status_of(self, *arguments, **keywords):
+        return self.squire.get(*arguments, **keywords).get_all(
+            "Cache-Status")
+
+    def test_cache_status_tells_what_was_done(self):
+        url = self.serve(answer(200, b"text", "Cache-Control: max-age=60",
+                                "Vary: Accept", "Cache-Status: cdn;hit"))
+        told = [
+            ("uri-miss", ()), ("vary-miss", [("Accept", "a/b")]),
+            ("request", [("Cache-Control", "no-cache")]),
+            ("bypass", [("Range", "bytes=0-1")])]
+        for reason, headers in told:
+            self.assertEqual(self.status_of(url, headers), [
+                "cdn;hit", f"test.proxy;fwd={reason}"])
+        self.assertEqual(self.status_of(url),
+                         ["cdn;hit", "test.proxy;hit"])
+        self.assertEqual(self.status_of(url, method="OPTIONS"),
+                         ["cdn;hit", "test.proxy;fwd=method"])
+        self.assertEqual(self.status_of(url, [("If-None-Match", "*")]),
+                         ["test.proxy;hit"])
+        stale = self.serve(self.conditional('ETag: "1"', "If-None-Match",
+                                            '"1"'))
+        self.squire.get(stale)
+        self.assertEqual(self.status_of(stale), ["test.proxy;fwd=stale"])
+        self.assertEqual(self.status_of("http://127.0.0.1:1/"), [])
 
     def conditional(self, field, name, value):
         """A route that answers 304 to the right condition."""

@@ -126,8 +126,8 @@ class Demo(unittest.TestCase):
     def test_demo_can_be_cached_by_the_proxy(self):
         with Squire() as squire:
             url = f"http://127.0.0.1:{squire.manager}/demo"
-            self.assertIsNone(squire.get(url).get("X-Cache"))
-            self.assertIn("HIT", squire.get(url).get("X-Cache"))
+            self.assertIn(";fwd=uri-miss", squire.get(url).get("Cache-Status"))
+            self.assertIn(";hit", squire.get(url).get("Cache-Status"))
 
 
 if __name__ == "__main__":

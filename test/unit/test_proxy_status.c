@@ -1,0 +1,56 @@
+/* test_proxy_status.c: how the proxy names itself in Cache-Status. */
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "proxy_priv.h"
+
+TestSuite(proxyStatus, .timeout = 20);
+
+static void
+expectField(const char *hostname, const char *field)
+{
+    char text[PROXY_STATUS_MAX];
+
+    proxyStatusFormat(hostname, text);
+    cr_expect_str_eq(text, field);
+}
+
+Test(proxyStatus, names_that_are_tokens_stand_alone)
+{
+    expectField("cache.example.net", "Cache-Status: cache.example.net");
+    expectField("*x-1", "Cache-Status: *x-1");
+}
+
+Test(proxyStatus, other_names_are_quoted)
+{
+    expectField("127.0.0.1", "Cache-Status: \"127.0.0.1\"");
+    expectField("a b", "Cache-Status: \"a b\"");
+    expectField("a\"\\", "Cache-Status: \"a\\\"\\\\\"");
+    expectField("a\r\n\x80", "Cache-Status: \"a???\"");
+    expectField("", "Cache-Status: \"\"");
+}
+
+Test(proxyStatus, a_long_name_is_cut)
+{
+    char name[1000], text[PROXY_STATUS_MAX];
+
+    memset(name, '"', sizeof(name) - 1);
+    name[sizeof(name) - 1] = '\0';
+    proxyStatusFormat(name, text);
+    cr_expect(strlen(text) < PROXY_STATUS_MAX);
+    cr_expect(strlen(text) > PROXY_STATUS_MAX - 8);
+    cr_expect_eq(text[strlen(text) - 1], '"');
+    memset(name, 'a', sizeof(name) - 1);
+    proxyStatusFormat(name, text);
+    cr_expect(strlen(text) < PROXY_STATUS_MAX);
+}
+
+Test(proxyStatus, each_reason_ends_the_line)
+{
+    for (ProxyStatus i = 0; i < PROXY_STATUS_COUNT; i++) {
+        HttpSlice reason = proxyStatusReason(i);
+
+        cr_expect_eq(reason.data[0], ';');
+        cr_expect_eq(memcmp(reason.data + reason.len - 2, "\r\n", 2), 0);
+    }
+}
