@@ -554,6 +554,36 @@ Test(commSelect, a_timeout_runs_once_not_early_and_can_be_cleared)
     close(fds[1]);
 }
 
+Test(commSelect, a_cleared_timeout_does_not_keep_the_loop)
+{
+    int fds[2], calls = 0;
+
+    openPair(fds);
+    commSetTimeout(fds[0], 3600 * 1000, countCall, &calls);
+    turn();
+    commSetTimeout(fds[0], -1, NULL, NULL);
+    cr_assert_eq(commLoopRun(), 0);
+    commClose(fds[0]);
+    close(fds[1]);
+}
+
+/* The loop's idea of now is old when it has not run for a while. */
+Test(commSelect, a_timeout_counts_from_now_although_the_loop_slept)
+{
+    int fds[2], calls = 0;
+    int64_t start;
+
+    openPair(fds);
+    turn();
+    usleep(30000);
+    start = commClockUs();
+    commSetTimeout(fds[0], 20, countCall, &calls);
+    cr_assert_eq(commLoopRun(), 0);
+    cr_assert_geq(commClockUs() - start, 19500);
+    commClose(fds[0]);
+    close(fds[1]);
+}
+
 /* Later: the timer fires early and is set again. Sooner: it is moved. */
 Test(commSelect, a_timeout_moves_later_and_sooner)
 {
