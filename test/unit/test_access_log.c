@@ -274,6 +274,7 @@ limitFiles(rlim_t octets)
     setrlimit(RLIMIT_FSIZE, &limit);
 }
 
+/* F7: a log that cannot be written is told, counted and survived. */
 Test(access_log, a_full_disk_loses_lines_and_counts_them)
 {
     AccessLog *log = accessLogOpen(supportTempPath("access.log"));

@@ -102,6 +102,7 @@ Test(helperPool, octets_that_trickle_and_crlf_make_whole_answers)
     poolExpectLines(10);
 }
 
+/* F7: 8 KB of an answer are no limit, and no reason to stop. */
 Test(helperPool, long_lines_in_both_directions)
 {
     char *line = calloc(1, 300001);
@@ -272,6 +273,7 @@ Test(helperPool, surplus_processes_leave_after_idle_time)
     poolExpectLines(4);
 }
 
+/* F7: too many requests end those requests, not the program. */
 Test(helperPool, overload_is_answered_not_fatal)
 {
     poolConfig.max = 1;
