@@ -15,6 +15,19 @@ typedef struct Line {
     bool isFull;
 } Line;
 
+/* What a code of url_rewrite_extras stands for. */
+typedef enum Code {
+    CODE_UNKNOWN,
+    CODE_CLIENT_ADDR,
+    CODE_CLIENT_PORT,
+    CODE_LOCAL_ADDR,
+    CODE_LOCAL_PORT,
+    CODE_USER,
+    CODE_METHOD,
+    CODE_URL,
+    CODE_PERCENT,
+} Code;
+
 static bool
 isRedirectStatus(int status)
 {
@@ -235,33 +248,82 @@ putPort(Line *line, const struct sockaddr *addr)
     putText(line, text);
 }
 
-/* One code of the format, after its %. Returns its length. */
-static size_t
-putCode(Line *line, const char *code, const RedirectQuery *query)
+static void
+putCode(Line *line, Code code, const RedirectQuery *query)
 {
-    if (strncmp(code, ">a", 2) == 0)
+    switch (code) {
+    case CODE_CLIENT_ADDR:
         putAddress(line, query->client);
-    else if (strncmp(code, ">p", 2) == 0)
+        break;
+    case CODE_CLIENT_PORT:
         putPort(line, query->client);
-    else if (strncmp(code, "la", 2) == 0)
+        break;
+    case CODE_LOCAL_ADDR:
         putAddress(line, query->local);
-    else if (strncmp(code, "lp", 2) == 0)
+        break;
+    case CODE_LOCAL_PORT:
         putPort(line, query->local);
-    else if (strncmp(code, "un", 2) == 0)
+        break;
+    case CODE_USER:
         putQuoted(line, query->user);
-    else if (strncmp(code, ">rm", 3) == 0)
+        break;
+    case CODE_METHOD:
         put(line, query->method.data, query->method.len);
-    else if (strncmp(code, ">ru", 3) == 0)
+        break;
+    case CODE_URL:
         put(line, query->url.data, query->url.len);
-    else if (code[0] == '%')
+        break;
+    case CODE_PERCENT:
         putText(line, "%");
-    else
+        break;
+    default:
         putText(line, "-"); /* also %>A: names are not looked up */
-    if (code[0] == '>' && code[1] == 'r')
-        return code[2] != '\0' ? 3 : 2;
-    if (code[0] == '\0' || code[0] == '%')
-        return code[0] == '%';
-    return code[1] != '\0' ? 2 : 1;
+        break;
+    }
+}
+
+/* The length of a code that we do not know: "{...}" and then its letters. */
+static size_t
+skipUnknown(const char *text)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz"
+                                  "ABCDEFGHIJKLMNOPQRSTUVWXYZ_";
+    const char *brace = text[0] == '{' ? strchr(text, '}') : NULL;
+    const char *at = brace != NULL ? brace + 1 : text;
+
+    at += strspn(at, "<>");
+    at += strspn(at, letters);
+    while (at[0] == ':' && at[1] == ':') { /* %ssl::>sni */
+        at += 2 + strspn(at + 2, "<>");
+        at += strspn(at, letters);
+    }
+    return (size_t)(at - text);
+}
+
+/* The code after a %. Returns its length. */
+static size_t
+takeCode(const char *text, Code *codeOut)
+{
+    static const struct {
+        const char *name;
+        Code code;
+    } codes[] = {
+        {">a", CODE_CLIENT_ADDR}, {">p", CODE_CLIENT_PORT},
+        {"la", CODE_LOCAL_ADDR},  {"lp", CODE_LOCAL_PORT},
+        {"un", CODE_USER},        {">rm", CODE_METHOD},
+        {"rm", CODE_METHOD},      {">ru", CODE_URL},
+        {"ru", CODE_URL},         {"%", CODE_PERCENT},
+    };
+
+    for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+        size_t len = strlen(codes[i].name);
+        if (strncmp(text, codes[i].name, len) != 0)
+            continue;
+        *codeOut = codes[i].code;
+        return len;
+    }
+    *codeOut = CODE_UNKNOWN;
+    return skipUnknown(text);
 }
 
 ssize_t
@@ -275,10 +337,13 @@ redirectFormatQuery(const char *extras, const RedirectQuery *query, char *out,
     if (extras != NULL && *extras != '\0')
         put(&line, " ", 1);
     for (const char *at = extras; at != NULL && *at != '\0'; at++) {
-        if (*at == '%')
-            at += putCode(&line, at + 1, query);
-        else
+        Code code;
+        if (*at != '%') {
             put(&line, at, 1);
+            continue;
+        }
+        at += takeCode(at + 1, &code);
+        putCode(&line, code, query);
     }
     if (line.isFull)
         return -EMSGSIZE;

@@ -185,6 +185,17 @@ Test(redirectQuery, user_is_escaped)
     cr_assert_str_eq(out, "http://h/p?q al%20ice%25%0A");
 }
 
+Test(redirectQuery, unknown_codes_are_a_dash_each)
+{
+    struct sockaddr_in client, local;
+    RedirectQuery query = sampleQuery(&client, &local);
+    char out[256];
+
+    redirectFormatQuery("%{X-Foo}>h %ssl::>sni %>eui|%zz,%<st/%ru:%lp %{a",
+                        &query, out, sizeof(out));
+    cr_assert_str_eq(out, "http://h/p?q - - -|-,-/http://h/p?q:3128 -{a");
+}
+
 Test(redirectQuery, no_extras_is_the_url_alone)
 {
     struct sockaddr_in client, local;
