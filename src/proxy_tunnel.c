@@ -1,6 +1,8 @@
 /* CONNECT. DEBUG: section 26 */
 #include <string.h>
+#include <sys/socket.h>
 
+#include "address.h"
 #include "check.h"
 #include "debug.h"
 #include "proxy_priv.h"
@@ -23,6 +25,20 @@ onTunnelEnd(const TunnelEnd *end, void *data)
                      end->errnum != 0 ? strerror(end->errnum) : "ended");
 }
 
+/* The log names the address, as for other requests. */
+static void
+rememberPeer(ProxyRequest *request, int fd)
+{
+    struct sockaddr_storage addr = {0};
+    socklen_t len = sizeof(addr);
+    char text[ADDRESS_TEXT_MAX];
+
+    if (getpeername(fd, (struct sockaddr *)&addr, &len) == -1)
+        return;
+    addressFormat((const struct sockaddr *)&addr, text);
+    snprintf(request->peer, sizeof(request->peer), "%.40s", text);
+}
+
 static void
 startTunnel(ProxyRequest *request, int fd)
 {
@@ -43,6 +59,7 @@ startTunnel(ProxyRequest *request, int fd)
     proxyClientSetState(client, PROXY_CLIENT_TUNNEL, "connected");
     request->reply.status = 200;
     request->reply.hierarchy = ACCESS_HIER_DIRECT;
+    rememberPeer(request, fd);
     request->proxy->stats.tunnels++;
     request->tunnel = tunnelStart(&config);
     client->fd = -1;
@@ -65,7 +82,6 @@ onConnected(int fd, OriginResult result, const char *why, void *data)
 void
 proxyTunnelStart(ProxyRequest *request)
 {
-    snprintf(request->peer, sizeof(request->peer), "%.40s", request->host);
     request->reply.result = ACCESS_TUNNEL;
     proxyClientSetState(request->client, PROXY_CLIENT_CONNECT, "CONNECT");
     request->connect = originConnectStart(
