@@ -460,6 +460,15 @@ formatBase(const ProxyRequest *request, char base[BASE_MAX])
              url->hostIsIpv6 ? "]" : "", url->port);
 }
 
+/* RFC 9112 3.2.4: the last proxy makes "*" of an OPTIONS without a path. */
+static const char *
+targetOf(const ProxyRequest *request)
+{
+    if (request->isServerWide)
+        return "*";
+    return request->url.path.data; /* ends where the URL ends */
+}
+
 static OriginRequest *
 createOrigin(ProxyFetch *fetch)
 {
@@ -469,7 +478,7 @@ createOrigin(ProxyFetch *fetch)
     OriginConfig origin = {
         .method = request->method,
         .base = base,
-        .target = request->url.path.data, /* ends where the URL ends */
+        .target = targetOf(request),
         .bodyLen = bodyLenOf(request->http),
         .isIdempotent = httpMethodIsIdempotent(request->http->method),
         .connectTimeoutMs = (int)config->connectTimeoutMs,

@@ -187,7 +187,8 @@ struct ProxyRequest {
     struct sockaddr_storage dst[RESOLVE_MAX];
     size_t dstCount;
     bool dstKnown;
-    bool isAccessed; /* http_access said yes */
+    bool isAccessed;   /* http_access said yes */
+    bool isServerWide; /* OPTIONS of the server, not of a resource */
     ProxyFetch *fetch;
     OriginConnect *connect;
     Tunnel *tunnel;

@@ -297,6 +297,8 @@ setUrl(ProxyRequest *request, const HttpUrl *url)
 {
     bool isConnect = url->scheme == HTTP_SCHEME_NONE;
 
+    request->isServerWide =
+        request->http->method == HTTP_METHOD_OPTIONS && url->path.len == 0;
     if (!storeText(request, url))
         return false;
     HttpUrlError error =

@@ -96,6 +96,12 @@ class Forwarding(unittest.TestCase):
         self.assertEqual(response.get("Via"), "1.1 test.proxy (squire)")
         self.assertIsNotNone(response.get("Date"))
 
+    def test_options_without_a_path_is_for_the_server(self):
+        for url, target in ((self.origin.url(""), "*"),
+                            (self.origin.url("/"), "/")):
+            self.squire.get(url, method="OPTIONS")
+            self.assertEqual(self.origin.requests[-1].target, target)
+
     def test_target_is_passed_on_octet_by_octet(self):
         for target in ("/echo?x=/../y", "/echo?q={a}|^%2F", "/echo?%zz"):
             response = self.squire.get(self.url(target))
