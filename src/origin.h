@@ -38,7 +38,7 @@ typedef enum OriginResult {
 #define ORIGIN_NO_BODY (-1)
 #define ORIGIN_CHUNKED (-2)
 
-/* The head of the final answer and the address it came from; borrowed until
+/* The head of an answer and the address it came from; borrowed until
  * return, the header fields may be changed. */
 typedef void OriginHeadCb(HttpResponse *response, const char *peer, void *data);
 
@@ -54,8 +54,9 @@ typedef ssize_t OriginUploadCb(char *out, size_t size, void *data);
  * is a text for people, borrowed until return. */
 typedef void OriginDoneCb(OriginResult result, const char *why, void *data);
 
-/* Head, body and upload may call originCancel. */
+/* Early, head, body and upload may call originCancel. */
 typedef struct OriginOps {
+    OriginHeadCb *early; /* 102 to 199, before the final head; may be NULL */
     OriginHeadCb *head;
     OriginBodyCb *body;
     OriginUploadCb *upload;

@@ -88,6 +88,15 @@ deliverHead(OriginRequest *request)
     return !request->transfer.isDead && !request->isComplete;
 }
 
+/* Continue is between libcurl and the server. */
+static bool
+deliverEarly(OriginRequest *request)
+{
+    if (request->ops->early != NULL && request->response.status != 100)
+        request->ops->early(&request->response, NULL, request->data);
+    return !request->transfer.isDead;
+}
+
 static bool
 finishHead(OriginRequest *request)
 {
@@ -98,14 +107,12 @@ finishHead(OriginRequest *request)
     curl_easy_getinfo(request->transfer.easy, CURLINFO_RESPONSE_CODE, &status);
     if (status == 101)
         return stopRefused(request, ORIGIN_INVALID, "unasked 101");
-    if (status < 200)
-        return true;
     HttpParseError error =
         httpResponseParse(&request->response, (int)status, lines);
     if (error != HTTP_PARSE_ERROR_NONE)
         return stopRefused(request, ORIGIN_INVALID,
                            httpParseErrorReason(error));
-    return deliverHead(request);
+    return status < 200 ? deliverEarly(request) : deliverHead(request);
 }
 
 static void

@@ -283,6 +283,19 @@ judgeValidation(ProxyFetch *fetch, HttpResponse *response)
 }
 
 static void
+onEarly(HttpResponse *response, const char *peer, void *data)
+{
+    ProxyFetch *fetch = data;
+
+    CHECK_OBJ(fetch, PROXY_FETCH_MAGIC);
+    (void)peer;
+    httpHeaderRemoveHopByHop(&response->headers);
+    httpHeaderRemove(&response->headers, HTTP_HEADER_CONTENT_LENGTH);
+    httpHeaderRemove(&response->headers, HTTP_HEADER_TRANSFER_ENCODING);
+    proxyReplyEarly(fetch->request, response);
+}
+
+static void
 onHead(HttpResponse *response, const char *peer, void *data)
 {
     ProxyFetch *fetch = data;
@@ -432,8 +445,11 @@ onDone(OriginResult result, const char *why, void *data)
     finishForRequest(request, fetch, result, why);
 }
 
-static const OriginOps originOps = {
-    .head = onHead, .body = onBody, .upload = onUpload, .done = onDone};
+static const OriginOps originOps = {.early = onEarly,
+                                    .head = onHead,
+                                    .body = onBody,
+                                    .upload = onUpload,
+                                    .done = onDone};
 
 static int64_t
 bodyLenOf(const HttpRequest *http)

@@ -321,6 +321,9 @@ void proxyReplyRedirect(ProxyRequest *request, int status, HttpSlice url);
 /* Send the head that is in the output buffer, and nothing else. */
 void proxyReplyBare(ProxyRequest *request, int status, const char *fields);
 
+/* Pass an informational answer on (RFC 9110 15.2). */
+void proxyReplyEarly(ProxyRequest *request, const HttpResponse *response);
+
 /* Send "100 Continue" before the reply. */
 void proxyReplyContinue(ProxyRequest *request);
 

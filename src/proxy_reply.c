@@ -11,6 +11,7 @@
 
 #define PIECES 14
 #define TAIL_MAX (PROXY_STATUS_MAX + 128)
+#define EARLY_MAX (16 * 1024)
 #define ROUNDS_PER_TURN 8
 #define WRITE_TIMEOUT_MS (15 * 60 * 1000)
 
@@ -443,6 +444,21 @@ proxyReplyRedirect(ProxyRequest *request, int status, HttpSlice url)
     request->reply.result = ACCESS_REDIRECT;
     proxyReplyBare(request, status, bufData(&fields));
     bufFini(&fields);
+}
+
+void
+proxyReplyEarly(ProxyRequest *request, const HttpResponse *response)
+{
+    Buf *out = &request->client->out;
+
+    /* One that a slow client has no room for is not worth waiting. */
+    if (request->http->minor == 0 || request->reply.status != 0 ||
+        bufLen(out) > 0)
+        return;
+    if (httpResponseFormatHead(response, out) < 0 ||
+        bufAppend(out, "\r\n", 2) < 0 || bufLen(out) > EARLY_MAX)
+        bufClear(out);
+    commDefer(&request->client->flush);
 }
 
 void

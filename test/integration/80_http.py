@@ -298,7 +298,18 @@ class Forwarding(unittest.TestCase):
             self.assertEqual(self.origin.count(path), 2)
 
     def test_early_hints_do_not_confuse(self):
-        self.assertEqual(self.squire.get(self.url("/early")).body, b"late")
+        with self.squire.connect() as connection:
+            connection.send(f"GET {self.url('/early')} HTTP/1.1\r\n"
+                            f"Host: {self.origin.authority}\r\n\r\n")
+            self.assertEqual(connection.read_head(),
+                             (103, [("Link", "</a>")]))
+            self.assertEqual(connection.read_response().body, b"late")
+
+    def test_old_clients_get_no_informational_answers(self):
+        with self.squire.connect() as connection:
+            connection.send(f"GET {self.url('/early')} HTTP/1.0\r\n\r\n")
+            status, _ = connection.read_head()
+            self.assertEqual(status, 200)
 
     def test_no_content(self):
         with self.squire.connect() as connection:

@@ -35,6 +35,8 @@ static struct {
     OriginRequest *request;
     int status;
     char field[64]; /* X-Field */
+    int earlyStatus;
+    char earlyField[64];
     char body[1024];
     size_t bodyLen;
     int refusals; /* how often the body is refused at first */
@@ -105,6 +107,20 @@ tearDown(void)
 TestSuite(origin, .init = setUp, .fini = tearDown, .timeout = 60);
 
 static void
+onEarly(HttpResponse *response, const char *peer, void *data)
+{
+    HttpSlice field =
+        httpHeaderGetName(&response->headers, httpSliceText("X-Field"));
+
+    (void)peer;
+    cr_assert_eq(data, &seen);
+    cr_assert_eq(seen.status, 0);
+    seen.earlyStatus = response->status;
+    snprintf(seen.earlyField, sizeof(seen.earlyField), "%.*s", (int)field.len,
+             field.data != NULL ? field.data : "");
+}
+
+static void
 onHead(HttpResponse *response, const char *peer, void *data)
 {
     HttpSlice field =
@@ -172,8 +188,11 @@ onDone(OriginResult result, const char *why, void *data)
     seen.isDone = true;
 }
 
-static const OriginOps ops = {
-    .head = onHead, .body = onBody, .upload = onUpload, .done = onDone};
+static const OriginOps ops = {.early = onEarly,
+                              .head = onHead,
+                              .body = onBody,
+                              .upload = onUpload,
+                              .done = onDone};
 
 static OriginConfig
 configFor(const char *target)
@@ -253,13 +272,15 @@ Test(origin, body_by_length_and_by_chunks)
     checkBody("abc");
 }
 
-Test(origin, folded_lines_are_joined_and_early_heads_skipped)
+Test(origin, folded_lines_are_joined_and_early_heads_come_first)
 {
     cr_assert_eq(ask("HTTP/1.1 103 Early Hints\r\nX-Field: early\r\n\r\n"
                      "HTTP/1.1 200 OK\r\nX-Field: one\r\n\ttwo\r\n"
                      "Content-Length: 0\r\n\r\n"),
                  ORIGIN_OK);
     cr_assert_str_eq(seen.field, "one two");
+    cr_assert_eq(seen.earlyStatus, 103);
+    cr_assert_str_eq(seen.earlyField, "early");
 }
 
 Test(origin, body_waits_until_it_is_wanted)
