@@ -181,6 +181,7 @@ class Tunnels(unittest.TestCase):
         words = squire_test.wait_for("the access log", line)
         self.assertEqual(words[3], "TCP_TUNNEL/200")
         self.assertEqual(words[5], "CONNECT")
+        self.assertEqual(words[8], "HIER_DIRECT/127.0.0.1")
         self.assertGreaterEqual(int(words[4]), 5)
         server.close()
 
