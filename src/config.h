@@ -16,6 +16,9 @@
 #include "acl.h"
 #include "helper.h"
 
+/* No limit of a head can be set higher. */
+#define CONFIG_HEAD_MAX (96 * 1024)
+
 typedef struct ConfigPort {
     char *addr; /* for listenerCreate: "3128", "127.0.0.1:3128" */
     char *name; /* name= or the same text; for AclInput.portName */

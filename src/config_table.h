@@ -56,12 +56,12 @@
       "Larger objects are not cached.")                                        \
     X("maximum_object_size_in_memory", Size, maximumObjectSizeInMemory,        \
       "512 KB", "SIZE", "Larger objects are not kept in memory.")              \
-    X("request_header_max_size", Size, requestHeaderMaxSize, "64 KB", "SIZE",  \
-      "A larger request header is refused (431).")                             \
+    X("request_header_max_size", HeadSize, requestHeaderMaxSize, "64 KB",      \
+      "SIZE", "A larger request header is refused (431); at most 96 KB.")      \
     X("request_body_max_size", Size, requestBodyMaxSize, "0 KB", "SIZE",       \
       "A larger request body is refused (413); 0 is no limit.")                \
-    X("reply_header_max_size", Size, replyHeaderMaxSize, "64 KB", "SIZE",      \
-      "An answer with a larger header is refused (502).")                      \
+    X("reply_header_max_size", HeadSize, replyHeaderMaxSize, "64 KB", "SIZE",  \
+      "An answer with a larger header is refused (502); at most 96 KB.")       \
     X("request_timeout", Time, requestTimeoutMs, "5 minutes", "TIME",          \
       "How long a client may take to send a request header.")                  \
     X("read_timeout", Time, readTimeoutMs, "15 minutes", "TIME",               \

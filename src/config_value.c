@@ -348,6 +348,21 @@ parseSize(ConfigLoader *loader, const ConfigRow *row, const ConfigLine *line)
         *(int64_t *)fieldOf(loader, row) = value;
 }
 
+/* Buffers for heads are made for this much. */
+static void
+parseHeadSize(ConfigLoader *loader, const ConfigRow *row,
+              const ConfigLine *line)
+{
+    int64_t *size = fieldOf(loader, row);
+
+    parseSize(loader, row, line);
+    if (*size <= CONFIG_HEAD_MAX)
+        return;
+    configWarn(loader, line, 1, "%s is taken as %d KB, the most it can be",
+               row->name, CONFIG_HEAD_MAX / 1024);
+    *size = CONFIG_HEAD_MAX;
+}
+
 static void
 formatSize(const void *field, Buf *out)
 {
@@ -356,6 +371,11 @@ formatSize(const void *field, Buf *out)
 
 const ConfigKind configKindSize = {
     .parse = parseSize,
+    .format = formatSize,
+};
+
+const ConfigKind configKindHeadSize = {
+    .parse = parseHeadSize,
     .format = formatSize,
 };
 

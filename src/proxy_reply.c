@@ -15,6 +15,10 @@
 #define ROUNDS_PER_TURN 8
 #define WRITE_TIMEOUT_MS (15 * 60 * 1000)
 
+/* An early head and a final one, with what is added, find room. */
+_Static_assert(2 * CONFIG_HEAD_MAX + EARLY_MAX < PROXY_OUTPUT_MAX,
+               "room for heads");
+
 typedef struct Tail {
     char text[TAIL_MAX];
     size_t len;

@@ -55,6 +55,7 @@ WARNED = [
     ("url_rewrite_children 5 on-persistent-overload=die",
      "2: warning: on-persistent-overload=die is taken as ERR"),
     ("url_rewrite_children 5 probe=ping", "2: warning: option \"probe=\" is"),
+    ("reply_header_max_size 1 MB", "2: warning: reply_header_max_size is taken as 96 KB"),
     ("access_log /x combined", "2: warning: access_log: format \"combined\""),
 ]
 

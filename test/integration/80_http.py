@@ -676,6 +676,15 @@ class Limits(unittest.TestCase):
             self.assertEqual(squire.get(origin.url("/")).status, 502)
         origin.close()
 
+    def test_heads_are_bounded_whatever_is_configured(self):
+        fields = [f"X-{i}: " + "x" * 60000 for i in range(5)]
+        origin = Origin({"/": answer(200, b"", *fields),
+                         "/less": answer(200, b"ok", fields[0])})
+        with Squire("reply_header_max_size 1 MB\n") as squire:
+            self.assertEqual(squire.get(origin.url("/")).status, 502)
+            self.assertEqual(squire.get(origin.url("/less")).body, b"ok")
+        origin.close()
+
 
 class Access(unittest.TestCase):
     def test_rules(self):
