@@ -220,8 +220,8 @@ def measure(bench, ports, connections, pick):
     for _ in range(ROUNDS):
         for name, port in ports.items():
             seen[name].append(pick(bench.wrk(port, connections, SECONDS)))
-    print({name: [round(v) for v in values]
-           for name, values in seen.items()}, flush=True)
+    for name, values in seen.items():
+        print(f"{name}: {[round(value) for value in values]}", flush=True)
     return {name: statistics.median(v) for name, v in seen.items()}
 
 
