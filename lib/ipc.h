@@ -58,13 +58,13 @@ void ipcAttrInit(IpcAttr *attr);
  * Start prog (looked up in our PATH when it has no slash) with args (NULL-
  * terminated, args[0] free text; NULL: {prog}). In the helper 0 and 1 are
  * the channel, 2 the debug log, all else is closed, signals are reset, and
- * it leads a session of its own. Returns the pid with *rfd and *wfd ours
- * (non-blocking, close-on-exec, above 2, two numbers only for IPC_FIFO); or
- * -1 with errno, both set to -1, nothing leaked and no child left. hIpc:
- * NULL, or receives an IpcChild *, which ipcClose or ipcChildDestroy ends.
- * Blocks until exec, at most 5 s. Errors: exec's own when prog cannot be
- * executed (ENOEXEC for a script without #!), EINVAL for type, prog or name,
- * ETIMEDOUT, EPROTO for the chat, and the system's.
+ * it leads a process group of its own, without a terminal. Returns the pid
+ * with *rfd and *wfd ours (non-blocking, close-on-exec, above 2, two numbers
+ * only for IPC_FIFO); or -1 with errno, both set to -1, nothing leaked and no
+ * child left. hIpc: NULL, or receives an IpcChild *, which ipcClose or
+ * ipcChildDestroy ends. Blocks until exec, at most 5 s. Errors: exec's own
+ * when prog cannot be executed (ENOEXEC for a script without #!), EINVAL for
+ * type, prog or name, ETIMEDOUT, EPROTO for the chat, and the system's.
  */
 pid_t ipcCreate(int type, const char *prog, const char *const args[],
                 const char *name, int *rfd, int *wfd, void **hIpc);

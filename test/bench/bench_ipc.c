@@ -75,7 +75,7 @@ startSpawn(int *fdOut)
     posix_spawnattr_setsigmask(&attr, &set);
     posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGDEF |
                                         POSIX_SPAWN_SETSIGMASK |
-                                        POSIX_SPAWN_SETSID);
+                                        POSIX_SPAWN_SETPGROUP);
     if (posix_spawn(&pid, program[0], &actions, &attr, program, environ))
         pid = -1;
     posix_spawn_file_actions_destroy(&actions);
@@ -97,7 +97,7 @@ startFork(int *fdOut)
     CHECK(!pipe2(report, O_CLOEXEC));
     pid = fork();
     if (!pid) {
-        setsid();
+        setpgid(0, 0);
         dup2(pair[1], STDIN_FILENO);
         dup2(pair[1], STDOUT_FILENO);
         execve(program[0], program, environ);

@@ -6,7 +6,7 @@
  *     fake_child fds                "number link" of each open descriptor
  *     fake_child signals            SigBlk and SigIgn of /proc/self/status
  *     fake_child env NAME...        NAME=value or NAME, one a line
- *     fake_child ids                pid, session, process group
+ *     fake_child ids                pid, process group, terminal or none
  *     fake_child cwd                the working folder
  *     fake_child stderr TEXT...     the words to 2, one a line
  *     fake_child stubborn           ignores SIGTERM, never ends by itself
@@ -14,6 +14,7 @@
  * What it tells is one write. Each read is echoed by one write.
  */
 #include <dirent.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -108,7 +109,8 @@ static void
 runIds(char **words)
 {
     (void)words;
-    tell("%d %d %d\n", (int)getpid(), (int)getsid(0), (int)getpgrp());
+    tell("%d %d %s\n", (int)getpid(), (int)getpgrp(),
+         open("/dev/tty", O_RDWR | O_CLOEXEC) < 0 ? "none" : "terminal");
 }
 
 static void

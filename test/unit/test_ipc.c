@@ -512,18 +512,36 @@ Test(ipc, works_with_sigchld_handled)
     setHandler(SIGCHLD, SIG_DFL);
 }
 
-IPC_WAY_TEST(ipc, helper_leads_its_own_session)
+/* Make this process the leader of a session with a terminal. */
+static int
+takeTerminal(void)
+{
+    int tty = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+
+    cr_assert_geq(tty, 0);
+    setHandler(SIGHUP, SIG_IGN);
+    if (getsid(0) != getpid())
+        cr_assert_gt(setsid(), 0);
+    cr_assert_eq(grantpt(tty) | unlockpt(tty), 0);
+    close(open(ptsname(tty), O_RDWR | O_CLOEXEC));
+    cr_assert_eq(close(open("/dev/tty", O_RDWR | O_CLOEXEC)), 0);
+    return tty;
+}
+
+IPC_WAY_TEST(ipc, helper_leads_its_own_group_without_terminal)
 {
     char text[64], expected[64];
     IpcFake fake;
+    int tty = takeTerminal();
 
     ipcFakeSetWay(way);
     fake = ipcFakeStart(way->type, "ids", NULL);
     ipcFakeReadLine(&fake, text, sizeof(text));
-    snprintf(expected, sizeof(expected), "%d %d %d\n", (int)fake.pid,
-             (int)fake.pid, (int)fake.pid);
+    snprintf(expected, sizeof(expected), "%d %d none\n", (int)fake.pid,
+             (int)fake.pid);
     cr_assert_str_eq(text, expected);
     ipcFakeClose(&fake);
+    close(tty);
 }
 
 /* The debug options are in the environment, once, in place of older ones;
