@@ -111,6 +111,8 @@ helperRestartIsBlameless(const HelperDeath *death)
 {
     if (death->byUs)
         return false;
+    if (death->answered && death->waitStatus == HELPER_STATUS_UNKNOWN)
+        return true;
     return isKilled(death) ||
            (death->answered && WIFEXITED(death->waitStatus) &&
             WEXITSTATUS(death->waitStatus) == 0);

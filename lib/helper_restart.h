@@ -28,12 +28,17 @@ typedef struct HelperRestart {
     int64_t notBeforeUs; /* earliest next start */
 } HelperRestart;
 
+/* Somebody else reaped the process: the program itself, or the kernel where
+ * SIGCHLD is ignored. */
+#define HELPER_STATUS_UNKNOWN (-1)
+
 /* What is known of an ended process. */
 typedef struct HelperDeath {
     int64_t startedUs;
     bool answered;  /* gave at least one valid answer */
     bool byUs;      /* put down for what it did, or for what it did not */
-    int waitStatus; /* as from waitpid; of no meaning when byUs */
+    int waitStatus; /* as from waitpid, or HELPER_STATUS_UNKNOWN; of no
+                       meaning when byUs */
 } HelperDeath;
 
 /* Prepare an empty history. */

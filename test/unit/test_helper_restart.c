@@ -144,6 +144,10 @@ Test(helperRestart, requests_are_blamed_for_crashes_only)
     cr_assert(helperRestartIsBlameless(&death), "one-shot");
     death.waitStatus = EXITED(1);
     cr_assert_not(helperRestartIsBlameless(&death));
+    death.waitStatus = HELPER_STATUS_UNKNOWN;
+    cr_assert(helperRestartIsBlameless(&death), "may have been one-shot");
+    death.answered = false;
+    cr_assert_not(helperRestartIsBlameless(&death), "may be no helper");
     death.waitStatus = KILLED(SIGKILL);
     death.byUs = true;
     cr_assert_not(helperRestartIsBlameless(&death));
