@@ -81,8 +81,9 @@ HelperPool *helperPoolCreate(const HelperConfig *config);
 /*
  * Queue one request line (no LF). Borrows line until return. cb runs exactly
  * once, later; it may submit again, stop or destroy the pool. Errors (cb
- * will not run): -ESHUTDOWN stopping, -EINVAL the line has LF or NUL,
- * -EMSGSIZE longer than lineMax, counting LF and the longest ID (11 octets).
+ * will not run): -ESHUTDOWN stopping, or pool is NULL, as helperPoolDestroy
+ * leaves it; -EINVAL the line has LF or NUL; -EMSGSIZE longer than lineMax,
+ * counting LF and the longest ID (11 octets).
  */
 int helperSubmit(HelperPool *pool, const char *line, HelperReplyCb *cb,
                  void *data);

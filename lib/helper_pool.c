@@ -191,6 +191,8 @@ submit(HelperPool *pool, const char *line, size_t len, HelperReplyCb *cb,
 int
 helperSubmit(HelperPool *pool, const char *line, HelperReplyCb *cb, void *data)
 {
+    if (!pool)
+        return -ESHUTDOWN;
     CHECK_OBJ(pool, HELPER_POOL_MAGIC);
     const char *end = strchrnul(line, '\n');
     size_t len = (size_t)(end - line);
@@ -205,6 +207,8 @@ int
 helperSubmitLen(HelperPool *pool, const char *line, size_t len,
                 HelperReplyCb *cb, void *data, HelperRequest **requestOut)
 {
+    if (!pool)
+        return -ESHUTDOWN;
     CHECK_OBJ(pool, HELPER_POOL_MAGIC);
 
     int error = checkLine(pool, len);

@@ -552,6 +552,25 @@ onDestroy(const HelperReply *reply, void *data)
 }
 
 /* Two answers in one read: the first one's callback ends the pool. */
+static void
+onShutdownSubmit(const HelperReply *reply, void *data)
+{
+    cr_assert_eq(reply->result, HELPER_SHUTDOWN);
+    *(int *)data = helperSubmit(pool, "again", poolRecord, NULL);
+}
+
+Test(helperPool, a_callback_of_destroy_may_submit_and_is_refused)
+{
+    int rc = 0;
+
+    poolCreate("silent");
+    cr_assert_eq(helperSubmit(pool, "line", onShutdownSubmit, &rc), 0);
+    helperPoolDestroy(&pool);
+    cr_assert_eq(rc, -ESHUTDOWN);
+    cr_assert_eq(helperSubmitLen(pool, "l", 1, poolRecord, NULL, NULL),
+                 -ESHUTDOWN);
+}
+
 Test(helperPool, a_callback_may_destroy_the_pool)
 {
     poolConfig.max = 1;
