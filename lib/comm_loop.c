@@ -42,6 +42,7 @@ commIsRunning(void)
 CommLoop *
 commLoopNeed(void)
 {
+    CHECK(self && "commInit was called in this thread");
     CHECK_OBJ(self, COMM_LOOP_MAGIC);
     return self;
 }
