@@ -12,6 +12,10 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct Buf {
     char *base;   /* NULL while nothing is allocated */
     size_t head;  /* first unread octet */
@@ -57,5 +61,9 @@ void bufConsume(Buf *buf, size_t len);
 
 /* Drop all; keeps the memory for reuse. */
 void bufClear(Buf *buf);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -11,6 +11,10 @@
 
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Report a failed check with its place and abort. Never returns. */
 void checkFail(const char *file, int line, const char *func, const char *what)
     __attribute__((noreturn, cold));
@@ -32,5 +36,9 @@ void checkSetReport(CheckReportCb *report);
 #define CHECK_OBJ(ptr, magicValue)                                             \
     CHECK((ptr) != NULL && (ptr)->magic == (magicValue))
 #define CHECK_OBJ_CLEAR(ptr) ((void)((ptr)->magic = 0xdeadbeefu))
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -16,6 +16,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define COMM_SELECT_READ 1u
 #define COMM_SELECT_WRITE 2u
 
@@ -174,5 +178,9 @@ typedef void CommFdCb(int fd, const char *note, void *data);
 
 /* Call cb for every known descriptor, in order; cb must not open or close. */
 void commForEachFd(CommFdCb *cb, void *data);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -5,6 +5,10 @@
 #ifndef SQUIRE_DAEMON_H
 #define SQUIRE_DAEMON_H
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /*
  * Go on in a background process, in a session of its own. The calling
  * process waits and never returns from here: it exits 0 once the background
@@ -28,5 +32,9 @@ void daemonReady(void);
  * for without being root.
  */
 int daemonDropPrivileges(const char *user, const char *group);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -14,6 +14,10 @@
 
 #include "debug_sections.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Highest level that is on, per section; read by debug(), set by options. */
 extern signed char debugLevels[DEBUG_SECTION_MAX];
 
@@ -74,5 +78,9 @@ void debugSetProcessName(const char *name);
  * foreground process); -1 switches that off.
  */
 void debugSetStderrLevel(int level);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -8,6 +8,10 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Set O_NONBLOCK and FD_CLOEXEC. 0 or -errno. */
 int fdSetFlags(int fd);
 
@@ -36,5 +40,9 @@ size_t fdLimit(void);
 
 /* Make descriptors 0, 1 and 2 exist (/dev/null where closed). 0 or -errno. */
 int fdEnsureStdio(void);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

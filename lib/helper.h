@@ -18,6 +18,10 @@
 #include "helper_proto.h"
 #include "ipc.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct HelperPool HelperPool;
 typedef struct HelperRequest HelperRequest;
 
@@ -151,5 +155,9 @@ typedef void HelperPoolCb(HelperPool *pool, void *data);
 
 /* Call cb for every pool of this loop, in order of creation. */
 void helperPoolForEach(HelperPoolCb *cb, void *data);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -11,6 +11,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define HELPER_PROTO_LINE_MAX 8191     /* default request limit with LF */
 #define HELPER_PROTO_PAIRS_MAX 24      /* key=value pairs kept of a reply */
 #define HELPER_PROTO_ID_MAX 2147483647 /* channel-IDs fit 31 bits */
@@ -110,5 +114,9 @@ size_t helperProtoUnescape(char *text, size_t len);
  */
 ssize_t helperProtoFormatReply(int64_t id, const HelperReply *reply,
                                char *out, size_t size);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

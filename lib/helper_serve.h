@@ -12,6 +12,10 @@
 
 #include "helper_proto.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define HELPER_SERVE_LINE_MAX 65535 /* request octets, ID and LF included */
 
 typedef struct HelperServe HelperServe;
@@ -55,5 +59,9 @@ char *helperServeWord(char **cursor);
 
 /* helperServeWord with %XX decoded, as names and passwords need. */
 char *helperServeField(char **cursor);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -20,6 +20,10 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef enum IpcType {
     IPC_NONE = 0,
     IPC_TCP_SOCKET = 1,  /* loopback TCP pair; a foreign peer is refused */
@@ -101,5 +105,9 @@ void ipcChildDestroy(IpcChild **child);
 
 /* The type's name ("unix-stream"), or "unknown". */
 const char *ipcTypeName(int type);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -8,6 +8,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct ListNode {
     struct ListNode *prev;
     struct ListNode *next;
@@ -68,5 +72,9 @@ listFirst(const ListNode *head)
 {
     return listIsEmpty(head) ? NULL : head->next;
 }
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -12,6 +12,10 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct Listener Listener;
 
 /* Addresses of a connection; an IPv4 peer of a dual-stack listener is
@@ -83,5 +87,9 @@ uint64_t listenerAccepted(const Listener *listener);
 
 /* Connections accepted and not yet handed on. */
 unsigned listenerWaiting(const Listener *listener);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

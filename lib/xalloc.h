@@ -8,6 +8,10 @@
 
 #include <stddef.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Allocate size octets, uninitialised. size 0 gives a unique pointer. */
 void *xmalloc(size_t size) __attribute__((malloc, returns_nonnull));
 
@@ -28,5 +32,9 @@ char *xstrndup(const char *text, size_t len)
 /* printf into a new string. */
 char *xasprintf(const char *fmt, ...)
     __attribute__((format(printf, 1, 2), returns_nonnull));
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
