@@ -331,6 +331,18 @@ helperChannelRelease(HelperChannel *channel)
         ipcClose(pid, -1, -1);
 }
 
+static void
+failOverdue(HelperChannel *channel, const char *what)
+{
+    char why[128];
+
+    snprintf(why, sizeof(why), "%s%s", what,
+             channel->replies > 0
+                 ? ""
+                 : " (it never answered: does it flush after each line?)");
+    helperChannelFail(channel, why);
+}
+
 void
 helperChannelMissed(HelperChannel *channel)
 {
@@ -341,11 +353,11 @@ helperChannelMissed(HelperChannel *channel)
     if (!isAlive(channel) || channel->state == HELPER_CHANNEL_LOST)
         return;
     if (pool->config.concurrency == 0)
-        helperChannelFail(channel, "no answer in time");
+        failOverdue(channel, "no answer in time");
     else if (channel->missed >= MISSED_MAX)
-        helperChannelFail(channel, "too many answers in a row overdue");
+        failOverdue(channel, "too many answers in a row overdue");
     else if (channel->overdue * 2 > pool->place.limit)
-        helperChannelFail(channel, "more than half of its answers overdue");
+        failOverdue(channel, "more than half of its answers overdue");
 }
 
 void

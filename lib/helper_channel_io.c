@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -20,6 +21,7 @@
 #define OWN_CHUNK_LOAD 8 /* requests that make lines of its own worth it */
 #define READ_REST_MAX 64 /* reads of what an ended process left */
 #define PLACES_FIRST 8u
+#define SHOWN_MAX 80 /* octets of a wrong line in the log */
 
 #define REQUEST(n) LIST_OBJ(n, HelperRequest, node)
 
@@ -289,6 +291,19 @@ lookupId(const HelperChannel *channel, uint32_t id)
     return request && request->id == id ? request : NULL;
 }
 
+/* What a line without channel-ID comes from, most likely. */
+static const char *
+explainNoId(const HelperChannel *channel)
+{
+    if (channel->place.load == 0)
+        return "it spoke without being asked";
+    if (channel->replies > 0)
+        return "it said a line without channel-ID; does something print to "
+               "its stdout?";
+    return "it answered without channel-ID; is concurrency= set for a helper "
+           "that does not support it?";
+}
+
 /* What is wrong with the answer, or NULL and the request it belongs to.
  * *skipOut: octets of the channel-ID. */
 static const char *
@@ -307,8 +322,7 @@ matchLine(const HelperChannel *channel, const char *line, size_t len,
     } else {
         *skipOut = helperProtoParseId(line, len, &id);
         if (*skipOut == 0)
-            return "it answered without channel-ID; is concurrency= set for "
-                   "a helper that does not support it?";
+            return explainNoId(channel);
         request = lookupId(channel, id);
         if (!request)
             return "it answered a channel-ID that is not asked: twice, or "
@@ -318,6 +332,22 @@ matchLine(const HelperChannel *channel, const char *line, size_t len,
         return "it answered before it was asked";
     *requestOut = request;
     return NULL;
+}
+
+/* Put the process down for what it said. */
+static void
+failForLine(HelperChannel *channel, const char *wrong, const char *line,
+            size_t len)
+{
+    int shown = len < SHOWN_MAX ? (int)len : SHOWN_MAX;
+    char why[256];
+
+    snprintf(why, sizeof(why), "%s: \"%.*s\"%s", wrong, shown, line,
+             len > SHOWN_MAX ? "..." : "");
+    for (char *at = why; *at; at++)
+        if ((unsigned char)*at < ' ' || *at == 0x7f)
+            *at = '?';
+    helperChannelFail(channel, why);
 }
 
 /* One line, without LF. rest: octets that came after it. False when no more
@@ -334,7 +364,7 @@ takeLine(HelperChannel *channel, char *line, size_t len, size_t rest)
     if (!wrong && len >= channel->pool->config.replyMax)
         wrong = "its answer is longer than the limit";
     if (wrong) {
-        helperChannelFail(channel, wrong);
+        failForLine(channel, wrong, line, len);
         return false;
     }
 
@@ -373,7 +403,7 @@ static void
 keepPartial(HelperChannel *channel, const char *text, size_t len)
 {
     if (listIsEmpty(&channel->inflight))
-        helperChannelFail(channel, "it spoke without being asked");
+        failForLine(channel, "it spoke without being asked", text, len);
     else if (bufAppend(&channel->partial, text, len) < 0)
         helperChannelFail(channel, "its answer is longer than the limit");
 }

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "check.h"
 #include "debug.h"
@@ -90,6 +91,17 @@ mayStart(HelperPool *pool)
     return false;
 }
 
+/* What the kernel's word for a failed exec leaves open. */
+static const char *
+explainStart(const HelperPool *pool, int error)
+{
+    if (error == ENOENT && access(pool->config.argv[0], F_OK) == 0)
+        return " (the program is there: its interpreter is not)";
+    if (error == ENOEXEC)
+        return " (a script begins with a line such as #!/bin/sh)";
+    return "";
+}
+
 static void
 startOne(HelperPool *pool)
 {
@@ -99,8 +111,9 @@ startOne(HelperPool *pool)
     if (helperChannelStart(pool)) {
         helperRestartStarted(&pool->restart, nowUs);
     } else {
-        helperPoolNoteTrouble(pool, "cannot start %s: %s", pool->program,
-                              strerror(errno));
+        int error = errno;
+        helperPoolNoteTrouble(pool, "cannot start %s: %s%s", pool->program,
+                              strerror(error), explainStart(pool, error));
         helperRestartFailed(&pool->restart, nowUs);
         debug(DBG_HELPER, 1, "%s: %s; next try in %lld ms", pool->config.name,
               pool->trouble,

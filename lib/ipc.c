@@ -155,10 +155,11 @@ checkRequest(int type, const char *prog, const char *name, const IpcAttr *attr,
     return *prog ? 0 : -ENOENT;
 }
 
+/* Level 2: who asked has errno and tells it, perhaps for the tenth time. */
 static pid_t
 failStart(int type, const char *prog, const char *name, int err)
 {
-    debug(DBG_IPC, 1, "%s: cannot start %s (%s): %s", name ? name : "(no name)",
+    debug(DBG_IPC, 2, "%s: cannot start %s (%s): %s", name ? name : "(no name)",
           prog ? prog : "(no program)", ipcTypeName(type), strerror(err));
     errno = err;
     return -1;

@@ -122,6 +122,12 @@ Test(helperChannel, an_answer_without_channel_id)
     expectThreeAttempts("ids no-id", "is concurrency= set");
 }
 
+Test(helperChannel, the_wrong_line_is_shown)
+{
+    poolConfig.concurrency = 5;
+    expectThreeAttempts("ids no-id", "support it?: \"OK ");
+}
+
 Test(helperChannel, an_answer_to_an_unknown_channel_id)
 {
     poolConfig.concurrency = 5;
@@ -154,7 +160,26 @@ Test(helperChannel, a_banner_is_no_answer)
     poolConfig.startup = 1;
     poolCreate("banner");
     poolWaitForRestarts(1);
-    cr_assert(isLogged("spoke without being asked"), "%s", logText);
+    cr_assert(isLogged("spoke without being asked: \""), "%s", logText);
+}
+
+Test(helperChannel, a_banner_is_not_taken_for_a_missing_channel_id)
+{
+    poolConfig.startup = 1;
+    poolConfig.concurrency = 5;
+    poolCreate("ids banner");
+    poolWaitForRestarts(1);
+    cr_assert(isLogged("spoke without being asked: \""), "%s", logText);
+}
+
+Test(helperChannel, silence_from_the_start_has_a_likely_cause)
+{
+    poolConfig.max = 1;
+    poolConfig.timeoutMs = 50;
+    poolCreate("silent");
+    poolSubmitLines(1);
+    poolWaitForRestarts(1);
+    cr_assert(isLogged("never answered: does it flush"), "%s", logText);
 }
 
 Test(helperChannel, garbage_is_handed_on_as_unknown)
@@ -293,6 +318,34 @@ Test(helperChannel, idle_processes_that_are_killed_are_replaced)
     poolSubmitLines(10);
     poolExpectLines(10);
     cr_assert_eq(poolStats().restarts, 10);
+}
+
+/* A program of our own making that cannot be executed. */
+static void
+expectNoStart(const char *text, const char *cause)
+{
+    const char *path = supportTempPath("program");
+    FILE *file = fopen(path, "we");
+
+    cr_assert_not_null(file);
+    fputs(text, file);
+    fclose(file);
+    cr_assert_eq(chmod(path, 0755), 0);
+    poolConfig.restartMinMs = 5;
+    poolCreateProgram(path);
+    cr_assert_eq(poolSubmit("x", 0), 0);
+    cr_assert(poolRunUntil(1));
+    cr_assert(isLogged(cause), "%s", logText);
+}
+
+Test(helperChannel, a_missing_interpreter_is_told)
+{
+    expectNoStart("#!/no/such/interpreter\n", "its interpreter is not)");
+}
+
+Test(helperChannel, a_script_without_its_first_line_is_told)
+{
+    expectNoStart("echo OK\n", "such as #!/bin/sh)");
 }
 
 Test(helperChannel, a_missing_program_is_told_soon)

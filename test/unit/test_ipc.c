@@ -617,16 +617,18 @@ IPC_WAY_TEST(ipc, buffer_size_is_set_when_asked_for)
     ipcFakeClose(&fake);
 }
 
-/* A start that fails says so in the log, with name, program and reason. */
+/* A start that fails says so in the log that asks for it, with name, program
+ * and reason. */
 Test(ipc, failure_is_logged)
 {
     const char *path = supportTempPath("debug.log");
     char *log;
 
     cr_assert_eq(debugOpen(path), 0);
+    cr_assert_eq(debugOptions("54,2"), 0);
     expectFailure(IPC_STREAM, "/nonexistent/helper", "rewriter", ENOENT);
     log = supportReadFile(supportTempPath("debug.log"));
-    cr_assert(strstr(log, "54,1| rewriter: cannot start /nonexistent/helper "
+    cr_assert(strstr(log, "54,2| rewriter: cannot start /nonexistent/helper "
                           "(unix-stream): No such file or directory\n"),
               "log: %s", log);
     free(log);
