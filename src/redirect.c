@@ -2,6 +2,7 @@
 #include "redirect.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +13,8 @@
 #include "xalloc.h"
 
 #define REDIRECT_MAGIC 0x61ed19e7u
-#define COMPLAIN_EVERY_US INT64_C(1000000)
+#define COMPLAIN_FIRST_US INT64_C(1000000)
+#define COMPLAIN_MAX_US INT64_C(60000000)
 #define STOP_POLL_MS 50
 
 struct Redirect {
@@ -21,6 +23,7 @@ struct Redirect {
     Config *config;
     HelperPool *pool;
     int64_t quietUntilUs;
+    int64_t quietUs; /* doubled by each complaint */
     uint64_t unsaid; /* complaints not written */
     char *response;  /* the configured reply line, while it is used */
 };
@@ -30,17 +33,36 @@ static struct {
     CommTimer *timer;
 } stopping;
 
+/* A helper may be wrong in each answer: the more seldom it is told. */
+static void
+beQuiet(Redirect *redirect)
+{
+    int64_t now = commNowUs();
+
+    if (now > redirect->quietUntilUs + COMPLAIN_MAX_US)
+        redirect->quietUs = COMPLAIN_FIRST_US;
+    else if (redirect->quietUs < COMPLAIN_MAX_US / 2)
+        redirect->quietUs *= 2;
+    else
+        redirect->quietUs = COMPLAIN_MAX_US;
+    redirect->quietUntilUs = now + redirect->quietUs;
+}
+
 static void
 complain(Redirect *redirect, const char *what, const char *text)
 {
+    char others[64] = "";
+
     if (commNowUs() < redirect->quietUntilUs) {
         redirect->unsaid++;
         return;
     }
-    debug(DBG_REDIRECT, 1, "url_rewrite: %s: \"%.200s\" (%llu more not shown)",
-          what, text, (unsigned long long)redirect->unsaid);
+    if (redirect->unsaid > 0)
+        snprintf(others, sizeof(others), " (%llu more not shown)",
+                 (unsigned long long)redirect->unsaid);
+    debug(DBG_REDIRECT, 1, "url_rewrite: %s: \"%.200s\"%s", what, text, others);
     redirect->unsaid = 0;
-    redirect->quietUntilUs = commNowUs() + COMPLAIN_EVERY_US;
+    beQuiet(redirect);
 }
 
 static bool
@@ -73,6 +95,7 @@ redirectCreate(Config *config)
     Redirect *redirect = xcalloc(1, sizeof(*redirect));
 
     redirect->magic = REDIRECT_MAGIC;
+    redirect->quietUs = COMPLAIN_FIRST_US / 2;
     listInit(&redirect->node);
     redirect->pool = helperPoolCreate(&config->rewrite.helper);
     if (redirect->pool == NULL) {

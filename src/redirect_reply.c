@@ -141,6 +141,18 @@ parseStatus(HttpSlice text)
     return httpSliceParseUint(text, 999, &status) ? (int)status : 0;
 }
 
+/* Keys of all names are allowed; one of these is a mistake. */
+static const char *
+findMistake(const HelperReply *reply)
+{
+    for (unsigned i = 0; i < reply->pairCount; i++)
+        if (strcasestr(reply->pairs[i].key, "url") != NULL)
+            return "has a key that is not known: is it url or rewrite-url?";
+    if (helperReplyGet(reply, "status") != NULL)
+        return "has a status, but no url";
+    return NULL;
+}
+
 static void
 parsePairs(const HelperReply *reply, HttpSlice asked, RedirectAnswer *out)
 {
@@ -153,6 +165,23 @@ parsePairs(const HelperReply *reply, HttpSlice asked, RedirectAnswer *out)
                        asked, out);
     else if (rewrite.data != NULL)
         answerRewrite(rewrite, asked, out);
+    else
+        out->why = findMistake(reply);
+    if (out->action != REDIRECT_UNCHANGED && *reply->message != '\0')
+        out->why = "has words after the URL: should it be in quotes?";
+}
+
+/* A helper that takes the URL for its channel-ID, or counts by itself. */
+static bool
+hasChannelId(HttpSlice word, HttpSlice rest, HttpSlice asked)
+{
+    uint64_t id;
+
+    if (httpSliceParseUint(word, HELPER_PROTO_ID_MAX, &id))
+        return true;
+    return httpSliceEqual(word, asked) &&
+           (hasPrefix(rest, " OK") || hasPrefix(rest, " ERR") ||
+            hasPrefix(rest, " BH"));
 }
 
 /* [!group!] [30N:] URL [anything] */
@@ -160,6 +189,7 @@ static void
 parseLegacy(HttpSlice text, HttpSlice asked, RedirectAnswer *out)
 {
     const char *end;
+    HttpSlice rest = {NULL, 0};
 
     if (text.len > 1 && text.data[0] == '!' &&
         (end = memchr(text.data + 1, '!', text.len - 1)) != NULL) {
@@ -167,12 +197,16 @@ parseLegacy(HttpSlice text, HttpSlice asked, RedirectAnswer *out)
         text.data = end + 1;
     }
     end = memchr(text.data, ' ', text.len);
-    if (end != NULL)
+    if (end != NULL) {
+        rest = httpSlice(end, text.len - (size_t)(end - text.data));
         text.len = (size_t)(end - text.data);
+    }
     int status = text.len > 4 && text.data[3] == ':'
                      ? parseStatus(httpSlice(text.data, 3))
                      : 0;
-    if (status != 0)
+    if (hasChannelId(text, rest, asked))
+        out->why = "has a channel-ID: does it need concurrency=?";
+    else if (status != 0)
         answerLocation(status, httpSlice(text.data + 4, text.len - 4), asked,
                        out);
     else if (text.len > 0)

@@ -79,6 +79,12 @@ static const Case cases[] = {
     {"OK rewrite-url=" ASKED, REDIRECT_UNCHANGED, 0, "", false},
     {"OK rewrite-url=b.test/y", REDIRECT_UNCHANGED, 0, "", true},
     {"OK rewrite-url=http://b.test/%20y", REDIRECT_UNCHANGED, 0, "", true},
+    /* likely mistakes */
+    {"OK rewrite_url=http://b.test/", REDIRECT_UNCHANGED, 0, "", true},
+    {"OK URL=http://b.test/", REDIRECT_UNCHANGED, 0, "", true},
+    {"OK status=301", REDIRECT_UNCHANGED, 0, "", true},
+    {"OK rewrite-url=http://b.test/a file", REDIRECT_REWRITE, 0,
+     "http://b.test/a", true},
     /* url wins, in either order */
     {"OK rewrite-url=http://b.test/ url=http://c.test/", REDIRECT_LOCATION, 302,
      "http://c.test/", false},
@@ -101,6 +107,8 @@ static const Case cases[] = {
      false},
     {"!cdn!", REDIRECT_UNCHANGED, 0, "", false},
     {"0 ERR", REDIRECT_UNCHANGED, 0, "", true},
+    {ASKED " OK rewrite-url=http://b.test/", REDIRECT_UNCHANGED, 0, "", true},
+    {ASKED " ERR", REDIRECT_UNCHANGED, 0, "", true},
     {"garbage", REDIRECT_UNCHANGED, 0, "", true},
     {"TT token", REDIRECT_UNCHANGED, 0, "", true},
     {"AF user", REDIRECT_UNCHANGED, 0, "", true},
