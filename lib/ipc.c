@@ -165,6 +165,17 @@ failStart(int type, const char *prog, const char *name, int err)
     return -1;
 }
 
+/* A new descriptor that this thread's loop still knows was closed behind its
+ * back: events of the new one must not go to the old one's handlers. */
+static void
+forgetStale(int fd)
+{
+    if (!commIsOpen(fd))
+        return;
+    debug(DBG_IPC, 1, "descriptor %d was closed without commClose", fd);
+    (void)commRelease(fd);
+}
+
 pid_t
 ipcCreateAttr(int type, const char *prog, const char *const args[],
               const char *name, const IpcAttr *attr, int *rfd, int *wfd,
@@ -195,6 +206,8 @@ ipcCreateAttr(int type, const char *prog, const char *const args[],
     child = ipcChildCreate(start.pid, name, start.errRead, hIpc != NULL);
     if (hIpc)
         *hIpc = child;
+    forgetStale(start.channel.ourRead);
+    forgetStale(start.channel.ourWrite);
     *rfd = start.channel.ourRead;
     *wfd = start.channel.ourWrite;
     debug(DBG_IPC, 3, "%s: started %s (%s), pid %d, descriptors %d %d", name,

@@ -7,7 +7,8 @@
  * none of it. (design.md section 4; S004-1 to S004-15.)
  *
  * The caller's SIGCHLD may be at its default, handled or ignored. A caller
- * that reaps a helper itself may still call ipcClose for that pid. The end
+ * that reaps a helper itself may still call ipcClose for that pid. Close a
+ * descriptor that the loop knows by ipcClose or commClose, not close(). The end
  * of a helper shows as end of file on the stream types and IPC_FIFO; a
  * datagram channel has none, so watch the pid (commWatchPid).
  * Thread: any; two threads may start helpers at the same time.

@@ -341,6 +341,28 @@ IPC_WAY_TEST(ipc, channel_works_with_commSetSelect_up_to_its_end)
     ipcFakeClose(&fake);
 }
 
+/* Whoever closes a descriptor that the loop knows by close() finds the next
+ * helper under the same number: it works, and the old handler is not run. */
+Test(ipc, a_number_closed_without_commClose_is_taken_anew)
+{
+    Seen stale = {.isDone = false}, seen = {.isDone = false};
+    IpcFake old = ipcFakeStart(IPC_STREAM, "echo", NULL), next;
+
+    commSetSelect(old.rfd, COMM_SELECT_READ, onReadable, &stale, 0);
+    supportRunLoop(20);
+    close(old.rfd);
+    next = ipcFakeStart(IPC_STREAM, "echo", NULL);
+    cr_assert_eq(next.rfd, old.rfd);
+    cr_assert_not(commIsOpen(next.rfd));
+    commSetSelect(next.rfd, COMM_SELECT_READ, onReadable, &seen, 0);
+    ipcFakeWrite(&next, "ping\n");
+    cr_assert(supportRunUntil(&seen.isDone, 10000));
+    cr_assert_eq(seen.n, 5);
+    cr_assert_not(stale.isDone);
+    ipcClose(old.pid, -1, -1);
+    ipcFakeClose(&next);
+}
+
 /* S004-11: an error is a read of -1 with errno. The helper ends with octets
  * unread, which resets a TCP connection and a unix stream alike. */
 Test(ipc, channel_error_is_a_read_of_minus_one)
