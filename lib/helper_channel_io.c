@@ -62,13 +62,13 @@ takeId(HelperChannel *channel, HelperRequest *request)
 static void
 appendOut(HelperChannel *channel, char *data, size_t len)
 {
-    struct iovec *last = channel->out + channel->outCount - 1;
-
     channel->sent += len;
-    if (channel->outCount > channel->outFirst &&
-        (char *)last->iov_base + last->iov_len == data) {
-        last->iov_len += len;
-        return;
+    if (channel->outCount > channel->outFirst) {
+        struct iovec *last = &channel->out[channel->outCount - 1];
+        if ((char *)last->iov_base + last->iov_len == data) {
+            last->iov_len += len;
+            return;
+        }
     }
     if (channel->outCount == channel->outSize) {
         channel->outSize = channel->outSize ? channel->outSize * 2 : OUT_FIRST;
