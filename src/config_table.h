@@ -97,7 +97,8 @@
     X("url_rewrite_timeout", HelperTimeout, rewrite, NULL,                     \
       "TIME [on_timeout=fail|bypass|retry|use_configured_response] "           \
       "[response=\"REPLY\"]",                                                  \
-      "How long an answer may take, and what happens after.")                  \
+      "How long an answer may take, and what happens after. Without it: 10 "   \
+      "seconds (or timeout= of url_rewrite_children), then fail.")             \
     X("url_rewrite_extras", Words, rewrite.extras,                             \
       "\"%>a/%>A %un %>rm myip=%la myport=%lp\"", "\"FORMAT\"",                \
       "What follows the URL in the line the helper reads.")
