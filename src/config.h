@@ -49,7 +49,7 @@ typedef struct ConfigRewrite {
     char **argv;         /* NULL-terminated; NULL: no url_rewrite_program */
     HelperConfig helper; /* complete, argv included; for helperPoolCreate */
     AclRules *access;    /* empty: every request is asked about */
-    bool bypass;         /* url_rewrite_bypass: overload means unchanged */
+    bool bypass;         /* url_rewrite_bypass: no answer means unchanged */
     int timeoutMs;       /* url_rewrite_timeout, in helper too; -1: not given */
     ConfigOnTimeout onTimeout;
     char *response; /* a helper's reply line, or NULL */

@@ -93,7 +93,9 @@
       "allow|deny [!]ACL...",                                                  \
       "Which requests are asked about; without any line all are.")             \
     X("url_rewrite_bypass", Bool, rewrite.bypass, "off", "on|off",             \
-      "Whether requests go on unchanged when the queue is full.")              \
+      "Whether requests go on unchanged when there is no answer: the queue "   \
+      "is full, the helpers die, or they are late and no url_rewrite_timeout " \
+      "is set.")                                                               \
     X("url_rewrite_timeout", HelperTimeout, rewrite, NULL,                     \
       "TIME [on_timeout=fail|bypass|retry|use_configured_response] "           \
       "[response=\"REPLY\"]",                                                  \

@@ -200,8 +200,13 @@ static void
 afterTimeout(const RedirectCall *call, HttpSlice asked, RedirectAnswer *out)
 {
     Redirect *redirect = call->redirect;
+    const ConfigRewrite *config = &redirect->config->rewrite;
 
-    switch (redirect->config->rewrite.onTimeout) {
+    if (config->timeoutMs < 0) { /* on_timeout= was not given */
+        out->action = withoutAnswer(config);
+        return;
+    }
+    switch (config->onTimeout) {
     case CONFIG_ON_TIMEOUT_BYPASS:
         out->action = REDIRECT_UNCHANGED;
         break;
