@@ -287,9 +287,20 @@ start(Config *config)
     return openManager(config);
 }
 
+/* Nobody takes signals from here on; they do not change how we end. */
+static void
+holdSignals(void)
+{
+    sigset_t all;
+
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, NULL);
+}
+
 static void
 stop(void)
 {
+    holdSignals();
     managerDestroy(&squire.manager);
     proxyDestroy(&squire.proxy);
     pidFileRemove(&squire.pidFile);

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
@@ -288,6 +289,13 @@ class Stopping(unittest.TestCase):
             squire.signal(signal.SIGTERM)
             self.assertEqual(squire.process.wait(squire_test.PATIENCE), 0)
             connection.close()
+
+    def test_signals_while_it_ends_do_not_kill_it(self):
+        with Squire() as squire:
+            deadline = time.monotonic() + squire_test.PATIENCE
+            while squire.process.poll() is None:
+                self.assertLess(time.monotonic(), deadline)
+                squire.process.terminate()
 
     def test_second_signal_stops_at_once(self):
         with Squire("shutdown_lifetime 1 hour\n") as squire:
