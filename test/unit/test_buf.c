@@ -42,6 +42,20 @@ Test(buf, refuses_to_exceed_its_maximum)
     bufFini(&buf);
 }
 
+/* vsnprintf adds a NUL that must find room and is not counted. */
+Test(buf, printed_text_may_end_where_the_memory_ends)
+{
+    for (int len = 0; len < 600; len++) {
+        Buf buf;
+        bufInit(&buf, 1000);
+        cr_assert_eq(bufAppend(&buf, "0123456789", 10), 0);
+        cr_assert_eq(bufPrintf(&buf, "%0*d", len + 1, 7), 0);
+        cr_assert_eq(bufLen(&buf), 11 + (size_t)len);
+        cr_assert_eq(bufData(&buf)[10 + len], '7');
+        bufFini(&buf);
+    }
+}
+
 Test(buf, is_usable_again_after_fini_and_clear)
 {
     Buf buf;

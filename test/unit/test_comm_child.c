@@ -104,8 +104,10 @@ Test(commChild, refuses_what_is_no_child)
     errno = 0;
     cr_assert_null(commWatchPid(getppid(), onEnd, &end));
     cr_assert_eq(errno, ECHILD);
+    errno = 0;
     cr_assert_null(commWatchPid(0, onEnd, &end));
     cr_assert_eq(errno, ECHILD);
+    errno = 0;
     cr_assert_null(commWatchPid(-5, onEnd, &end));
     cr_assert_eq(errno, ECHILD);
 }

@@ -50,6 +50,23 @@ Test(commSignal, several_signals_arrive_as_events_again_and_again)
     cr_assert_eq(calls[SIGUSR1], 4);
 }
 
+Test(commSignal, can_be_removed_and_set_again)
+{
+    int calls[NSIG] = {0};
+    struct sigaction action;
+
+    for (int i = 0; i < 2; i++) {
+        cr_assert_eq(commSignalSet(SIGHUP, countSignal, calls), 0);
+        kill(getpid(), SIGHUP);
+        turn();
+        turn();
+        cr_assert_eq(calls[SIGHUP], i + 1);
+        cr_assert_eq(commSignalSet(SIGHUP, NULL, NULL), 0);
+        sigaction(SIGHUP, NULL, &action);
+        cr_assert(action.sa_handler == SIG_DFL);
+    }
+}
+
 Test(commSignal, does_not_keep_the_loop_running)
 {
     int calls[NSIG] = {0};

@@ -157,6 +157,22 @@ Test(debug, errno_is_kept)
     errno = EPROTO;
     debug(DBG_MISC, 0, "text");
     cr_assert_eq(errno, EPROTO);
+    if (access("/dev/full", W_OK) == 0) {
+        cr_assert_eq(debugOpen("/dev/full"), 0);
+        errno = EPROTO;
+        debug(DBG_MISC, 0, "lost");
+        cr_assert_eq(errno, EPROTO);
+    }
+}
+
+Test(debug, stderr_is_a_log_too)
+{
+    openLog();
+    cr_assert_neq(debugFd(), STDERR_FILENO);
+    cr_assert_eq(debugOpen("stderr"), 0);
+    cr_assert_eq(debugFd(), STDERR_FILENO);
+    cr_assert_eq(debugReopen(), 0);
+    cr_assert_eq(debugFd(), STDERR_FILENO);
 }
 
 Test(debug, reopen_follows_a_rename_and_keeps_the_descriptor)

@@ -52,6 +52,9 @@ Test(fd, closep_clears_and_keeps_errno)
     cr_assert_eq(fd, -1);
     fdClosep(&fd);
     cr_assert_eq(errno, EPROTO);
+    fd = 9999;
+    fdClosep(&fd);
+    cr_assert_eq(errno, EPROTO);
 }
 
 Test(fd, write_all_reports_the_error)
@@ -123,6 +126,7 @@ Test(fd, a_descriptor_above_stays_where_it_is)
 
 Test(fd, makes_missing_standard_descriptors)
 {
+    cr_assert_eq(fdEnsureStdio(), 0);
     cr_assert_eq(runWithoutStdio(ensureStdio), 0);
 }
 
