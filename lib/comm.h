@@ -145,7 +145,7 @@ int commPost(CommLoop *loop, CommPostCb *cb, void *data);
 
 /* Call cb once with the wait status when the child pid has ended; reaps it.
  * status is -1 when somebody else reaped it. NULL with errno: ECHILD pid is
- * no child of ours, EMFILE, ENOSYS. Works in any loop. */
+ * no child of ours, EMFILE. Works in any loop. */
 CommPidWatch *commWatchPid(pid_t pid, CommPidCb *cb, void *data);
 
 /* Stop watching (the child is then not reaped); clears *watch. */

@@ -1,4 +1,9 @@
-/* comm_child.c: learn of a child's end through its pidfd. Section 5. */
+/*
+ * comm_child.c: learn of a child's end through its pidfd (section 5).
+ *
+ * Where pidfd_open is not to be had (Linux before 5.3, some containers'
+ * system call filters, valgrind) the child is asked for from time to time.
+ */
 #include "comm_priv.h"
 
 #include <errno.h>
@@ -8,18 +13,19 @@
 #include <unistd.h>
 
 #include "check.h"
-#include "debug.h"
 #include "fd.h"
 #include "xalloc.h"
 
 #define STATUS_UNKNOWN (-1)
+#define POLL_SEC 0.02
 
 struct CommPidWatch {
     uint32_t magic;
     pid_t pid;
-    int pidFd;
+    int pidFd; /* -1: polled */
     ListNode node;
     ev_io io;
+    ev_timer poll;
     CommLoop *loop;
     CommPidCb *cb;
     void *data;
@@ -30,9 +36,11 @@ forgetWatch(CommPidWatch *watch)
 {
     ev_ref(watch->loop->ev);
     ev_io_stop(watch->loop->ev, &watch->io);
+    ev_timer_stop(watch->loop->ev, &watch->poll);
     commLoopUnhold(watch->loop);
     listRemove(&watch->node);
-    close(watch->pidFd);
+    if (watch->pidFd >= 0)
+        close(watch->pidFd);
     CHECK_OBJ_CLEAR(watch);
     free(watch);
 }
@@ -51,20 +59,25 @@ statusFromInfo(const siginfo_t *info)
     }
 }
 
-static void
-onPidReadable(struct ev_loop *ev, ev_io *io, int revents)
+static int
+waitFor(const CommPidWatch *watch, siginfo_t *info)
 {
-    CommPidWatch *watch = io->data;
+    if (watch->pidFd >= 0)
+        return waitid(P_PIDFD, (id_t)watch->pidFd, info, WEXITED | WNOHANG);
+    return waitid(P_PID, (id_t)watch->pid, info, WEXITED | WNOHANG);
+}
+
+static void
+checkChild(CommPidWatch *watch)
+{
     CommPidCb *cb;
     void *data;
     pid_t pid;
     siginfo_t info = {0};
     int status;
 
-    (void)ev;
-    (void)revents;
     CHECK_OBJ(watch, COMM_PID_WATCH_MAGIC);
-    if (waitid(P_PIDFD, (id_t)watch->pidFd, &info, WEXITED | WNOHANG) < 0)
+    if (waitFor(watch, &info) < 0)
         status = STATUS_UNKNOWN;
     else if (info.si_pid == 0)
         return;
@@ -77,25 +90,59 @@ onPidReadable(struct ev_loop *ev, ev_io *io, int revents)
     cb(pid, status, data);
 }
 
-/* A descriptor for pid, or -1 with errno. */
+static void
+onPidReadable(struct ev_loop *ev, ev_io *io, int revents)
+{
+    (void)ev;
+    (void)revents;
+    checkChild(io->data);
+}
+
+static void
+onPoll(struct ev_loop *ev, ev_timer *timer, int revents)
+{
+    (void)ev;
+    (void)revents;
+    checkChild(timer->data);
+}
+
+static bool
+isChild(pid_t pid)
+{
+    siginfo_t info = {0};
+
+    if (pid > 0)
+        return waitid(P_PID, (id_t)pid, &info,
+                      WEXITED | WNOHANG | WNOWAIT) == 0;
+    errno = ECHILD;
+    return false;
+}
+
+/* A descriptor for pid, above 2, or -errno. */
 static int
 openPid(pid_t pid)
 {
-    siginfo_t info = {0};
-    int fd;
+    int fd = pidfd_open(pid, 0);
 
-    if (pid <= 0) {
-        errno = ECHILD;
-        return -1;
-    }
-    if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0)
-        return -1;
-    fd = pidfd_open(pid, 0);
-    if (fd < 0 && errno == ENOSYS)
-        debug(DBG_COMM, 0,
-              "this kernel has no pidfd_open (Linux 5.3): children cannot "
-              "be watched");
-    return fd;
+    if (fd < 0)
+        return -errno;
+    return fdAboveStdio(fd);
+}
+
+static void
+startWatch(CommPidWatch *watch)
+{
+    struct ev_loop *ev = watch->loop->ev;
+
+    ev_io_init(&watch->io, onPidReadable, watch->pidFd, EV_READ);
+    ev_timer_init(&watch->poll, onPoll, POLL_SEC, POLL_SEC);
+    watch->io.data = watch->poll.data = watch;
+    if (watch->pidFd >= 0)
+        ev_io_start(ev, &watch->io);
+    else
+        ev_timer_start(ev, &watch->poll);
+    ev_unref(ev);
+    commLoopHold(watch->loop);
 }
 
 CommPidWatch *
@@ -103,28 +150,23 @@ commWatchPid(pid_t pid, CommPidCb *cb, void *data)
 {
     CommLoop *loop = commLoopNeed();
     CommPidWatch *watch;
-    int pidFd = openPid(pid);
 
-    if (pidFd < 0)
+    if (!isChild(pid))
         return NULL;
-    pidFd = fdAboveStdio(pidFd);
-    if (pidFd < 0) {
+    int pidFd = openPid(pid);
+    if (pidFd < 0 && pidFd != -ENOSYS && pidFd != -EPERM) {
         errno = -pidFd;
         return NULL;
     }
     watch = xcalloc(1, sizeof(*watch));
     watch->magic = COMM_PID_WATCH_MAGIC;
     watch->pid = pid;
-    watch->pidFd = pidFd;
+    watch->pidFd = pidFd >= 0 ? pidFd : -1;
     watch->loop = loop;
     watch->cb = cb;
     watch->data = data;
     listPushBack(&loop->pidWatches, &watch->node);
-    ev_io_init(&watch->io, onPidReadable, pidFd, EV_READ);
-    watch->io.data = watch;
-    ev_io_start(loop->ev, &watch->io);
-    ev_unref(loop->ev);
-    commLoopHold(loop);
+    startWatch(watch);
     return watch;
 }
 

@@ -1,9 +1,14 @@
 /* test_comm_child.c: watching processes. */
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stddef.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -153,6 +158,56 @@ Test(commChild, fini_drops_watches)
     kill(pid, SIGKILL);
     cr_assert_eq(waitpid(pid, NULL, 0), pid);
     cr_assert_eq(end.calls, 0);
+}
+
+/* As a kernel or a container's filter without that call. */
+static void
+forbidPidfdOpen(int error)
+{
+    struct sock_filter rules[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_pidfd_open, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned)error),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {sizeof(rules) / sizeof(rules[0]), rules};
+
+    cr_assert_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+    cr_assert_eq(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
+    cr_assert_eq(syscall(SYS_pidfd_open, getpid(), 0), -1);
+}
+
+static void
+expectWatchedWithout(int error)
+{
+    End end = {0};
+    pid_t sleeper = startSleeper();
+    pid_t pid = startChild(7, 0);
+
+    forbidPidfdOpen(error);
+    CommPidWatch *watch = commWatchPid(sleeper, onEnd, &end);
+    cr_assert_not_null(watch);
+    commWatchPidCancel(&watch);
+    cr_assert_not_null(commWatchPid(sleeper, onEnd, &end));
+    kill(sleeper, SIGKILL);
+    cr_assert_eq(commLoopRun(), 0);
+    cr_assert(WIFSIGNALED(end.status) && WTERMSIG(end.status) == SIGKILL);
+    cr_assert_not_null(commWatchPid(pid, onEnd, &end));
+    cr_assert_eq(commLoopRun(), 0);
+    cr_assert(WIFEXITED(end.status) && WEXITSTATUS(end.status) == 7);
+    cr_assert_eq(end.calls, 2);
+    cr_assert_null(commWatchPid(pid, onEnd, &end));
+    cr_assert_eq(errno, ECHILD);
+}
+
+Test(commChild, works_on_a_kernel_without_pidfd)
+{
+    expectWatchedWithout(ENOSYS);
+}
+
+Test(commChild, works_where_pidfd_is_not_permitted)
+{
+    expectWatchedWithout(EPERM);
 }
 
 Test(commChild, without_descriptors_it_is_an_ordinary_error)
