@@ -4,7 +4,7 @@
  * A pool answers lines with lines. Every submitted request gets its callback
  * exactly once, later, on the pool's loop, whatever the helpers do: a
  * process that dies, speaks garbage or misses its deadline is replaced and
- * its requests are asked again. (design.md section 6.)
+ * its requests are asked again.
  * Thread: loop (the one that created the pool).
  */
 #ifndef SQUIRE_HELPER_H

@@ -4,7 +4,7 @@
  * The cost does not depend on the size of this process: the child shares our
  * memory until exec. Before exec both sides exchange ten octets over the
  * very descriptors that the helper gets, under a deadline; the helper sees
- * none of it. (design.md section 4; S004-1 to S004-15.)
+ * none of it.
  *
  * The caller's SIGCHLD may be at its default, handled or ignored. A caller
  * that reaps a helper itself may still call ipcClose for that pid. Close a

@@ -2,8 +2,8 @@
  * listener.h: accept connections by one of several strategies.
  *
  * CALLBACK: the handler runs in this loop when a new connection has octets
- * to read. (foundations.md section 2; further strategies come later as new
- * files behind the same operations table.) Thread: loop.
+ * to read. (Further strategies come later as new files behind the same
+ * operations table.) Thread: loop.
  */
 #ifndef SQUIRE_LISTENER_H
 #define SQUIRE_LISTENER_H

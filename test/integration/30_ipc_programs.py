@@ -3,6 +3,7 @@
 and cat. (S004-3, S004-4, S004-13, S004-14; every transport.)"""
 
 import os
+import shutil
 import socket
 import struct
 import sys
@@ -47,6 +48,26 @@ def failed_starts():
             equal(helper.reply(), "2 No such file or directory", kind)
         with Helper(RUN, kind, "/etc/passwd") as helper:
             equal(helper.reply(), "13 Permission denied", kind)
+
+
+def is_sanitized(path):
+    with open(path, "rb") as file:
+        return b"__asan_init" in file.read()
+
+
+def under_valgrind():
+    """Who embeds the library looks for leaks with it. It knows no clone()
+    with memory in common and no pidfd."""
+    program = os.path.join(BUILD, "test", ".libs", "ipc_run")
+    if not shutil.which("valgrind") or not os.path.exists(program) or \
+            is_sanitized(program):
+        print("not run under valgrind")
+        return
+    os.environ["LD_LIBRARY_PATH"] = os.path.join(BUILD, "lib", ".libs")
+    for kind in STREAMS:
+        with Helper("valgrind", "-q", program, kind, "cat") as helper:
+            equal(helper.ask("a line"), "a line", kind)
+    del os.environ["LD_LIBRARY_PATH"]
 
 
 def rewriters(folder):
@@ -107,6 +128,7 @@ def pinger():
 def main():
     small_programs()
     failed_starts()
+    under_valgrind()
     with tempfile.TemporaryDirectory() as folder:
         rewriters(folder)
         unlink_daemon(folder)
