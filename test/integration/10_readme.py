@@ -9,6 +9,7 @@ and asks each of them.
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -102,6 +103,21 @@ class ReadmeTest(unittest.TestCase):
             with self.subTest(header=header.name):
                 self.compile("alone", f"#include <squire/{header.name}>\n"
                              "int main(void)\n{\n    return 0;\n}\n")
+
+    @unittest.skipUnless(shutil.which("c++"), "no C++ compiler")
+    def test_every_public_header_is_for_cxx_too(self):
+        flags = run(["pkg-config", "--cflags", "squire"],
+                    env=self.environment).split()
+        text = "".join(f"#include <squire/{header.name}>\n" for header in
+                       sorted(self.root.rglob("include/squire/*.h")))
+        source = self.folder / "headers.cc"
+        source.write_text(text + "int main() { return commIsRunning(); }\n")
+        subprocess.run(["c++", "-fsyntax-only", *STRICT, source, *flags],
+                       check=True, timeout=TIMEOUT_S)
+        self.assertEqual(text.count("#include"), sum(
+            'extern "C"' in header.read_text() or
+            header.name == "debug_sections.h"
+            for header in self.root.rglob("include/squire/*.h")))
 
     def test_the_installed_configuration_is_right(self):
         squire, = self.root.rglob("sbin/squire")
