@@ -41,12 +41,12 @@ noteListening(Proxy *proxy, const ProxyPort *port)
 }
 
 /* Each client may need a second descriptor, for its origin; some are kept
- * for logs, helpers and idle connections to origins. */
+ * for logs, helpers, pipes of tunnels and idle connections to origins. */
 static unsigned
 clientFdMax(void)
 {
     size_t limit = fdLimit();
-    size_t kept = FDS_KEPT + limit / 8;
+    size_t kept = FDS_KEPT + limit / 4;
 
     if (limit < kept + 2)
         return 1;

@@ -18,6 +18,7 @@
 #define COPY_CHUNK 16384
 #define ROUNDS_PER_TURN 8
 #define PIPES_KEPT 64
+#define PIPES_SHARE 16 /* one pipe for so many of our descriptors */
 
 /* One direction. At most one of `held` and `copied` has octets. */
 typedef struct TunnelFlow {
@@ -46,6 +47,7 @@ struct Tunnel {
 static struct {
     int fds[PIPES_KEPT][2];
     unsigned count;
+    size_t open; /* pipes in use, and these */
 } kept;
 
 static void pump(TunnelFlow *flow);
@@ -59,10 +61,23 @@ takePipe(TunnelFlow *flow)
         flow->pipeFds[1] = kept.fds[kept.count][1];
         return;
     }
+    /* Others need descriptors too, and we can do without. */
+    if (kept.open >= fdLimit() / PIPES_SHARE)
+        return;
     if (pipe2(flow->pipeFds, O_CLOEXEC | O_NONBLOCK) == -1) {
         debug(DBG_TUNNEL, 3, "tunnel: no pipe (errno %d), copying", errno);
         flow->pipeFds[0] = flow->pipeFds[1] = -1;
+        return;
     }
+    kept.open++;
+}
+
+static void
+closePipe(int fds[2])
+{
+    fdClosep(&fds[0]);
+    fdClosep(&fds[1]);
+    kept.open--;
 }
 
 static void
@@ -77,8 +92,7 @@ givePipe(TunnelFlow *flow)
         flow->pipeFds[0] = flow->pipeFds[1] = -1;
         return;
     }
-    fdClosep(&flow->pipeFds[0]);
-    fdClosep(&flow->pipeFds[1]);
+    closePipe(flow->pipeFds);
 }
 
 void
@@ -86,8 +100,7 @@ tunnelFini(void)
 {
     while (kept.count > 0) {
         kept.count--;
-        fdClosep(&kept.fds[kept.count][0]);
-        fdClosep(&kept.fds[kept.count][1]);
+        closePipe(kept.fds[kept.count]);
     }
 }
 

@@ -737,16 +737,6 @@ class NeverReading(unittest.TestCase):
         self.squire.stop()
         self.origin.close()
 
-    def wait_until_still(self, figure):
-        """Wait until a figure does not change for a while; return it."""
-        last, since = figure(), time.monotonic()
-        while time.monotonic() - since < 1:
-            time.sleep(0.1)
-            now = figure()
-            if now != last:
-                last, since = now, time.monotonic()
-        return last
-
     def check_memory(self, before):
         grown = torture.rss_kb(self.squire.pid) - before
         if not torture.is_sanitized():
@@ -759,7 +749,7 @@ class NeverReading(unittest.TestCase):
             client.send(f"GET {self.origin.url('/endless')} HTTP/1.1\r\n"
                         f"Host: {self.origin.authority}\r\n\r\n")
             self.clients.append(client)
-        self.wait_until_still(lambda: self.sent[0])
+        torture.wait_until_still(lambda: self.sent[0])
         self.check_memory(before)
         self.assertEqual(self.squire.get(self.origin.url("/echo")).status,
                          OK)
@@ -785,15 +775,17 @@ class NeverReading(unittest.TestCase):
             return given[0] // 4000000
 
         # Answers fill the way back, then requests fill the way there.
-        self.wait_until_still(give)
+        torture.wait_until_still(give)
         self.check_memory(before)
 
 
 class Limited(Squire):
-    """A squire that may have 128 descriptors."""
+    """A squire that may have few descriptors."""
+
+    COUNT = 128
 
     def command(self, *arguments):
-        return ["sh", "-c", 'ulimit -n 128 && exec "$0" "$@"',
+        return ["sh", "-c", f'ulimit -n {self.COUNT} && exec "$0" "$@"',
                 *super().command(*arguments)]
 
 
@@ -816,12 +808,13 @@ class FewDescriptors(unittest.TestCase):
         self.addCleanup(squire.stop, check=False)
         return squire
 
-    def crowd(self, squire, text):
+    def crowd(self, squire, text, count):
         clients = []
-        for _ in range(self.count):
+        for _ in range(count):
             sock = socket.socket()
             self.addCleanup(sock.close)
             sock.setblocking(False)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
             with contextlib.suppress(BlockingIOError):
                 sock.connect(("127.0.0.1", squire.port))
             clients.append(sock)
@@ -837,7 +830,7 @@ class FewDescriptors(unittest.TestCase):
         wait_for("three helpers",
                  lambda: len(squire_test.children(squire.pid)) == 3)
         fds = torture.idle_fds(squire)
-        clients = self.crowd(squire, b"GET ")  # and wait for the rest
+        clients = self.crowd(squire, b"GET ", self.count)  # and no more
         wait_for("the pause", lambda: "cannot accept" in squire.log())
         # Not all is for clients: a helper that dies is replaced,
         os.kill(squire_test.children(squire.pid)[0], signal.SIGKILL)
@@ -858,6 +851,47 @@ class FewDescriptors(unittest.TestCase):
         torture.check_fds(squire, fds)
         squire.stop()
         origin.close()
+
+    def test_tunnels_leave_descriptors_too(self):
+        """Their pipes are many when nobody reads."""
+        squire = self.start()
+        wait_for("three helpers",
+                 lambda: len(squire_test.children(squire.pid)) == 3)
+        with socket.create_server(("127.0.0.1", 0), backlog=100) as listener:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+            text = (f"CONNECT 127.0.0.1:{listener.getsockname()[1]} "
+                    "HTTP/1.1\r\nHost: x.test\r\n\r\n").encode()
+            ends = self.crowd(squire, text, 60)
+            listener.settimeout(0.5)
+            with contextlib.suppress(TimeoutError):
+                while True:
+                    sock, _ = listener.accept()
+                    self.addCleanup(sock.close)
+                    sock.setblocking(False)
+                    ends.append(sock)
+        self.assertGreater(len(ends), 60 + 20)
+        given = [0]
+
+        def push():
+            for sock in ends:
+                with contextlib.suppress(BlockingIOError):
+                    while True:
+                        given[0] += sock.send(b"x" * 65536)
+            return given[0]
+
+        torture.wait_until_still(push)
+        # The manager can still be asked, and helpers be started.
+        self.assertLess(len(squire_test.open_fds(squire.pid)),
+                        Limited.COUNT - 16)
+        self.assertGreater(squire.info()["tunnels"], 20)
+        os.kill(squire_test.children(squire.pid)[0], signal.SIGKILL)
+        wait_for("its end", lambda: "killed by SIGKILL" in squire.log())
+        wait_for("another helper",
+                 lambda: len(squire_test.children(squire.pid)) == 3)
+        for sock in ends:
+            sock.close()
+        squire.check_idle()
+        squire.stop()
 
     def test_all_of_a_crowd_are_served(self):
         """Those who wait in the backlog have their turn."""

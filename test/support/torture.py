@@ -100,6 +100,17 @@ def check_fds(squire, before):
                              f"{now}") from error
 
 
+def wait_until_still(figure):
+    """Wait until a figure does not change for a while; return it."""
+    last, since = figure(), time.monotonic()
+    while time.monotonic() - since < 1:
+        time.sleep(0.1)
+        now = figure()
+        if now != last:
+            last, since = now, time.monotonic()
+    return last
+
+
 NGINX_CONF = """\
 daemon off;
 worker_processes 1;
