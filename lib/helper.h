@@ -24,6 +24,7 @@ extern "C" {
 
 typedef struct HelperPool HelperPool;
 typedef struct HelperRequest HelperRequest;
+typedef struct HelperReservation HelperReservation;
 
 typedef enum HelperOverload {
     HELPER_OVERLOAD_ERR,    /* answer HELPER_OVERLOAD, later, by callback */
@@ -31,6 +32,15 @@ typedef enum HelperOverload {
     HELPER_OVERLOAD_WAIT,   /* queue without limit, deadline still holds */
     HELPER_OVERLOAD_COUNT
 } HelperOverload;
+
+/* What a caller gets when no process can answer: the request would end in
+ * HELPER_TIMEOUT, HELPER_OVERLOAD, HELPER_UNKNOWN or HELPER_BH. */
+typedef enum HelperFail {
+    HELPER_FAIL_CLOSED, /* that result */
+    HELPER_FAIL_OPEN,   /* HELPER_OK without pairs */
+    HELPER_FAIL_STALE,  /* a kept answer past its ttl, else that result */
+    HELPER_FAIL_COUNT
+} HelperFail;
 
 typedef struct HelperConfig {
     const char *name;        /* pool name in logs and stats */
@@ -56,6 +66,34 @@ typedef struct HelperConfig {
                                 leaves after so long without work, 60000;
                                 0: never */
     unsigned graceMs;        /* between EOF, SIGTERM and SIGKILL, 2000 */
+
+    /* The life of a process. */
+    uint64_t maxRequests; /* it is replaced after so many; 0: never */
+    unsigned maxAgeMs;    /* and when so old; 0: never */
+    const char *probe;    /* a line asked of each new process before it gets
+                             requests, and of idle ones; NULL: none. Any
+                             answer but BH is good */
+    unsigned probeMs;     /* between probes of an idle process, 30000 */
+    IpcAttr attr;         /* what a process may; copied with its strings.
+                             stderrMode follows stderrRaw */
+
+    /* Answers. */
+    bool collapse;          /* identical lines in flight are asked once */
+    unsigned cacheMax;      /* answers kept, least recently used leaves
+                               first; 0 (default): none */
+    unsigned ttlMs;         /* how long an OK is fresh, 3600000 */
+    unsigned negativeTtlMs; /* how long an ERR is fresh, 3600000 */
+    unsigned gracePct;      /* with less than this share of the ttl left, a
+                               kept answer is used and asked again in the
+                               background; 0 (default): never */
+    HelperFail fail;        /* HELPER_FAIL_CLOSED */
+    unsigned traceMax;      /* exchanges kept for helperTraceForEach, 64 */
+
+    /* Dialogs. */
+    unsigned reservedPerClient; /* reservations of one client; 0: no limit */
+    unsigned reservationMs;     /* one that was idle so long is taken back
+                                   when a process is needed, the longest
+                                   idle first; 64000; 0: never */
 } HelperConfig;
 
 /*
@@ -101,6 +139,51 @@ int helperSubmitLen(HelperPool *pool, const char *line, size_t len,
 /* Give up a request: cb will not run after this call, the handle is no longer
  * valid. An answer still to come is dropped. */
 void helperCancel(HelperRequest *request);
+
+/*
+ * The fresh kept answer to this line, without asking: true with *replyOut,
+ * which is borrowed until the next call into this pool. False when there is
+ * none, or when it has to be asked again in the background (submit then:
+ * the kept answer comes by callback).
+ */
+bool helperLookup(HelperPool *pool, const char *line, size_t len,
+                  HelperReply *replyOut);
+
+/*
+ * Begin a dialog: all lines of a reservation go to one process, which
+ * serves nobody else until helperRelease. The process is chosen by the first
+ * submit, which waits for one like any request. client (borrowed, NULL:
+ * none) is whom reservedPerClient counts by. Returns owned; NULL with errno:
+ * EBUSY the client has as many as it may, ESHUTDOWN.
+ */
+HelperReservation *helperReserve(HelperPool *pool, const char *client);
+
+/*
+ * helperSubmitLen within a dialog; one request at a time. Neither repeated
+ * at another process nor answered from kept answers. When the process is
+ * gone or was taken back, cb runs with HELPER_UNKNOWN and the dialog is
+ * lost. Errors as helperSubmitLen; -EBUSY the one before is not answered.
+ */
+int helperReservedSubmit(HelperReservation *reservation, const char *line,
+                         size_t len, HelperReplyCb *cb, void *data,
+                         HelperRequest **requestOut);
+
+/* True when the process of this dialog is gone or was taken back. */
+bool helperReservedIsLost(const HelperReservation *reservation);
+
+/* End a dialog: a request of it in flight is cancelled, the process serves
+ * others (or is replaced, when it owes an answer). Clears *reservation;
+ * NULL inside is accepted; also after helperPoolDestroy. */
+void helperRelease(HelperReservation **reservation);
+
+/*
+ * Go on with another configuration; config is copied. What needs no new
+ * process takes effect at once. When program, channel type, concurrency or
+ * confinement changed, new processes are started before the old ones, which
+ * finish what they have, leave. Requests waiting stay. Kept answers stay
+ * unless the program changed. 0, or -EINVAL: nothing changed.
+ */
+int helperPoolReconfigure(HelperPool *pool, const HelperConfig *config);
 
 /*
  * Stop taking requests; let those submitted finish for drainMs, answer the
@@ -150,6 +233,40 @@ void helperPoolStats(const HelperPool *pool, HelperPoolStats *statsOut);
 /* Copy up to max process rows; returns how many there are. Reads /proc. */
 size_t helperPoolProcesses(const HelperPool *pool, HelperProcessStats *rows,
                            size_t max);
+
+/* One exchange of a pool's past; all borrowed for the call. */
+typedef struct HelperTrace {
+    int64_t wallUs;    /* of the answer, since 1970 */
+    unsigned number;   /* of the process; 0: the pool or its kept answers */
+    pid_t pid;         /* 0 likewise */
+    int64_t queueUs;   /* from submission to a process */
+    int64_t serviceUs; /* from there to the answer */
+    HelperResult result;
+    const char *request; /* the line, without ID and LF */
+    size_t requestLen;
+    const char *reply; /* the same; "" when the pool answered */
+    size_t replyLen;
+    bool isCut; /* the ring keeps the first octets of long lines only */
+} HelperTrace;
+
+typedef void HelperTraceCb(const HelperTrace *trace, void *data);
+typedef struct HelperTap HelperTap;
+
+/* Call cb for the exchanges in the pool's ring, oldest first. */
+void helperTraceForEach(const HelperPool *pool, HelperTraceCb *cb, void *data);
+
+/*
+ * Call cb for every exchange of the pool from now on, whole, until
+ * helperTapRemove; once more, with trace NULL, when the pool ends. cb must
+ * not call into the pool. Returns owned.
+ */
+HelperTap *helperTapAdd(HelperPool *pool, HelperTraceCb *cb, void *data);
+
+/* Stop. Clears *tap; NULL inside is accepted; also after the pool's end. */
+void helperTapRemove(HelperTap **tap);
+
+/* The pool of this loop with that name, or NULL; borrowed. */
+HelperPool *helperPoolLookup(const char *name);
 
 typedef void HelperPoolCb(HelperPool *pool, void *data);
 

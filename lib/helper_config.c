@@ -27,7 +27,13 @@ helperConfigInit(HelperConfig *config)
         .restartMaxMs = 30000,
         .idleMs = 60000,
         .graceMs = 2000,
+        .probeMs = 30000,
+        .ttlMs = 3600000,
+        .negativeTtlMs = 3600000,
+        .traceMax = 64,
+        .reservationMs = 64000,
     };
+    ipcAttrInit(&config->attr);
 }
 
 static bool
@@ -41,6 +47,8 @@ isUsable(const HelperConfig *config)
            config->max > 0 && config->max <= PROCESSES_MAX &&
            config->concurrency <= CONCURRENCY_MAX && config->timeoutMs >= 0 &&
            (unsigned)config->overload < HELPER_OVERLOAD_COUNT &&
+           (unsigned)config->fail < HELPER_FAIL_COUNT &&
+           config->gracePct <= 100 &&
            config->lineMax > HELPER_ID_ROOM && config->replyMax > 0 &&
            config->lineMax <= INT32_MAX && config->replyMax <= INT32_MAX;
 }

@@ -39,8 +39,18 @@ typedef struct HelperPair {
     size_t valueLen;
 } HelperPair;
 
+/* Who made a reply. */
+typedef enum HelperSource {
+    HELPER_SOURCE_PROCESS, /* a helper, just now */
+    HELPER_SOURCE_CACHE,   /* a kept answer that is fresh */
+    HELPER_SOURCE_STALE,   /* a kept answer past its ttl */
+    HELPER_SOURCE_POOL,    /* the pool: timeout, overload, fail=open ... */
+    HELPER_SOURCE_COUNT
+} HelperSource;
+
 typedef struct HelperReply {
     HelperResult result;
+    HelperSource source;
     const char *text; /* after the result word and its blanks; the whole line
                          for HELPER_UNKNOWN. Never NULL, NUL-terminated */
     size_t textLen;

@@ -54,6 +54,10 @@ ipcAttrInit(IpcAttr *attr)
     *attr = (IpcAttr){
         .stderrMode = IPC_STDERR_LOG,
         .chatTimeoutMs = IPC_CHAT_TIMEOUT_MS,
+        .limitMemory = IPC_LIMIT_OURS,
+        .limitFiles = IPC_LIMIT_OURS,
+        .limitCpuSec = IPC_LIMIT_OURS,
+        .limitProcesses = IPC_LIMIT_OURS,
     };
 }
 

@@ -47,6 +47,20 @@ typedef enum IpcStderr {
 
 typedef struct IpcChild IpcChild;
 
+typedef enum IpcFilter {
+    IPC_FILTER_NONE,
+    IPC_FILTER_DEFAULT, /* no sockets but those it has, no further exec */
+    IPC_FILTER_COUNT
+} IpcFilter;
+
+/* A descriptor of ours that the helper gets as number theirs, above 2. */
+typedef struct IpcFd {
+    int ours;
+    int theirs;
+} IpcFd;
+
+#define IPC_LIMIT_OURS (-1) /* leave a limit as ours is */
+
 typedef struct IpcAttr {
     IpcStderr stderrMode;   /* IPC_STDERR_LOG */
     int chatTimeoutMs;      /* deadline of the whole start, 5000 */
@@ -54,6 +68,19 @@ typedef struct IpcAttr {
     const char *const *env; /* whole environment, NULL: ours; SQUID_DEBUG and
                                SQUIRE_DEBUG are set in both cases */
     int bufferSize;         /* of the channel in octets, 0: the system's */
+    const char *user;       /* name or number whom it becomes, with that
+                               user's groups; NULL: ours */
+    const char *group;      /* name or number; NULL: the user's own */
+    int64_t limitMemory;    /* RLIMIT_AS, octets */
+    int64_t limitFiles;     /* RLIMIT_NOFILE */
+    int64_t limitCpuSec;    /* RLIMIT_CPU */
+    int64_t limitProcesses; /* RLIMIT_NPROC */
+    bool noNewPrivs;        /* setuid programs give it nothing */
+    bool noCapabilities;    /* all capability sets empty, also for root */
+    IpcFilter filter;       /* of system calls; implies noNewPrivs */
+    bool diesWithUs;        /* SIGTERM when the thread that started it ends */
+    const IpcFd *fds;       /* more descriptors for it */
+    size_t fdCount;
 } IpcAttr;
 
 /* Fill attr with the defaults. */
