@@ -20,6 +20,7 @@ typedef struct IpcStart {
     const char *prog;
     const char *const *args;
     int64_t deadlineUs;
+    IpcConfine confine;
     IpcChannel channel;
     int errRead; /* our end of the stderr pipe, or -1 */
     int errWrite;
@@ -108,7 +109,7 @@ spawnChild(IpcStart *start)
         .readFd = start->channel.childRead,
         .writeFd = start->channel.childWrite,
         .errFd = stderrOf(start),
-        .cwd = start->attr->cwd,
+        .confine = &start->confine,
         .timeoutMs = start->attr->chatTimeoutMs,
         .deadlineUs = start->deadlineUs,
     };
@@ -123,12 +124,15 @@ spawnChild(IpcStart *start)
 static int
 runSteps(IpcStart *start)
 {
-    int rc = openEnds(start);
+    int rc = ipcConfinePrepare(&start->confine, start->attr);
 
+    if (!rc)
+        rc = openEnds(start);
     if (!rc)
         rc = ipcHandshakeOffer(&start->channel);
     if (!rc)
         rc = spawnChild(start);
+    ipcConfineFini(&start->confine);
     ipcChannelCloseTheirs(&start->channel);
     fdClosep(&start->errWrite);
     if (!rc)

@@ -18,7 +18,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <sys/resource.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #ifdef __cplusplus
@@ -49,7 +49,9 @@ typedef struct IpcChild IpcChild;
 
 typedef enum IpcFilter {
     IPC_FILTER_NONE,
-    IPC_FILTER_DEFAULT, /* no sockets but those it has, no further exec */
+    IPC_FILTER_DEFAULT, /* no sockets but those it has, no further exec (nor
+                           "#!/usr/bin/env"), no traces, mounts and so on:
+                           EPERM; doc/decisions/0007-confinement.md */
     IPC_FILTER_COUNT
 } IpcFilter;
 
@@ -59,6 +61,7 @@ typedef struct IpcFd {
     int theirs;
 } IpcFd;
 
+#define IPC_FDS_MAX 16
 #define IPC_LIMIT_OURS (-1) /* leave a limit as ours is */
 
 typedef struct IpcAttr {
@@ -70,17 +73,21 @@ typedef struct IpcAttr {
     int bufferSize;         /* of the channel in octets, 0: the system's */
     const char *user;       /* name or number whom it becomes, with that
                                user's groups; NULL: ours */
-    const char *group;      /* name or number; NULL: the user's own */
-    int64_t limitMemory;    /* RLIMIT_AS, octets */
-    int64_t limitFiles;     /* RLIMIT_NOFILE */
-    int64_t limitCpuSec;    /* RLIMIT_CPU */
-    int64_t limitProcesses; /* RLIMIT_NPROC */
+    const char *group;      /* name or number; NULL: the user's own; without
+                               a user it is the only group left */
+    int64_t limitMemory;    /* RLIMIT_AS, octets; too few: exec kills it */
+    int64_t limitFiles;     /* RLIMIT_NOFILE, at least 3 */
+    int64_t limitCpuSec;    /* RLIMIT_CPU: SIGXCPU, SIGKILL a second later */
+    int64_t limitProcesses; /* RLIMIT_NPROC: of its user, not for root; it
+                               fails no start, but what it forks */
     bool noNewPrivs;        /* setuid programs give it nothing */
-    bool noCapabilities;    /* all capability sets empty, also for root */
-    IpcFilter filter;       /* of system calls; implies noNewPrivs */
-    bool diesWithUs;        /* SIGTERM when the thread that started it ends */
+    bool noCapabilities;    /* all capability sets empty, also for root (the
+                               bounding set, where we may); with noNewPrivs */
+    IpcFilter filter;       /* of system calls; with noNewPrivs */
+    bool diesWithUs;        /* SIGTERM when the thread that started it ends;
+                               not for a setuid program */
     const IpcFd *fds;       /* more descriptors for it */
-    size_t fdCount;
+    size_t fdCount;         /* at most IPC_FDS_MAX */
 } IpcAttr;
 
 /* Fill attr with the defaults. */
@@ -101,7 +108,14 @@ void ipcAttrInit(IpcAttr *attr);
 pid_t ipcCreate(int type, const char *prog, const char *const args[],
                 const char *name, int *rfd, int *wfd, void **hIpc);
 
-/* ipcCreate with attributes; attr NULL means the defaults. */
+/*
+ * ipcCreate with attributes, which are borrowed; attr NULL means the
+ * defaults. cwd is entered and prog executed as the user it becomes. More
+ * errors: ENOENT no such user or group, EPERM only root may do this, EINVAL
+ * a limit out of range, a number taken twice, below 3 or too high for a
+ * descriptor, EBADF a descriptor that is not open, ENOTSUP no filter in this
+ * build. May also block on the user database.
+ */
 pid_t ipcCreateAttr(int type, const char *prog, const char *const args[],
                     const char *name, const IpcAttr *attr, int *rfd, int *wfd,
                     void **hIpc);

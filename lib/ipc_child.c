@@ -25,6 +25,8 @@
  */
 #define CLOSED_HERE_MAX 127u
 
+static const unsigned long noSecret[2];
+
 IPC_IN_CHILD static int
 errOf(long result)
 {
@@ -40,29 +42,91 @@ closeRange(unsigned first, unsigned last, unsigned flags)
 /* Without close_range only what was opened without close-on-exec remains;
  * then it is one call for each number. */
 IPC_IN_CHILD static int
-closeOneByOne(void)
+closeOneByOne(unsigned first, unsigned last)
 {
     long top = sysconf(_SC_OPEN_MAX);
 
-    for (long fd = STDERR_FILENO + 1; fd < top; fd++)
+    for (long fd = first; fd < top && fd <= (long)last; fd++)
         syscall(SYS_fcntl, fd, F_SETFD, FD_CLOEXEC);
     return 0;
 }
 
 IPC_IN_CHILD static int
+closeFrom(const IpcSpawn *spawn, unsigned first, unsigned last)
+{
+    unsigned here = last < CLOSED_HERE_MAX ? last : CLOSED_HERE_MAX;
+    unsigned rest = first;
+    int err = 0;
+
+    if (spawn->reportFd < 0 && first <= here) {
+        err = closeRange(first, here, 0);
+        rest = here + 1;
+    }
+    if (!err && rest <= last)
+        err = closeRange(rest, last, CLOSE_RANGE_CLOEXEC);
+    return err == ENOSYS || err == EINVAL || err == EPERM
+               ? closeOneByOne(first, last)
+               : err;
+}
+
+/* All but 0, 1, 2 and the more that it is given, which are in order. */
+IPC_IN_CHILD static int
 closeOthers(const IpcSpawn *spawn)
 {
+    const IpcConfine *confine = spawn->confine;
     unsigned first = STDERR_FILENO + 1;
     int err = 0;
 
-    if (spawn->reportFd < 0) {
-        err = closeRange(first, CLOSED_HERE_MAX, 0);
-        first = CLOSED_HERE_MAX + 1;
+    for (size_t i = 0; i < confine->fdCount && !err; i++) {
+        unsigned theirs = (unsigned)confine->fds[i].theirs;
+        if (theirs > first)
+            err = closeFrom(spawn, first, theirs - 1);
+        first = theirs + 1;
     }
-    if (!err)
-        err = closeRange(first, ~0u, CLOSE_RANGE_CLOEXEC);
-    return err == ENOSYS || err == EINVAL || err == EPERM ? closeOneByOne()
-                                                          : err;
+    return err ? err : closeFrom(spawn, first, ~0u);
+}
+
+/* Make *fd a number from low on, which exec closes. */
+IPC_IN_CHILD static int
+moveAbove(int *fd, int low)
+{
+    long moved = syscall(SYS_fcntl, *fd, F_DUPFD_CLOEXEC, low);
+
+    if (moved < 0)
+        return errno;
+    *fd = (int)moved;
+    return 0;
+}
+
+/* Any of them may have a number that another one is to get, or 0, 1, 2; so
+ * all are moved out of the way before anything else is. The pipe of fork()
+ * has memory of its own to note its number in. */
+IPC_IN_CHILD static int
+liftFds(IpcSpawn *spawn, int *lifted)
+{
+    const IpcConfine *confine = spawn->confine;
+    int low = 0, err = 0;
+
+    if (!confine->fdCount)
+        return 0;
+    low = confine->fds[confine->fdCount - 1].theirs + 1;
+    for (size_t i = 0; i < confine->fdCount && !err; i++) {
+        lifted[i] = confine->fds[i].ours;
+        err = moveAbove(&lifted[i], low);
+    }
+    if (!err && spawn->reportFd >= 0)
+        err = moveAbove(&spawn->reportFd, low);
+    return err;
+}
+
+IPC_IN_CHILD static int
+placeFds(const IpcConfine *confine, const int *lifted)
+{
+    int err = 0;
+
+    for (size_t i = 0; i < confine->fdCount && !err; i++)
+        err = errOf(syscall(SYS_dup3, lifted[i], confine->fds[i].theirs, 0));
+    return err;
 }
 
 /* 2 was closed in the proxy, or no log is wanted. 0 and 1 are in use. */
@@ -91,14 +155,19 @@ setStderr(int errFd)
 
 /* The channel's numbers are above 2, the log's is not below. */
 IPC_IN_CHILD static int
-setDescriptors(const IpcSpawn *spawn)
+setDescriptors(IpcSpawn *spawn)
 {
-    int err = errOf(syscall(SYS_dup3, spawn->readFd, STDIN_FILENO, 0));
+    int lifted[IPC_FDS_MAX];
+    int err = liftFds(spawn, lifted);
 
+    if (!err)
+        err = errOf(syscall(SYS_dup3, spawn->readFd, STDIN_FILENO, 0));
     if (!err)
         err = errOf(syscall(SYS_dup3, spawn->writeFd, STDOUT_FILENO, 0));
     if (!err)
         err = setStderr(spawn->errFd);
+    if (!err)
+        err = placeFds(spawn->confine, lifted);
     return err ? err : closeOthers(spawn);
 }
 
@@ -143,15 +212,18 @@ isWorthTheNext(int err)
 }
 
 /* As execvp: a file that may not be executed is remembered, and told when
- * there is no better one. */
+ * there is no better one. The filter lets nothing but this execve pass. */
 IPC_IN_CHILD static int
 execFirst(const IpcSpawn *spawn)
 {
+    const IpcFilterProgram *filter = spawn->confine->filter;
+    const unsigned long *secret = filter ? filter->secret : noSecret;
     int err = ENOENT;
     bool isDenied = false;
 
     for (char **path = spawn->paths; *path; path++) {
-        err = errOf(syscall(SYS_execve, *path, spawn->argv, spawn->envp));
+        err = errOf(syscall(SYS_execve, *path, spawn->argv, spawn->envp, 0UL,
+                            secret[0], secret[1]));
         if (!isWorthTheNext(err))
             return err;
         isDenied = isDenied || err == EACCES;
@@ -173,7 +245,7 @@ ipcChildRun(IpcSpawn *spawn)
         err = resetSignals();
     if (!err)
         err = leaveOurGroup();
-    if (!err && spawn->cwd)
-        err = errOf(syscall(SYS_chdir, spawn->cwd));
+    if (!err)
+        err = ipcConfineApply(spawn->confine);
     return err ? err : execFirst(spawn);
 }

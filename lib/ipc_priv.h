@@ -8,6 +8,7 @@
 #ifndef SQUIRE_IPC_PRIV_H
 #define SQUIRE_IPC_PRIV_H
 
+#include <linux/filter.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -85,19 +86,90 @@ int ipcHandshakeAnswer(int timeoutMs);
 int ipcHandshakeFinish(const IpcChannel *channel, bool isDatagram,
                        int64_t deadlineUs);
 
+#define IPC_LIMITS_MAX 4
+
+/* As the kernel takes it, whatever the C library's rlim_t is. */
+typedef struct IpcLimit {
+    int resource;
+    struct {
+        uint64_t cur;
+        uint64_t max;
+    } value;
+} IpcLimit;
+
+/* Whom a helper becomes. */
+typedef struct IpcUser {
+    bool isOther; /* than we are: there is something to do */
+    bool hasUid;
+    bool hasGid;
+    uid_t uid;
+    gid_t gid;
+    gid_t *groups;
+    size_t groupCount;
+} IpcUser;
+
+/* A filter of system calls; secret lets an execve pass that brings it as
+ * its fifth and sixth argument. */
+typedef struct IpcFilterProgram {
+    struct sock_fprog program;
+    unsigned long secret[2];
+} IpcFilterProgram;
+
+/* What is taken from a helper and given to it, ready for the child. */
+typedef struct IpcConfine {
+    const char *cwd;
+    bool diesWithUs;
+    bool noNewPrivs;
+    bool noCapabilities;
+    pid_t parent;
+    IpcLimit limits[IPC_LIMITS_MAX];
+    size_t limitCount;
+    IpcFd fds[IPC_FDS_MAX]; /* by their numbers, none twice */
+    size_t fdCount;
+    IpcUser user;
+    const IpcFilterProgram *filter; /* or NULL */
+} IpcConfine;
+
+/* Check attr and look up what it names; borrows attr as long as confine is
+ * used. May block on the user database. Nothing to undo on failure. */
+int ipcConfinePrepare(IpcConfine *confine, const IpcAttr *attr);
+
+/* Free what Prepare made; also of a zeroed one. */
+void ipcConfineFini(IpcConfine *confine);
+
+/* Around a start, whatever comes of it: keep our process as dumpable as it
+ * was, once no child with another user has our memory. */
+void ipcConfineEnter(const IpcConfine *confine);
+
+/* The other half. */
+void ipcConfineLeave(const IpcConfine *confine);
+
+/* In the child, all but the descriptors. 0 or a positive errno. */
+int ipcConfineApply(const IpcConfine *confine);
+
+/* Fill *user from a name or number of either kind, one may be NULL; groups
+ * is owned by the caller. -ENOENT: no such user or group, or a number
+ * without an entry and no group given. */
+int ipcUserResolve(IpcUser *user, const char *name, const char *group);
+
+/* The default filter, made at the first call; kept for good. -ENOTSUP: this
+ * build has no libseccomp. */
+int ipcFilterGet(const IpcFilterProgram **programOut);
+
 /* What the child needs; it reads this while its parent sleeps. */
 typedef struct IpcSpawn {
     int readFd;  /* becomes 0 */
     int writeFd; /* becomes 1 */
     int errFd;   /* becomes 2; -1: /dev/null */
-    const char *cwd;
+    const IpcConfine *confine;
     char **paths; /* tried in turn, NULL-terminated */
     char *const *argv;
     char **envp;
     int timeoutMs;
     int64_t deadlineUs;
     atomic_int error; /* answer of the child: why there was no exec */
-    int reportFd;     /* by fork() only: the error as an int; exec closes it */
+    int reportFd;     /* by fork() only: the error as an int; exec closes it;
+                         may get another number in the child */
     struct ChildStack *stack; /* by clone() only */
 } IpcSpawn;
 

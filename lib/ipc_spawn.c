@@ -183,7 +183,7 @@ startFork(IpcSpawn *spawn)
     pid = fork();
     if (pid == 0) {
         int err = ipcChildRun(spawn);
-        syscall(SYS_write, report[1], &err, sizeof(err));
+        syscall(SYS_write, spawn->reportFd, &err, sizeof(err));
         _exit(EXIT_NO_EXEC);
     }
     if (pid < 0)
@@ -256,7 +256,9 @@ ipcSpawnRun(IpcSpawn *spawn, const char *prog, const char *const args[],
     spawn->envp = ipcEnvCreate(env);
     spawn->reportFd = -1;
     spawn->error = 0;
+    ipcConfineEnter(spawn->confine);
     pid = startAndAwait(spawn);
+    ipcConfineLeave(spawn->confine);
     free(spawn->paths);
     free(spawn->envp);
     return pid;
