@@ -190,6 +190,12 @@ debugOpen(const char *path)
     return 0;
 }
 
+const char *
+debugPath(void)
+{
+    return logPath;
+}
+
 int
 debugReopen(void)
 {

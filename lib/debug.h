@@ -50,6 +50,10 @@ void debugWrite(int section, int level, const char *fmt, ...)
  */
 int debugOpen(const char *path);
 
+/* The path of debugOpen, NULL: descriptor 2; borrowed until the next
+ * debugOpen. */
+const char *debugPath(void);
+
 /* Reopen the path of debugOpen, after a rename. 0 or -1 with errno. */
 int debugReopen(void);
 

@@ -272,7 +272,9 @@ static void
 freeTexts(Config *config)
 {
     free(config->path);
-    free(config->managerPort);
+    for (size_t i = 0; i < config->managerPortCount; i++)
+        free(config->managerPorts[i]);
+    free(config->managerPorts);
     free(config->cacheLog);
     free(config->debugOptions);
     free(config->pidFilename);

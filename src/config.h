@@ -67,7 +67,8 @@ typedef struct Config {
 
     ConfigPort *httpPorts;
     size_t httpPortCount;
-    char *managerPort;
+    char **managerPorts; /* addresses or paths, for managerListen */
+    size_t managerPortCount;
 
     AclSet *acls;
     AclRules *httpAccess;

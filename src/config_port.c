@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/un.h>
 
 #include "xalloc.h"
 
@@ -54,25 +55,50 @@ const ConfigKind configKindPort = {
     .parse = parsePort,
 };
 
+/* A path must fit a unix socket's address. */
+static bool
+isManagerAddr(ConfigLoader *loader, const ConfigLine *line, const char *addr)
+{
+    const size_t room = sizeof(((struct sockaddr_un *)0)->sun_path);
+
+    if (addr[0] == '/' && strlen(addr) < room)
+        return true;
+    if (addr[0] == '/')
+        configError(loader, line, 1,
+                    "manager_port: the path of a socket has at most %zu octets",
+                    room - 1);
+    else if (configIsListenAddr(addr))
+        return true;
+    else
+        configError(loader, line, 1, ADDR_WANTED, addr);
+    return false;
+}
+
+/* "none" takes back the lines before it. */
 static void
 parseManager(ConfigLoader *loader, const ConfigRow *row, const ConfigLine *line)
 {
+    Config *config = loader->config;
     const char *addr;
-    bool none;
 
     if (!configWantWords(loader, row, line, 1))
         return;
     addr = line->words[1].text;
-    none = strcmp(addr, "none") == 0;
-    if (!none && !configIsListenAddr(addr)) {
-        configError(loader, line, 1, ADDR_WANTED, addr);
+    if (strcmp(addr, "none") == 0) {
+        while (config->managerPortCount > 0)
+            free(config->managerPorts[--config->managerPortCount]);
         return;
     }
-    free(loader->config->managerPort);
-    loader->config->managerPort = none ? NULL : xstrdup(addr);
+    if (!isManagerAddr(loader, line, addr))
+        return;
+    config->managerPorts =
+        xrealloc(config->managerPorts, (config->managerPortCount + 1) *
+                                           sizeof(*config->managerPorts));
+    config->managerPorts[config->managerPortCount++] = xstrdup(addr);
 }
 
 const ConfigKind configKindManager = {
+    .repeats = true,
     .parse = parseManager,
 };
 

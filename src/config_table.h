@@ -12,8 +12,11 @@
     X("http_port", Port, httpPorts, NULL, "[ADDR:]PORT [name=NAME]",           \
       "Where clients connect to the proxy. May be given several times; at "    \
       "least one is needed. name= is what acls of kind myportname compare.")   \
-    X("manager_port", Manager, managerPort, NULL, "[ADDR:]PORT|none",          \
-      "Where the live page, /helpers and /metrics are served.")                \
+    X("manager_port", Manager, managerPorts, NULL, "[ADDR:]PORT|/PATH|none",   \
+      "Where the live page, /helpers and /metrics are served, and where "      \
+      "squirectl(1) asks. A path is a unix socket: whoever may write to it may "\
+      "command the proxy. Over an address only this machine may. May be given "\
+      "several times.")                                                        \
     X("acl", Acl, acls, NULL, "NAME KIND [-i] [-n] VALUE|\"FILE\"...",         \
       "Gives a name to a property of requests. Several values, also on "       \
       "several lines, mean: any of them. A quoted value is a file with one "   \

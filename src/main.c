@@ -91,48 +91,42 @@ logKeptMessages(const Config *config)
     bufFini(&squire.warnings);
 }
 
-static bool
-isSameText(const char *a, const char *b)
+/* A ConfigMessageCb: to the log, and to the Buf that data may be. */
+static void
+tellMessage(ConfigSeverity severity, const char *text, void *data)
 {
-    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+    configMessageLog(severity, text, NULL);
+    if (data != NULL)
+        bufPrintf(data, "%s\n", text);
 }
 
-static void
-replaceManager(const Config *config)
+/* A configuration with an error changes nothing. out: for whoever asked, or
+ * NULL. 0 or -EINVAL. */
+static int
+reconfigure(Buf *out)
 {
-    const char *old =
-        squire.manager != NULL ? managerAddress(squire.manager) : NULL;
-
-    if (isSameText(old, config->managerPort))
-        return;
-    managerDestroy(&squire.manager);
-    if (config->managerPort == NULL)
-        return;
-    squire.manager = managerCreate(config->managerPort, squire.proxy);
-    if (squire.manager == NULL)
-        complainToLog("manager_port", config->managerPort);
-}
-
-/* A configuration with an error changes nothing. */
-static void
-reconfigure(void)
-{
-    Config *config =
-        configLoad(squire.options.configPath, configMessageLog, NULL);
+    Config *config = configLoad(squire.options.configPath, tellMessage, out);
+    const char *bad;
 
     if (config == NULL) {
         debug(DBG_MAIN, 0,
               "reconfigure: %s has errors; the configuration in force stays",
               squire.options.configPath);
-        return;
+        return -EINVAL;
     }
     if (openLog(config) == -1)
         complainToLog("cache_log", config->cacheLog);
     proxyReconfigure(squire.proxy, config);
-    replaceManager(config);
+    int rc = managerListen(squire.manager, config->managerPorts,
+                           config->managerPortCount, &bad);
+    if (rc < 0) {
+        errno = -rc;
+        complainToLog("manager_port", bad);
+    }
     configUnref(&squire.config);
     squire.config = config;
     debug(DBG_MAIN, 1, "reconfigured from %s", config->path);
+    return 0;
 }
 
 static void
@@ -145,12 +139,37 @@ rotate(void)
 }
 
 static void
+shutDown(void)
+{
+    squire.isStopping = true;
+    proxyShutdown(squire.proxy, squire.config->shutdownLifetimeMs);
+}
+
+/* A ManagerCommandCb. */
+static int
+obey(ManagerCommand command, Buf *out, void *data)
+{
+    (void)data;
+    if (squire.isStopping) {
+        bufPrintf(out, "the proxy is shutting down\n");
+        return -ESHUTDOWN;
+    }
+    if (command == MANAGER_RECONFIGURE)
+        return reconfigure(out);
+    if (command == MANAGER_ROTATE)
+        rotate();
+    else
+        shutDown();
+    return 0;
+}
+
+static void
 onHangup(int signo, void *data)
 {
     (void)signo;
     (void)data;
     if (!squire.isStopping)
-        reconfigure();
+        reconfigure(NULL);
 }
 
 static void
@@ -171,8 +190,7 @@ onStop(int signo, void *data)
         return;
     }
     debug(DBG_MAIN, 1, "signal %d: stopping", signo);
-    squire.isStopping = true;
-    proxyShutdown(squire.proxy, squire.config->shutdownLifetimeMs);
+    shutDown();
 }
 
 /* 0 or -errno. */
@@ -231,12 +249,16 @@ openPorts(Config *config)
 static int
 openManager(const Config *config)
 {
-    if (config->managerPort == NULL)
+    const ManagerConfig manager = {.proxy = squire.proxy, .command = obey};
+    const char *bad;
+
+    squire.manager = managerCreate(&manager);
+    int rc = managerListen(squire.manager, config->managerPorts,
+                           config->managerPortCount, &bad);
+    if (rc == 0)
         return 0;
-    squire.manager = managerCreate(config->managerPort, squire.proxy);
-    if (squire.manager != NULL)
-        return 0;
-    complainOfErrno("manager_port", config->managerPort);
+    errno = -rc;
+    complainOfErrno("manager_port", bad);
     return -1;
 }
 

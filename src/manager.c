@@ -1,4 +1,4 @@
-/* The manager port: connections and routes. DEBUG: section 16 */
+/* The manager ports and their connections. DEBUG: section 16 */
 #include "manager.h"
 
 #include <errno.h>
@@ -11,61 +11,30 @@
 #include "check.h"
 #include "comm.h"
 #include "debug.h"
-#include "http_date.h"
 #include "http_parse.h"
-#include "http_url.h"
 #include "list.h"
 #include "listener.h"
 #include "manager_priv.h"
 #include "xalloc.h"
 
 #define MANAGER_MAGIC 0x3a9a6e01u
-#define MANAGER_CONN_MAGIC 0x3a9a6e02u
 #define HEAD_TIMEOUT_MS 10000
 #define WRITE_TIMEOUT_MS 30000
 #define LINGER_MS 1000
 #define CONNECTIONS_MAX 128
-#define DOCUMENT_MAX (16 * 1024 * 1024)
+
+typedef struct ManagerPort {
+    char *addr;
+    Listener *listener;
+} ManagerPort;
 
 struct Manager {
     uint32_t magic;
-    char *addr;
-    const Proxy *proxy;
-    Listener *listener;
+    ManagerConfig config;
+    ManagerPort *ports;
+    size_t portCount;
     ListNode conns;
     unsigned connCount;
-};
-
-typedef struct ManagerConn {
-    uint32_t magic;
-    ListNode node;
-    Manager *manager;
-    int fd;
-    HttpParser *parser;
-    Buf out;
-} ManagerConn;
-
-typedef struct Route {
-    const char *path;
-    const char *type;
-    const char *fields; /* more header fields */
-    int (*write)(Buf *out, const Proxy *proxy);
-} Route;
-
-#define NOT_STORED "Cache-Control: no-store\r\n"
-#define PAGE_POLICY                                                            \
-    "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; " \
-    "script-src 'unsafe-inline'; connect-src 'self'; img-src data:; "          \
-    "base-uri 'none'; frame-ancestors 'none'\r\n"
-
-static const Route routes[] = {
-    {"/", "text/html; charset=utf-8", NOT_STORED PAGE_POLICY, managerWritePage},
-    {"/helpers", "application/json", NOT_STORED, managerWriteHelpers},
-    {"/info", "application/json", NOT_STORED, managerWriteInfo},
-    {"/metrics", "text/plain; version=0.0.4; charset=utf-8", NOT_STORED,
-     managerWriteMetrics},
-    {"/demo", "text/html; charset=utf-8", "Cache-Control: max-age=60\r\n",
-     managerWriteDemo},
 };
 
 static void
@@ -77,8 +46,8 @@ freeConn(void *data)
     free(conn);
 }
 
-static void
-closeConn(ManagerConn *conn)
+void
+managerConnClose(ManagerConn *conn)
 {
     CHECK_OBJ(conn, MANAGER_CONN_MAGIC);
     listRemove(&conn->node);
@@ -93,7 +62,7 @@ static void
 onConnTimeout(int fd, void *data)
 {
     (void)fd;
-    closeConn(data);
+    managerConnClose(data);
 }
 
 /* Wait for the peer to have read it all. */
@@ -106,7 +75,7 @@ onLingerReadable(int fd, void *data)
     if (n > 0 || (n == -1 && errno == EAGAIN))
         commSetSelect(fd, COMM_SELECT_READ, onLingerReadable, data, 0);
     else
-        closeConn(data);
+        managerConnClose(data);
 }
 
 static void
@@ -117,7 +86,7 @@ onConnWritable(int fd, void *data)
     CHECK_OBJ(conn, MANAGER_CONN_MAGIC);
     ssize_t n = write(fd, bufData(&conn->out), bufLen(&conn->out));
     if (n == -1 && errno != EAGAIN && errno != EINTR) {
-        closeConn(conn);
+        managerConnClose(conn);
         return;
     }
     if (n > 0)
@@ -131,92 +100,11 @@ onConnWritable(int fd, void *data)
     commSetSelect(fd, COMM_SELECT_READ, onLingerReadable, conn, 0);
 }
 
-static void
-sendAnswer(ManagerConn *conn)
+void
+managerConnSend(ManagerConn *conn)
 {
     commSetTimeout(conn->fd, WRITE_TIMEOUT_MS, onConnTimeout, conn);
     onConnWritable(conn->fd, conn);
-}
-
-static void
-answerStatus(ManagerConn *conn, int status, const char *fields)
-{
-    const char *reason = httpStatusReason(status);
-
-    bufPrintf(&conn->out,
-              "HTTP/1.1 %d %s\r\nContent-Type: text/plain\r\n"
-              "Content-Length: %zu\r\n%sConnection: close\r\n\r\n%s\n",
-              status, reason, strlen(reason) + 1, fields, reason);
-    sendAnswer(conn);
-}
-
-static void
-answerDocument(ManagerConn *conn, const Route *route, bool isHead)
-{
-    Buf body;
-    HttpSlice date = httpDateText(commWallUs() / 1000000);
-
-    bufInit(&body, DOCUMENT_MAX);
-    if (route->write(&body, conn->manager->proxy) < 0) {
-        bufFini(&body);
-        answerStatus(conn, 500, "");
-        return;
-    }
-    bufPrintf(&conn->out,
-              "HTTP/1.1 200 OK\r\nDate: %.*s\r\nContent-Type: %s\r\n"
-              "Content-Length: %zu\r\nX-Content-Type-Options: nosniff\r\n%s"
-              "Connection: close\r\n\r\n",
-              HTTP_SLICE_ARG(date), route->type, bufLen(&body), route->fields);
-    if (!isHead)
-        bufAppend(&conn->out, bufData(&body), bufLen(&body));
-    bufFini(&body);
-    sendAnswer(conn);
-}
-
-/* The name in Host is under the control of whoever made the link. */
-static bool
-isHostTrusted(const HttpRequest *request)
-{
-    HttpSlice text = httpHeaderGet(&request->headers, HTTP_HEADER_HOST);
-    HttpUrl url;
-
-    if (text.data == NULL)
-        return true; /* HTTP/1.0: no browser */
-    return httpUrlParseAuthority(text, 80, &url) == HTTP_URL_ERROR_NONE &&
-           (url.hostIsIpv4 || url.hostIsIpv6 ||
-            httpSliceIs(url.host, "localhost"));
-}
-
-static const Route *
-lookupRoute(HttpSlice target)
-{
-    const char *query = memchr(target.data, '?', target.len);
-
-    if (query != NULL)
-        target.len = (size_t)(query - target.data);
-    for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++)
-        if (httpSliceEqual(target, httpSliceText(routes[i].path)))
-            return &routes[i];
-    return NULL;
-}
-
-static void
-answer(ManagerConn *conn)
-{
-    const HttpRequest *request = httpParserRequest(conn->parser);
-    bool isHead = request->method == HTTP_METHOD_HEAD;
-    const Route *route = lookupRoute(request->target);
-
-    debug(DBG_MANAGER, 3, "manager: %.*s %.*s",
-          HTTP_SLICE_ARG(request->methodText), HTTP_SLICE_ARG(request->target));
-    if (!isHostTrusted(request))
-        answerStatus(conn, 403, "");
-    else if (route == NULL || request->form != HTTP_TARGET_ORIGIN)
-        answerStatus(conn, 404, "");
-    else if (!isHead && request->method != HTTP_METHOD_GET)
-        answerStatus(conn, 405, "Allow: GET, HEAD\r\n");
-    else
-        answerDocument(conn, route, isHead);
 }
 
 static void
@@ -230,18 +118,18 @@ onConnReadable(int fd, void *data)
     CHECK_OBJ(conn, MANAGER_CONN_MAGIC);
     ssize_t n = read(fd, text, sizeof(text));
     if (n == 0 || (n == -1 && errno != EAGAIN && errno != EINTR)) {
-        closeConn(conn);
+        managerConnClose(conn);
         return;
     }
     HttpParseEvent event =
         httpParserFeed(conn->parser, text, n > 0 ? (size_t)n : 0, &used, &body);
     if (event == HTTP_PARSE_HEAD)
-        answer(conn);
+        managerRouteAnswer(conn);
     else if (event == HTTP_PARSE_MORE)
         commSetSelect(fd, COMM_SELECT_READ, onConnReadable, conn, 0);
     else
-        answerStatus(conn, httpParseErrorStatus(httpParserError(conn->parser)),
-                     "");
+        managerRouteRefuse(
+            conn, httpParseErrorStatus(httpParserError(conn->parser)), "", "");
 }
 
 static void
@@ -250,7 +138,6 @@ onConnection(Listener *listener, int fd, const ListenerPeer *peer, void *data)
     Manager *manager = data;
 
     (void)listener;
-    (void)peer;
     CHECK_OBJ(manager, MANAGER_MAGIC);
     if (manager->connCount >= CONNECTIONS_MAX) {
         commClose(fd);
@@ -260,8 +147,9 @@ onConnection(Listener *listener, int fd, const ListenerPeer *peer, void *data)
     conn->magic = MANAGER_CONN_MAGIC;
     conn->manager = manager;
     conn->fd = fd;
+    conn->isUnix = peer->local.ss_family == AF_UNIX;
     conn->parser = httpParserCreate(NULL);
-    bufInit(&conn->out, DOCUMENT_MAX + 4096);
+    bufInit(&conn->out, MANAGER_DOCUMENT_MAX + 4096);
     listPushBack(&manager->conns, &conn->node);
     manager->connCount++;
     commNote(fd, "manager client");
@@ -270,46 +158,110 @@ onConnection(Listener *listener, int fd, const ListenerPeer *peer, void *data)
 }
 
 static void
-noteListening(const Manager *manager)
+noteListening(const ManagerPort *port)
 {
     struct sockaddr_storage addr;
     char text[ADDRESS_TEXT_MAX];
 
-    listenerAddr(manager->listener, &addr);
+    listenerAddr(port->listener, &addr);
+    if (addr.ss_family == AF_UNIX) {
+        debug(DBG_MANAGER, 1, "manager at %s", port->addr);
+        return;
+    }
     addressFormatPort((const struct sockaddr *)&addr, text);
     debug(DBG_MANAGER, 1, "manager at %s", text);
 }
 
-Manager *
-managerCreate(const char *addr, const Proxy *proxy)
+static void
+closePort(ManagerPort *port)
 {
-    Manager *manager = xcalloc(1, sizeof(*manager));
+    listenerDestroy(&port->listener);
+    free(port->addr);
+    port->addr = NULL;
+}
+
+/* 0 or -errno. */
+static int
+openPort(Manager *manager, const char *addr, ManagerPort *portOut)
+{
     ListenerConfig config;
 
-    manager->magic = MANAGER_MAGIC;
-    manager->proxy = proxy;
-    listInit(&manager->conns);
     listenerConfigInit(&config);
     config.addr = addr;
     config.name = "manager_port";
     config.firstByteMs = HEAD_TIMEOUT_MS;
     config.ready = onConnection;
     config.data = manager;
-    manager->listener = listenerCreate(&config);
-    if (manager->listener == NULL) {
-        free(manager);
-        return NULL;
+    Listener *listener = listenerCreate(&config);
+    if (listener == NULL)
+        return -errno;
+    *portOut = (ManagerPort){.addr = xstrdup(addr), .listener = listener};
+    noteListening(portOut);
+    return 0;
+}
+
+/* Move the port of that address out of the old ones. */
+static bool
+keepPort(Manager *manager, const char *addr, ManagerPort *portOut)
+{
+    for (size_t i = 0; i < manager->portCount; i++) {
+        ManagerPort *port = &manager->ports[i];
+
+        if (port->addr == NULL || strcmp(port->addr, addr) != 0)
+            continue;
+        *portOut = *port;
+        *port = (ManagerPort){0};
+        return true;
     }
-    manager->addr = xstrdup(addr);
-    noteListening(manager);
+    return false;
+}
+
+int
+managerListen(Manager *manager, char *const addrs[], size_t count,
+              const char **badOut)
+{
+    CHECK_OBJ(manager, MANAGER_MAGIC);
+    ManagerPort *ports = xcalloc(count + 1, sizeof(*ports));
+    bool *isKept = xcalloc(count + 1, sizeof(*isKept));
+    size_t used = 0;
+    int rc = 0;
+
+    for (size_t i = 0; i < count; i++)
+        isKept[i] = keepPort(manager, addrs[i], &ports[used]) && ++used > 0;
+    for (size_t i = 0; i < manager->portCount; i++)
+        closePort(&manager->ports[i]);
+    for (size_t i = 0; i < count; i++) {
+        int error = isKept[i] ? 0 : openPort(manager, addrs[i], &ports[used]);
+
+        if (error < 0 && rc == 0) {
+            rc = error;
+            *badOut = addrs[i];
+        }
+        used += !isKept[i] && error == 0;
+    }
+    free(isKept);
+    free(manager->ports);
+    manager->ports = ports;
+    manager->portCount = used;
+    return rc;
+}
+
+Manager *
+managerCreate(const ManagerConfig *config)
+{
+    Manager *manager = xcalloc(1, sizeof(*manager));
+
+    manager->magic = MANAGER_MAGIC;
+    manager->config = *config;
+    listInit(&manager->conns);
     return manager;
 }
 
-const char *
-managerAddress(const Manager *manager)
+const ManagerConfig *
+managerConnConfig(const ManagerConn *conn)
 {
-    CHECK_OBJ(manager, MANAGER_MAGIC);
-    return manager->addr;
+    CHECK_OBJ(conn->manager, MANAGER_MAGIC);
+    return &conn->manager->config;
 }
 
 void
@@ -321,10 +273,12 @@ managerDestroy(Manager **managerp)
         return;
     CHECK_OBJ(manager, MANAGER_MAGIC);
     *managerp = NULL;
-    listenerDestroy(&manager->listener);
+    for (size_t i = 0; i < manager->portCount; i++)
+        closePort(&manager->ports[i]);
+    free(manager->ports);
     while (!listIsEmpty(&manager->conns))
-        closeConn(LIST_OBJ(listFirst(&manager->conns), ManagerConn, node));
-    free(manager->addr);
+        managerConnClose(
+            LIST_OBJ(listFirst(&manager->conns), ManagerConn, node));
     CHECK_OBJ_CLEAR(manager);
     free(manager);
 }

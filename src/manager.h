@@ -1,11 +1,14 @@
 /*
- * manager.h: the manager port: what the proxy and its helpers do, as a page
- * (/), as JSON (/helpers, /info) and for Prometheus (/metrics). /demo is a
- * small page that may be cached, to try the proxy with.
+ * manager.h: the manager ports: what the proxy and its helpers do, as a page
+ * (/), as JSON (/helpers, /info) and for Prometheus (/metrics); commands
+ * (POST /reconfigure, /rotate, /shutdown); /demo is a small page that may be
+ * cached, to try the proxy with.
  *
- * Only GET and HEAD, one request for each connection. A Host that is neither
- * an address nor localhost is refused, so that no web page elsewhere can
- * read it by a name of its own. Thread: loop.
+ * One request for each connection. A Host that is neither an address nor
+ * localhost is refused, so that no web page elsewhere can read it by a name
+ * of its own. Commands are for who may write to a manager_port that is a
+ * unix socket, and for this machine with the field "X-Squire: 1", which a
+ * web page cannot send here. Thread: loop.
  */
 #ifndef SQUIRE_MANAGER_H
 #define SQUIRE_MANAGER_H
@@ -15,14 +18,35 @@
 
 typedef struct Manager Manager;
 
-/* Listen at addr ("127.0.0.1:3129"); proxy must live as long. Returns owned,
- * or NULL with errno. */
-Manager *managerCreate(const char *addr, const Proxy *proxy);
+typedef enum ManagerCommand {
+    MANAGER_RECONFIGURE,
+    MANAGER_ROTATE,
+    MANAGER_SHUTDOWN,
+    MANAGER_COMMAND_COUNT
+} ManagerCommand;
 
-/* The address it was created with; borrowed. */
-const char *managerAddress(const Manager *manager);
+/* Do what somebody asked for. Lines of text for them go to out, which is
+ * borrowed. 0, or -errno when nothing was changed. */
+typedef int ManagerCommandCb(ManagerCommand command, Buf *out, void *data);
 
-/* Close the port and its connections. Clears *manager; NULL inside is
+typedef struct ManagerConfig {
+    const Proxy *proxy; /* must live as long as the manager */
+    ManagerCommandCb *command;
+    void *data;
+} ManagerConfig;
+
+/* A manager without ports; config is copied. Returns owned. */
+Manager *managerCreate(const ManagerConfig *config);
+
+/*
+ * Listen at these addresses ("127.0.0.1:3129", "/path") from now on, and no
+ * longer at others; those that stay are not touched. Borrows all. 0, or the
+ * first -errno with its address in *badOut: the others are listened at.
+ */
+int managerListen(Manager *manager, char *const addrs[], size_t count,
+                  const char **badOut);
+
+/* Close the ports and their connections. Clears *manager; NULL inside is
  * accepted. */
 void managerDestroy(Manager **manager);
 

@@ -2,12 +2,15 @@
 #include <errno.h>
 #include <jansson.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "build_config.h"
 #include "check.h"
 #include "comm.h"
+#include "debug.h"
 #include "helper.h"
+#include "json_text.h"
 #include "manager_priv.h"
 #include "xalloc.h"
 
@@ -27,43 +30,52 @@ setText(json_t *object, const char *name, const char *text)
                         value != NULL ? value : json_string("(not UTF-8)"));
 }
 
-static json_t *
-latencyJson(const HelperLatency *latency)
+/* A thousand processes are told within one turn of the loop: their rows are
+ * printed, not made of objects. */
+static void
+putProcess(Buf *out, const HelperProcessStats *row, bool isFirst)
 {
-    return json_pack("{s:f, s:f, s:f, s:f}", "p50", latency->p50, "p90",
-                     latency->p90, "p99", latency->p99, "max", latency->max);
+    bufPrintf(out,
+              "%s\n      {\"id\": %u, \"pid\": %ld, \"state\": \"%s\", "
+              "\"requests\": %llu, \"inflight\": %u, \"rss_kb\": %ld}",
+              isFirst ? "" : ",", row->id, (long)row->pid, row->state,
+              (unsigned long long)row->requests, row->inflight,
+              row->rssKb > 0 ? row->rssKb : 0);
 }
 
-static json_t *
-processJson(const HelperProcessStats *row)
+static void
+putProcesses(Buf *out, const HelperPool *pool)
 {
-    json_t *object = json_object();
-
-    setInt(object, "id", row->id);
-    setInt(object, "pid", (uint64_t)row->pid);
-    setText(object, "state", row->state);
-    setInt(object, "requests", row->requests);
-    setInt(object, "inflight", row->inflight);
-    setInt(object, "rss_kb", row->rssKb > 0 ? (uint64_t)row->rssKb : 0);
-    return object;
-}
-
-static json_t *
-processesJson(const HelperPool *pool)
-{
-    json_t *array = json_array();
     size_t room = helperPoolProcesses(pool, NULL, 0);
     HelperProcessStats *rows = xcalloc(room + 1, sizeof(*rows));
     size_t count = helperPoolProcesses(pool, rows, room);
 
+    bufPrintf(out, "    \"helpers\": [");
     for (size_t i = 0; i < count && i < room; i++)
-        json_array_append_new(array, processJson(&rows[i]));
+        putProcess(out, &rows[i], i == 0);
+    bufPrintf(out, "]");
     free(rows);
-    return array;
 }
 
 static void
-setCounters(json_t *object, const HelperPoolStats *stats)
+putText(Buf *out, const char *name, const char *text)
+{
+    bufPrintf(out, "    \"%s\": ", name);
+    jsonTextPut(out, text, strlen(text));
+    bufPrintf(out, ",\n");
+}
+
+static void
+putLatency(Buf *out, const char *name, const HelperLatency *latency)
+{
+    bufPrintf(out,
+              "    \"%s\": {\"p50\": %.6g, \"p90\": %.6g, \"p99\": %.6g, "
+              "\"max\": %.6g},\n",
+              name, latency->p50, latency->p90, latency->p99, latency->max);
+}
+
+static void
+putCounters(Buf *out, const HelperPoolStats *stats)
 {
     const struct {
         const char *name;
@@ -87,23 +99,35 @@ setCounters(json_t *object, const HelperPoolStats *stats)
     };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-        setInt(object, rows[i].name, rows[i].value);
+        bufPrintf(out, "    \"%s\": %llu,\n", rows[i].name,
+                  (unsigned long long)rows[i].value);
 }
 
 static void
-addPool(HelperPool *pool, void *data)
+putPool(HelperPool *pool, void *data)
 {
-    json_t *object = json_object();
+    Buf *out = data;
     HelperPoolStats stats;
 
     helperPoolStats(pool, &stats);
-    setText(object, "name", stats.name);
-    setText(object, "program", stats.program);
-    setCounters(object, &stats);
-    json_object_set_new(object, "queue_ms", latencyJson(&stats.queueMs));
-    json_object_set_new(object, "service_ms", latencyJson(&stats.serviceMs));
-    json_object_set_new(object, "helpers", processesJson(pool));
-    json_array_append_new(data, object);
+    bufPrintf(out, "%s  {\n", bufLen(out) > 2 ? ",\n" : "");
+    putText(out, "name", stats.name);
+    putText(out, "program", stats.program);
+    putCounters(out, &stats);
+    putLatency(out, "queue_ms", &stats.queueMs);
+    putLatency(out, "service_ms", &stats.serviceMs);
+    putProcesses(out, pool);
+    bufPrintf(out, "\n  }");
+}
+
+int
+managerWriteHelpers(Buf *out, const Proxy *proxy)
+{
+    (void)proxy;
+    bufPrintf(out, "[\n");
+    helperPoolForEach(putPool, out);
+    /* When there was no room for one of the texts, then for this neither. */
+    return bufPrintf(out, "\n]\n");
 }
 
 /* Takes the value. */
@@ -117,16 +141,6 @@ dump(Buf *out, json_t *value)
     int rc = bufPrintf(out, "%s\n", text);
     free(text);
     return rc;
-}
-
-int
-managerWriteHelpers(Buf *out, const Proxy *proxy)
-{
-    json_t *array = json_array();
-
-    (void)proxy;
-    helperPoolForEach(addPool, array);
-    return dump(out, array);
 }
 
 static json_t *
@@ -169,6 +183,7 @@ managerWriteInfo(Buf *out, const Proxy *proxy)
     setInt(object, "uptime_seconds",
            (uint64_t)(commNowUs() - stats.startedUs) / 1000000);
     setText(object, "http_port", proxyFirstAddress(proxy));
+    setText(object, "cache_log", debugPath() != NULL ? debugPath() : "");
     setInt(object, "connections", stats.connections);
     setInt(object, "clients", stats.clients);
     setInt(object, "active", stats.active);

@@ -1,25 +1,62 @@
 /*
- * manager_priv.h: the documents of the manager port. Each function appends
- * one to out; 0 or -ENOBUFS. Thread: loop.
+ * manager_priv.h: what the files of the manager share: manager.c has ports
+ * and connections, manager_route.c what may be asked for and by whom, the
+ * others write documents. Thread: loop.
  */
 #ifndef SQUIRE_MANAGER_PRIV_H
 #define SQUIRE_MANAGER_PRIV_H
 
+#include "http_parse.h"
+#include "list.h"
 #include "manager.h"
 
-/* The live page. */
+#define MANAGER_CONN_MAGIC 0x3a9a6e02u
+#define MANAGER_DOCUMENT_MAX (16 * 1024 * 1024)
+
+typedef struct ManagerConn {
+    uint32_t magic;
+    ListNode node;
+    Manager *manager;
+    int fd;
+    bool isUnix; /* came by a unix socket */
+    HttpParser *parser;
+    Buf out;
+} ManagerConn;
+
+/* What the connection's manager was made with; borrowed. */
+const ManagerConfig *managerConnConfig(const ManagerConn *conn);
+
+/* Write conn->out, then close. May close at once. */
+void managerConnSend(ManagerConn *conn);
+
+/* Close now. */
+void managerConnClose(ManagerConn *conn);
+
+/* Answer the request that conn->parser has. May close at once. */
+void managerRouteAnswer(ManagerConn *conn);
+
+/* Answer with a status, header fields (each with CR LF) and a reason ("":
+ * the usual one). May close at once. */
+void managerRouteRefuse(ManagerConn *conn, int status, const char *fields,
+                        const char *why);
+
+/* NULL when whoever is at the other end may command and listen in, else why
+ * not; constant. */
+const char *managerGuardRefusal(const ManagerConn *conn);
+
+/* The live page: appends it to out; 0 or -ENOBUFS. */
 int managerWritePage(Buf *out, const Proxy *proxy);
 
-/* A small page to try the proxy with. */
+/* A small page to try the proxy with. 0 or -ENOBUFS. */
 int managerWriteDemo(Buf *out, const Proxy *proxy);
 
-/* The array of pools, as JSON. */
+/* The array of pools, as JSON. 0 or -ENOBUFS. */
 int managerWriteHelpers(Buf *out, const Proxy *proxy);
 
-/* Figures of the proxy itself, as JSON. */
+/* Figures of the proxy itself, as JSON. 0 or -ENOBUFS. */
 int managerWriteInfo(Buf *out, const Proxy *proxy);
 
-/* All figures in Prometheus' text format. */
+/* All figures in Prometheus' text format. 0 or -ENOBUFS. */
 int managerWriteMetrics(Buf *out, const Proxy *proxy);
 
 #endif

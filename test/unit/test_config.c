@@ -91,7 +91,7 @@ Test(config, defaults_are_those_of_squid)
     cr_expect_eq(config->forwardedFor, CONFIG_FORWARDED_ON);
     cr_expect_str_eq(config->debugOptions, "ALL,1");
     cr_expect_eq(config->accessLogCount, 1);
-    cr_expect_null(config->managerPort);
+    cr_expect_eq(config->managerPortCount, 0);
     cr_expect_null(config->rewrite.argv);
     cr_expect_null(config->effectiveUser);
     cr_expect(config->visibleHostname[0]);
@@ -191,7 +191,8 @@ Test(config, ports_repeat_and_have_names)
     cr_expect_str_eq(config->httpPorts[1].addr, "127.0.0.1:8080");
     cr_expect_str_eq(config->httpPorts[1].name, "office");
     cr_expect_str_eq(config->httpPorts[2].addr, "[::1]:8081");
-    cr_expect_str_eq(config->managerPort, "127.0.0.1:3129");
+    cr_assert_eq(config->managerPortCount, 1);
+    cr_expect_str_eq(config->managerPorts[0], "127.0.0.1:3129");
     configUnref(&config);
 }
 
