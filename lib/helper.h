@@ -98,8 +98,9 @@ typedef struct HelperConfig {
 
 /*
  * Receives the answer, borrowed until the callback returns: one of the
- * helper's own, or one made by the pool. Those have text "" and say in
- * message what happened: HELPER_TIMEOUT, HELPER_OVERLOAD, HELPER_SHUTDOWN;
+ * helper's own, now or kept, or one made by the pool (see source). Those have
+ * text "" and say in message what happened: HELPER_TIMEOUT, HELPER_OVERLOAD,
+ * HELPER_SHUTDOWN; HELPER_OK for fail=open;
  * HELPER_UNKNOWN when no process could be started or all attempts died;
  * HELPER_BH when the last attempt gave an answer that must not be used.
  * (An HELPER_UNKNOWN of the helper has the whole line in text, never "".)
@@ -137,7 +138,8 @@ int helperSubmitLen(HelperPool *pool, const char *line, size_t len,
                     HelperRequest **requestOut);
 
 /* Give up a request: cb will not run after this call, the handle is no longer
- * valid. An answer still to come is dropped. */
+ * valid. An answer still to come is dropped, unless others with the same line
+ * wait for it. */
 void helperCancel(HelperRequest *request);
 
 /*
@@ -224,6 +226,12 @@ typedef struct HelperPoolStats {
     uint64_t requests, replies, byResult[HELPER_RESULT_COUNT];
     uint64_t timeouts, retries, overloads;
     uint64_t restarts; /* processes that died or were put down */
+    unsigned cacheEntries;           /* answers kept, fresh or not */
+    uint64_t cacheHits, cacheMisses; /* fresh answers given, and submissions
+                                        that found none */
+    uint64_t cacheRefreshes; /* asked again in the background */
+    uint64_t staleAnswers;   /* given past their ttl, for fail=stale */
+    uint64_t collapsed;      /* requests that joined another one's question */
     HelperLatency queueMs, serviceMs;
 } HelperPoolStats;
 

@@ -118,6 +118,8 @@ admit(HelperChannel *channel, HelperRequest *request, int64_t nowUs)
     helperPlaceLoad(&pool->place, &channel->place);
     channel->requests++;
     pool->inflight++;
+    if (!request->cb)
+        helperQueueWatchProcess(request);
     markDirty(channel);
     if (channel->sent - channel->written >= PIECE && !channel->waitsForRoom)
         helperChannelFlush(channel);
@@ -195,6 +197,8 @@ helperChannelDetach(HelperChannel *channel, HelperRequest *request)
         channel->pool->inflight--;
     else if (request->isOverdue)
         channel->overdue--;
+    if (!request->cb)
+        listRemove(&request->deadlineNode);
     if (channel->place.load == 0)
         becomeIdle(channel);
     request->state = HELPER_REQUEST_LOOSE;

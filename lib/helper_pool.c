@@ -102,6 +102,7 @@ helperPoolCreate(const HelperConfig *config)
     helperRestartInit(&pool->restart, copy.restartMinMs * 1000ll,
                       copy.restartMaxMs * 1000ll, copy.attempts);
     commDeferInit(&pool->settle, onSettle, pool);
+    helperAnswersInit(pool);
     pool->thread = joinThread(&copy);
     listPushBack(&pool->thread->pools, &pool->node);
     if (copy.ipcType == IPC_FIFO)
@@ -146,7 +147,7 @@ refuse(HelperPool *pool, HelperRequest *request)
     int64_t nowUs = commNowUs();
 
     pool->overloads++;
-    helperQueueAnswer(request, HELPER_OVERLOAD, "too many requests wait");
+    helperAnswersFail(request, HELPER_OVERLOAD, "too many requests wait");
     if (pool->overloadToldUs && nowUs - pool->overloadToldUs < OVERLOAD_TELL_US)
         return;
     pool->overloadToldUs = nowUs;
@@ -167,24 +168,36 @@ checkLine(const HelperPool *pool, size_t len)
     return len + more > pool->config.lineMax ? -EMSGSIZE : 0;
 }
 
+void
+helperPoolPlace(HelperRequest *request, const char *line, size_t len)
+{
+    HelperPool *pool = request->pool;
+    HelperPlaceEntry *entry = NULL;
+
+    if (pool->queued == 0)
+        entry = helperPlacePick(&pool->place, NULL);
+    if (entry) {
+        helperChannelAsk(PLACED(entry), request, line, len);
+        return;
+    }
+    bool refused = isOverloaded(pool);
+    if (!refused || pool->config.fail == HELPER_FAIL_STALE)
+        helperRequestKeep(request, line, len);
+    if (refused)
+        refuse(pool, request);
+    else
+        helperQueuePush(request, false);
+}
+
 static HelperRequest *
 submit(HelperPool *pool, const char *line, size_t len, HelperReplyCb *cb,
        void *data)
 {
     HelperRequest *request = helperRequestCreate(pool, cb, data);
-    HelperPlaceEntry *entry = NULL;
 
     pool->requests++;
-    if (pool->queued == 0)
-        entry = helperPlacePick(&pool->place, NULL);
-    if (entry) {
-        helperChannelAsk(PLACED(entry), request, line, len);
-    } else if (isOverloaded(pool)) {
-        refuse(pool, request);
-    } else {
-        helperRequestKeep(request, line, len);
-        helperQueuePush(request, false);
-    }
+    if (!pool->answers.isUsed || !helperAnswersTake(request, line, len))
+        helperPoolPlace(request, line, len);
     return request;
 }
 
@@ -255,11 +268,14 @@ helperPoolReplied(HelperRequest *request, const HelperChannel *from, char *line,
         debug(DBG_HELPER, 1, "%s #%u (pid %d): answer not used: %s",
               pool->config.name, from->number, (int)from->pid, reply.message);
         reply.result = HELPER_BH;
+        reply.source = HELPER_SOURCE_POOL;
         reply.text = "";
         reply.textLen = 0;
     }
     if (reply.result == HELPER_BH && request->attempts < pool->config.attempts)
         askAgain(request, from);
+    else if (pool->answers.isUsed)
+        helperAnswersGive(request, &reply, line);
     else
         helperRequestFinish(request, &reply);
 }
@@ -276,7 +292,7 @@ helperPoolTakeBack(HelperRequest *request, bool counts)
     } else if (request->attempts >= pool->config.attempts ||
                (request->tries >= pool->config.attempts &&
                 request->tries >= HELPER_RESTART_TRIES_MAX)) {
-        helperQueueAnswer(request, HELPER_UNKNOWN, pool->trouble);
+        helperAnswersFail(request, HELPER_UNKNOWN, pool->trouble);
     } else {
         pool->retries++;
         helperQueuePush(request, true);
@@ -397,6 +413,7 @@ freePool(void *ptr)
     HelperPool *pool = ptr;
 
     helperRequestFreeSpare(pool);
+    helperAnswersFini(pool);
     helperTextUnref(&pool->texts, &pool->chunk);
     helperTextFini(&pool->texts);
     helperPlaceFini(&pool->place);

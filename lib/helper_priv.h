@@ -2,10 +2,12 @@
  * helper_priv.h: what the files of the helper module share.
  *
  * A request is always in exactly one place: waiting in the pool's queue,
- * resting before another try, at a channel, or due (answered by the pool, its
- * callback to run at the end of the turn). helper_pool.c takes and decides,
- * helper_recruit.c starts, helper_channel.c is one process, helper_queue.c
- * keeps requests and their deadlines. Thread: loop.
+ * resting before another try, at a channel, joined to others with the same
+ * line, or due (answered by the pool, its callback to run at the end of the
+ * turn). helper_pool.c takes and decides, helper_recruit.c starts,
+ * helper_channel.c is one process, helper_queue.c keeps requests and their
+ * deadlines, helper_answers.c answers without a process, helper_collapse.c
+ * asks once for many. Thread: loop.
  */
 #ifndef SQUIRE_HELPER_PRIV_H
 #define SQUIRE_HELPER_PRIV_H
@@ -15,10 +17,12 @@
 #include "buf.h"
 #include "comm.h"
 #include "helper.h"
+#include "helper_cache.h"
 #include "helper_histogram.h"
 #include "helper_place.h"
 #include "helper_restart.h"
 #include "helper_stderr.h"
+#include "helper_table.h"
 #include "helper_text.h"
 #include "list.h"
 
@@ -30,6 +34,7 @@
 #define HELPER_REQUEST_MAGIC 0x8e4e90e5u
 
 typedef struct HelperChannel HelperChannel;
+typedef struct HelperFlight HelperFlight;
 typedef struct HelperThread HelperThread;
 
 typedef enum HelperRequestState {
@@ -40,6 +45,7 @@ typedef enum HelperRequestState {
     HELPER_REQUEST_SENT,      /* node in channel->inflight */
     HELPER_REQUEST_ABANDONED, /* the same, but its caller has gone: only the
                                  helper's answer is waited for */
+    HELPER_REQUEST_JOINED,    /* node in flight->askers */
     HELPER_REQUEST_DUE,       /* node in pool->due */
     HELPER_REQUEST_STATE_COUNT
 } HelperRequestState;
@@ -54,12 +60,17 @@ struct HelperRequest {
     uint8_t tries;    /* dispatches, of any outcome */
     uint8_t attempts; /* dispatches that count */
     uint8_t idLen;    /* octets before the line, as sent */
+    uint8_t source;   /* HelperSource, when due; by a kept answer unless it
+                         is HELPER_SOURCE_POOL */
     uint32_t id;      /* channel-ID, when there are any */
     ListNode node;
     HelperPool *pool;
-    HelperChannel *channel;
-    HelperReplyCb *cb;
-    void *data;
+    union {
+        HelperChannel *channel;
+        HelperFlight *flight; /* when joined */
+    };
+    HelperReplyCb *cb; /* NULL: it carries the question of a flight */
+    void *data;        /* which is then here */
     ListNode deadlineNode; /* in pool->deadlines, or in pool->overdue */
     int64_t submitUs;
     int64_t dispatchUs;
@@ -69,6 +80,7 @@ struct HelperRequest {
     uint64_t wireEnd;   /* where it ends, in all that the process was sent */
     union {
         const char *why;     /* when due: what happened; the pool's text */
+        HelperKept *kept;    /* or the answer, held */
         HelperRequest *next; /* when free */
     } u;
 };
@@ -122,6 +134,16 @@ struct HelperChannel {
     HelperStderr err;
 };
 
+/* Answers without asking. */
+typedef struct HelperAnswers {
+    bool isUsed;        /* any of it */
+    HelperCache *cache; /* NULL: nothing is kept */
+    HelperTable flights; /* by line; no places: not used */
+    char *scratch;      /* for helperLookup */
+    size_t scratchSize;
+    uint64_t hits, misses, stale, refreshes, collapsed;
+} HelperAnswers;
+
 struct HelperPool {
     uint32_t magic;
     bool stopping;  /* takes no more requests */
@@ -149,8 +171,9 @@ struct HelperPool {
     unsigned queued;      /* in queue and resting */
     unsigned inflight;    /* at channels, not abandoned */
     ListNode deadlines;   /* requests with a caller, oldest first */
-    ListNode overdue;     /* abandoned ones, by the time the process must have
-                             answered */
+    ListNode overdue;     /* abandoned ones, and those at a process that
+                             carry a question, by the time the process must
+                             have answered */
     HelperText texts;     /* lines of all requests */
     HelperChunk *chunk;   /* of those without a chunk of their process */
     HelperRequest *spare; /* request objects for reuse */
@@ -162,6 +185,7 @@ struct HelperPool {
 
     uint64_t requests, replies, byResult[HELPER_RESULT_COUNT];
     uint64_t timeouts, retries, restarts, overloads;
+    HelperAnswers answers;
     HelperHistogram queueUs, serviceUs;
 };
 
@@ -186,7 +210,8 @@ void helperConfigFini(HelperConfig *config);
 /* argv joined with blanks; returns owned. */
 char *helperConfigProgram(const HelperConfig *config);
 
-/* A request under a deadline, without line, in no place yet. */
+/* A request under a deadline (but for cb NULL), without line, in no place
+ * yet. */
 HelperRequest *helperRequestCreate(HelperPool *pool, HelperReplyCb *cb,
                                    void *data);
 
@@ -215,6 +240,10 @@ HelperRequest *helperQueuePop(HelperPool *pool);
 void helperQueueAnswer(HelperRequest *request, HelperResult result,
                        const char *why);
 
+/* The same by an answer that was kept; holds on to it. */
+void helperQueueAnswerKept(HelperRequest *request, HelperKept *kept,
+                           HelperSource source);
+
 /* Answer all that wait in the queue or rest. */
 void helperQueueAnswerAll(HelperPool *pool, HelperResult result,
                           const char *why);
@@ -228,6 +257,81 @@ void helperRequestFinish(HelperRequest *request, const HelperReply *reply);
 
 /* Keep a request, whose caller has gone, under the deadline of its process. */
 void helperQueueSetOverdue(HelperRequest *request);
+
+/* Keep a request at a process, that carries a question, under the deadline
+ * of the process. */
+void helperQueueWatchProcess(HelperRequest *request);
+
+/* The line of a request; NULL when it has none. */
+const char *helperRequestLine(const HelperRequest *request, size_t *lenOut);
+
+/* Prepare what the configuration wants of cache and collapse. */
+void helperAnswersInit(HelperPool *pool);
+
+/* Free it. */
+void helperAnswersFini(HelperPool *pool);
+
+/* The configuration has changed: keep answers as it wants. With forget, drop
+ * those there are; for a caller whose program is another one now. */
+void helperAnswersReconfigure(HelperPool *pool, bool forget);
+
+/* Answer a new request without asking for it alone: by a kept answer, or with
+ * others that have the same line. True when it is taken. */
+bool helperAnswersTake(HelperRequest *request, const char *line, size_t len);
+
+/* Give the last answer of a process to its request and keep it. Takes
+ * request. line: the answer as it came. Callback: may destroy the pool. */
+void helperAnswersGive(HelperRequest *request, const HelperReply *reply,
+                       const char *line);
+
+/* The same for one that was joined. */
+void helperAnswersFinish(HelperRequest *request, const HelperReply *reply);
+
+/* As helperQueueAnswer, but what the fail policy says instead, if it has
+ * something to say. */
+void helperAnswersFail(HelperRequest *request, HelperResult result,
+                       const char *why);
+
+/* Let the fail policy answer a request that would end with result; false
+ * when it has nothing to say. */
+bool helperAnswersFailOver(HelperRequest *request, HelperResult result,
+                           const char *why);
+
+/*
+ * What the fail policy says to a request that ends with result, for use now:
+ * replyOut is filled in all cases. Borrows the thread's scratch; *keptOut is
+ * to be let go after use.
+ */
+void helperAnswersFailNow(const HelperRequest *request, HelperResult result,
+                          const char *why, HelperReply *replyOut,
+                          HelperKept **keptOut);
+
+/* Join a request to others with the same line, if there are any. */
+bool helperCollapseJoin(HelperRequest *asker, const char *line, size_t len);
+
+/* Let others join this request from now on; returns the one to be asked in
+ * its place. */
+HelperRequest *helperCollapseBegin(HelperRequest *asker, const char *line,
+                                   size_t len);
+
+/* Take a request from those it has joined; the last one to leave takes the
+ * question with it. */
+void helperCollapseLeave(HelperRequest *asker);
+
+/* Give an answer to all that wait for what carrier asked. Takes carrier. line:
+ * the answer as it came. Callback: may destroy the pool. */
+void helperCollapseAnswer(HelperRequest *carrier, const HelperReply *reply,
+                          const char *line);
+
+/* The same when there is none. */
+void helperCollapseFail(HelperRequest *carrier, HelperResult result,
+                        const char *why);
+
+/* The process is late: let another one carry the question. */
+void helperCollapseAskAgain(HelperRequest *carrier);
+
+/* Give a new request to a process, let it wait for one, or refuse it. */
+void helperPoolPlace(HelperRequest *request, const char *line, size_t len);
 
 /* Start a process for the pool, and count it in. NULL with errno. */
 HelperChannel *helperChannelStart(HelperPool *pool);

@@ -288,6 +288,7 @@ helperProtoParseReply(char *line, size_t len, char *scratch, size_t scratchSize,
     if (len > 0 && line[len - 1] == '\r')
         line[--len] = '\0';
     reply->result = len > 0 ? readResult(line, &wordLen) : HELPER_ERR;
+    reply->source = HELPER_SOURCE_PROCESS;
     reply->message = "";
     reply->pairCount = 0;
     reply->text = len > 0 ? line + wordLen : line;

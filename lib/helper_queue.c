@@ -72,7 +72,7 @@ helperRequestCreate(HelperPool *pool, HelperReplyCb *cb, void *data)
     request->data = data;
     request->submitUs =
         pool->thread->readUs ? pool->thread->readUs : commNowUs();
-    if (pool->config.timeoutMs > 0) {
+    if (pool->config.timeoutMs > 0 && cb) {
         listPushBack(&pool->deadlines, &request->deadlineNode);
         /* All have the same time to live, so the timer that is set for an
          * older one never comes too late for this one. */
@@ -221,11 +221,28 @@ helperQueueAnswer(HelperRequest *request, HelperResult result, const char *why)
     CHECK(request->state == HELPER_REQUEST_LOOSE);
     setState(request, HELPER_REQUEST_DUE);
     request->result = (uint8_t)result;
+    request->source = HELPER_SOURCE_POOL;
     request->u.why = why;
     listRemove(&request->deadlineNode);
     listPushBack(&pool->due, &request->node);
     pool->dueCount++;
     helperPoolSettle(pool);
+}
+
+void
+helperQueueAnswerKept(HelperRequest *request, HelperKept *kept,
+                      HelperSource source)
+{
+    helperQueueAnswer(request, HELPER_UNKNOWN, NULL);
+    request->source = (uint8_t)source;
+    request->u.kept = helperKeptRef(kept);
+}
+
+const char *
+helperRequestLine(const HelperRequest *request, size_t *lenOut)
+{
+    *lenOut = request->chunk ? request->textLen - 1 : 0;
+    return request->chunk ? request->chunk->data + request->textAt : NULL;
 }
 
 void
@@ -236,7 +253,7 @@ helperQueueAnswerAll(HelperPool *pool, HelperResult result, const char *why)
     while ((node = listFirst(&pool->queue)) ||
            (node = listFirst(&pool->resting))) {
         unqueue(REQUEST(node));
-        helperQueueAnswer(REQUEST(node), result, why);
+        helperAnswersFail(REQUEST(node), result, why);
     }
 }
 
@@ -246,6 +263,7 @@ finishWith(HelperRequest *request, HelperResult result, const char *why)
     HelperReply reply;
 
     reply.result = result;
+    reply.source = HELPER_SOURCE_POOL;
     reply.text = "";
     reply.textLen = 0;
     reply.message = why;
@@ -253,30 +271,59 @@ finishWith(HelperRequest *request, HelperResult result, const char *why)
     helperRequestFinish(request, &reply);
 }
 
-static void
+/* Take a request, which is due, off its place. Returns the kept answer, if it
+ * has one, to be let go. */
+static HelperKept *
 takeDue(HelperRequest *request)
 {
     listRemove(&request->node);
     request->pool->dueCount--;
     setState(request, HELPER_REQUEST_LOOSE);
+    return request->source == HELPER_SOURCE_POOL ? NULL : request->u.kept;
+}
+
+static void
+finishKept(HelperRequest *request, HelperKept *kept)
+{
+    const HelperThread *thread = request->pool->thread;
+    HelperReply reply;
+
+    helperKeptParse(kept, thread->scratch, thread->scratchSize, &reply);
+    reply.source = request->source;
+    helperRequestFinish(request, &reply);
 }
 
 void
 helperQueueCallFirst(HelperPool *pool)
 {
     HelperRequest *request = REQUEST(listFirst(&pool->due));
+    HelperKept *kept = takeDue(request);
 
-    takeDue(request);
-    finishWith(request, request->result, request->u.why);
+    if (kept && pool->destroyed)
+        finishWith(request, HELPER_SHUTDOWN, "the pool is closed");
+    else if (kept)
+        finishKept(request, kept);
+    else if (!request->cb)
+        helperCollapseFail(request, request->result, request->u.why);
+    else
+        finishWith(request, request->result, request->u.why);
+    helperKeptUnref(&kept);
 }
 
 void
 helperQueueSetOverdue(HelperRequest *request)
 {
+    setState(request, HELPER_REQUEST_ABANDONED);
+    if (request->cb) /* else it is there already */
+        helperQueueWatchProcess(request);
+}
+
+void
+helperQueueWatchProcess(HelperRequest *request)
+{
     HelperPool *pool = request->pool;
     ListNode *after = pool->overdue.prev;
 
-    setState(request, HELPER_REQUEST_ABANDONED);
     listRemove(&request->deadlineNode);
     if (pool->config.timeoutMs == 0)
         return;
@@ -288,28 +335,57 @@ helperQueueSetOverdue(HelperRequest *request)
     listPushFront(after, &request->deadlineNode);
 }
 
-/* Call back for a request whose deadline has come. */
+/* Call back for a request at a process, which stays there without caller. */
+static void
+expireSent(HelperRequest *request)
+{
+    HelperReplyCb *cb = request->cb;
+    void *data = request->data;
+    HelperReply reply;
+    HelperKept *kept;
+
+    helperAnswersFailNow(request, HELPER_TIMEOUT, "no answer in time", &reply,
+                         &kept);
+    request->pool->byResult[reply.result]++;
+    helperChannelAbandon(request->channel, request);
+    cb(&reply, data);
+    helperKeptUnref(&kept);
+}
+
+/* Answer a request whose deadline has come. */
 static void
 expire(HelperRequest *request)
 {
-    HelperPool *pool = request->pool;
-    HelperReplyCb *cb = request->cb;
-    void *data = request->data;
-
-    pool->timeouts++;
-    if (request->state != HELPER_REQUEST_SENT) {
-        unqueue(request);
-        finishWith(request, HELPER_TIMEOUT, "no process was free in time");
+    request->pool->timeouts++;
+    switch ((HelperRequestState)request->state) {
+    case HELPER_REQUEST_SENT:
+        expireSent(request);
         return;
+    case HELPER_REQUEST_JOINED:
+        helperCollapseLeave(request);
+        helperAnswersFail(request, HELPER_TIMEOUT, "no answer in time");
+        return;
+    default:
+        unqueue(request);
+        helperAnswersFail(request, HELPER_TIMEOUT,
+                          "no process was free in time");
     }
-    HelperReply reply = {
-        .result = HELPER_TIMEOUT,
-        .text = "",
-        .message = "no answer in time",
-    };
-    pool->byResult[HELPER_TIMEOUT]++;
-    helperChannelAbandon(request->channel, request);
-    cb(&reply, data);
+}
+
+/* The answer of a process is late. */
+static void
+missAnswer(HelperRequest *request)
+{
+    HelperChannel *channel = request->channel;
+
+    listRemove(&request->deadlineNode);
+    if (request->state == HELPER_REQUEST_SENT) {
+        helperCollapseAskAgain(request);
+        request->pool->inflight--;
+        setState(request, HELPER_REQUEST_ABANDONED);
+    }
+    request->isOverdue = true;
+    helperChannelMissed(channel);
 }
 
 /* The first of a list whose time, counted from *fromUs, has come. */
@@ -356,11 +432,8 @@ onDeadline(void *data)
            (late = firstLate(&pool->deadlines, pool, nowUs)))
         expire(late);
     while (!pool->destroyed &&
-           (late = firstLate(&pool->overdue, pool, nowUs))) {
-        listRemove(&late->deadlineNode);
-        late->isOverdue = true;
-        helperChannelMissed(late->channel);
-    }
+           (late = firstLate(&pool->overdue, pool, nowUs)))
+        missAnswer(late);
     if (pool->destroyed)
         return;
     rearmDeadline(pool, nowUs);
@@ -371,16 +444,21 @@ void
 helperCancel(HelperRequest *request)
 {
     CHECK_OBJ(request, HELPER_REQUEST_MAGIC);
+    HelperKept *kept = NULL;
 
     switch ((HelperRequestState)request->state) {
     case HELPER_REQUEST_SENT:
         helperChannelAbandon(request->channel, request);
         return;
     case HELPER_REQUEST_DUE:
-        takeDue(request);
+        kept = takeDue(request);
+        break;
+    case HELPER_REQUEST_JOINED:
+        helperCollapseLeave(request);
         break;
     default:
         unqueue(request);
     }
     helperRequestFree(request);
+    helperKeptUnref(&kept);
 }

@@ -36,7 +36,14 @@ helperPoolStats(const HelperPool *pool, HelperPoolStats *statsOut)
         .retries = pool->retries,
         .overloads = pool->overloads,
         .restarts = pool->restarts,
+        .cacheHits = pool->answers.hits,
+        .cacheMisses = pool->answers.misses,
+        .cacheRefreshes = pool->answers.refreshes,
+        .staleAnswers = pool->answers.stale,
+        .collapsed = pool->answers.collapsed,
     };
+    if (pool->answers.cache)
+        statsOut->cacheEntries = helperCacheCount(pool->answers.cache);
     for (int i = 0; i < HELPER_RESULT_COUNT; i++)
         statsOut->byResult[i] = pool->byResult[i];
     sumLatency(&pool->queueUs, &statsOut->queueMs);

@@ -222,11 +222,13 @@ afterTimeout(const RedirectCall *call, HttpSlice asked, RedirectAnswer *out)
     }
 }
 
+/* The pool's OK is its fail policy, and its BH stands for an answer not to be
+ * used: they count like those of a helper. */
 static bool
-isMadeByPool(const HelperReply *reply)
+isNoAnswer(const HelperReply *reply)
 {
-    return reply->result >= HELPER_TIMEOUT ||
-           (reply->result == HELPER_UNKNOWN && reply->textLen == 0);
+    return reply->source == HELPER_SOURCE_POOL &&
+           reply->result != HELPER_OK && reply->result != HELPER_BH;
 }
 
 static void
@@ -238,11 +240,11 @@ interpret(RedirectCall *call, const HelperReply *reply, RedirectAnswer *out)
     *out = (RedirectAnswer){.action = REDIRECT_UNCHANGED};
     if (reply->result == HELPER_TIMEOUT)
         afterTimeout(call, asked, out);
-    else if (isMadeByPool(reply))
+    else if (isNoAnswer(reply))
         out->action = withoutAnswer(&redirect->config->rewrite);
     else
         redirectParseReply(reply, asked, out);
-    if (isMadeByPool(reply))
+    if (isNoAnswer(reply))
         complain(redirect, helperProtoResultName(reply->result),
                  reply->message);
     else if (out->why != NULL)

@@ -22,6 +22,9 @@ typedef enum What {
     BARE,         /* answer the line alone */
     BH,           /* answer BH */
     BH_ONCE,      /* BH to the first request only */
+    BH_AFTER,     /* =N answers: BH from then on */
+    ERR,          /* answer ERR */
+    NUMBERED,     /* begin the message with the answer's number */
     GARBAGE,      /* answer without sense */
     SILENT,       /* read, never answer */
     SILENT_FIRST, /* do not answer the first request */
@@ -58,6 +61,9 @@ static const char *const names[WHAT_COUNT] = {
     [BARE] = "bare",
     [BH] = "bh",
     [BH_ONCE] = "bh-once",
+    [BH_AFTER] = "bh-after",
+    [ERR] = "err",
+    [NUMBERED] = "numbered",
     [GARBAGE] = "garbage",
     [SILENT] = "silent",
     [SILENT_FIRST] = "silent-first",
@@ -176,8 +182,13 @@ formatAnswer(const char *line, char *out, size_t size)
         memset(out, 'x', (size_t)option[BIGLINE] - 1);
         return (size_t)option[BIGLINE] - 1;
     }
-    if (option[BH] || (option[BH_ONCE] && answers == 1))
+    if (option[BH] || (option[BH_ONCE] && answers == 1) ||
+        (option[BH_AFTER] && answers >= option[BH_AFTER]))
         len = snprintf(out, size, "BH message=\"%s\"", line);
+    else if (option[ERR])
+        len = snprintf(out, size, "ERR message=\"%s\"", line);
+    else if (option[NUMBERED])
+        len = snprintf(out, size, "OK message=\"%ld %s\"", answers, line);
     else if (option[BARE])
         len = snprintf(out, size, "%s", line);
     else if (option[GARBAGE])

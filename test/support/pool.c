@@ -90,6 +90,7 @@ poolRecord(const HelperReply *reply, void *data)
     cr_assert_lt(poolAnswerCount, POOL_ANSWERS_MAX);
     answer->tag = (int)(intptr_t)data;
     answer->result = reply->result;
+    answer->source = reply->source;
     snprintf(answer->text, sizeof(answer->text), "%s", reply->text);
     snprintf(answer->message, sizeof(answer->message), "%s",
              message ? message : reply->message);

@@ -13,6 +13,7 @@
 typedef struct PoolAnswer {
     int tag; /* of the request */
     HelperResult result;
+    HelperSource source;
     char text[200];
     char message[200]; /* the pair, or else the free text */
 } PoolAnswer;

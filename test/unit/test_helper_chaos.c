@@ -61,7 +61,9 @@ submitRandom(void)
 
     if (tag >= TAGS)
         return;
-    memset(line, 'a' + tag % 26, len);
+    if (poolConfig.collapse || poolConfig.cacheMax > 0)
+        len = (size_t)rand() % 3; /* the same lines again and again */
+    memset(line, 'a' + (len < 3 ? 0 : tag % 26), len);
     if (helperSubmitLen(pool, line, len, onAnswer, (void *)(intptr_t)tag,
                         &requests[tag]) < 0)
         return;
@@ -112,6 +114,11 @@ createRandom(unsigned seed)
     poolConfig.restartMaxMs = 30;
     if (poolConfig.timeoutMs == 0)
         poolConfig.attempts = 2;
+    poolConfig.collapse = rand() % 2;
+    poolConfig.cacheMax = rand() % 2 ? (unsigned)rand() % 3 : 0;
+    poolConfig.ttlMs = 1 + (unsigned)rand() % 20;
+    poolConfig.gracePct = rand() % 2 ? 50 : 0;
+    poolConfig.fail = (HelperFail)(rand() % HELPER_FAIL_COUNT);
     snprintf(args, sizeof(args), "%s%s", poolConfig.concurrency ? "ids " : "",
              manners[seed % (sizeof(manners) / sizeof(*manners))]);
     poolCreate(args);

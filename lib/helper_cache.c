@@ -1,0 +1,229 @@
+/* helper_cache.c: answers of helpers, kept by the whole request line. */
+#include "helper_cache.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+#include "helper_table.h"
+#include "list.h"
+#include "xalloc.h"
+
+#define KEPT(n) LIST_OBJ(n, HelperKept, node)
+#define BY_USE(n) LIST_OBJ(n, HelperKept, use)
+
+struct HelperKept {
+    HelperTableNode node;
+    ListNode use; /* in cache->use, the youngest last */
+    int64_t keptUs;
+    uint32_t refs; /* one of them is the cache's */
+    uint32_t replyLen;
+    bool isErr;
+    bool isAsked;
+    char data[]; /* the line, then the answer and a NUL */
+};
+
+struct HelperCache {
+    HelperTable table;
+    ListNode use;
+    HelperCacheLimits limits;
+};
+
+static char *
+replyOf(HelperKept *kept)
+{
+    return kept->data + kept->node.keyLen;
+}
+
+static HelperKept *
+createKept(const HelperCacheItem *item)
+{
+    HelperKept *kept =
+        xmalloc(offsetof(HelperKept, data) + item->keyLen + item->replyLen + 1);
+
+    CHECK(item->keyLen <= INT32_MAX && item->replyLen <= INT32_MAX);
+    kept->node = (HelperTableNode){.keyLen = (uint32_t)item->keyLen};
+    listInit(&kept->use);
+    kept->keptUs = 0;
+    kept->refs = 1;
+    kept->replyLen = (uint32_t)item->replyLen;
+    kept->isErr = kept->isAsked = false;
+    if (item->keyLen > 0)
+        memcpy(kept->data, item->key, item->keyLen);
+    memcpy(replyOf(kept), item->reply, item->replyLen);
+    replyOf(kept)[item->replyLen] = '\0';
+    return kept;
+}
+
+HelperKept *
+helperKeptCreate(const char *reply, size_t len)
+{
+    return createKept(&(HelperCacheItem){.reply = reply, .replyLen = len});
+}
+
+HelperKept *
+helperKeptRef(HelperKept *kept)
+{
+    kept->refs++;
+    return kept;
+}
+
+void
+helperKeptUnref(HelperKept **kept)
+{
+    HelperKept *old = *kept;
+
+    *kept = NULL;
+    if (old && --old->refs == 0)
+        free(old);
+}
+
+void
+helperKeptSetAsked(HelperKept *kept)
+{
+    kept->isAsked = true;
+}
+
+size_t
+helperKeptScratchSize(const HelperKept *kept)
+{
+    return kept->replyLen + 2;
+}
+
+void
+helperKeptParse(HelperKept *kept, char *scratch, size_t scratchSize,
+                HelperReply *replyOut)
+{
+    (void)helperProtoParseReply(replyOf(kept), kept->replyLen, scratch,
+                                scratchSize, replyOut);
+    replyOut->source = HELPER_SOURCE_CACHE;
+}
+
+HelperCache *
+helperCacheCreate(const HelperCacheLimits *limits)
+{
+    HelperCache *cache = xcalloc(1, sizeof(*cache));
+
+    CHECK(limits->max > 0);
+    cache->limits = *limits;
+    listInit(&cache->use);
+    helperTableInit(&cache->table, limits->max);
+    return cache;
+}
+
+/* Take an answer out of the cache. */
+static void
+evict(HelperCache *cache, HelperKept *kept)
+{
+    helperTableRemove(&cache->table, &kept->node);
+    listRemove(&kept->use);
+    helperKeptUnref(&kept);
+}
+
+void
+helperCacheDestroy(HelperCache **cache)
+{
+    HelperCache *old = *cache;
+    ListNode *node;
+
+    *cache = NULL;
+    if (!old)
+        return;
+    while ((node = listFirst(&old->use)))
+        evict(old, BY_USE(node));
+    helperTableFini(&old->table);
+    free(old);
+}
+
+void
+helperCacheSetLimits(HelperCache *cache, const HelperCacheLimits *limits)
+{
+    CHECK(limits->max > 0);
+    cache->limits = *limits;
+}
+
+unsigned
+helperCacheCount(const HelperCache *cache)
+{
+    return cache->table.count;
+}
+
+static HelperKept *
+find(const HelperCache *cache, uint32_t hash, const char *key, size_t len)
+{
+    HelperTableNode *node = helperTableFirst(&cache->table, hash);
+
+    for (; node; node = node->next)
+        if (node->hash == hash && node->keyLen == len &&
+            memcmp(KEPT(node)->data, key, len) == 0)
+            return KEPT(node);
+    return NULL;
+}
+
+static int64_t
+ttlUs(const HelperCache *cache, bool isErr)
+{
+    const HelperCacheLimits *limits = &cache->limits;
+
+    return (isErr ? limits->negativeTtlMs : limits->ttlMs) * 1000ll;
+}
+
+void
+helperCacheKeep(HelperCache *cache, const HelperCacheItem *item,
+                HelperResult result, int64_t nowUs)
+{
+    bool isErr = result == HELPER_ERR;
+
+    if ((result != HELPER_OK && !isErr) || ttlUs(cache, isErr) == 0)
+        return;
+    uint32_t hash = helperTableHash(&cache->table, item->key, item->keyLen);
+    HelperKept *kept = createKept(item); /* item may be in the old one */
+    HelperKept *old = find(cache, hash, item->key, item->keyLen);
+    if (old)
+        evict(cache, old);
+    while (cache->table.count >= cache->limits.max)
+        evict(cache, BY_USE(listFirst(&cache->use)));
+    kept->node.hash = hash;
+    kept->keptUs = nowUs;
+    kept->isErr = isErr;
+    helperTableAdd(&cache->table, &kept->node);
+    listPushBack(&cache->use, &kept->use);
+}
+
+void
+helperCacheDrop(HelperCache *cache, const char *key, size_t keyLen)
+{
+    uint32_t hash = helperTableHash(&cache->table, key, keyLen);
+    HelperKept *kept = find(cache, hash, key, keyLen);
+
+    if (kept)
+        evict(cache, kept);
+}
+
+static HelperCacheAge
+ageOf(const HelperCache *cache, const HelperKept *kept, int64_t nowUs)
+{
+    int64_t ttl = ttlUs(cache, kept->isErr);
+    int64_t left = kept->keptUs + ttl - nowUs;
+
+    if (left < 0)
+        return HELPER_CACHE_STALE;
+    if (!kept->isAsked && left < ttl / 100 * cache->limits.gracePct)
+        return HELPER_CACHE_AGING;
+    return HELPER_CACHE_FRESH;
+}
+
+HelperCacheAge
+helperCacheLookup(HelperCache *cache, const char *key, size_t keyLen,
+                  int64_t nowUs, HelperKept **keptOut)
+{
+    uint32_t hash = helperTableHash(&cache->table, key, keyLen);
+    HelperKept *kept = find(cache, hash, key, keyLen);
+
+    if (!kept)
+        return HELPER_CACHE_NONE;
+    listRemove(&kept->use);
+    listPushBack(&cache->use, &kept->use);
+    *keptOut = kept;
+    return ageOf(cache, kept, nowUs);
+}
