@@ -217,9 +217,8 @@ createConfig(const char *path)
     config->path = xstrdup(path);
     config->acls = aclSetCreate();
     config->httpAccess = aclRulesCreate();
-    config->rewrite.access = aclRulesCreate();
+    configHelperInit(&config->rewrite.helper, "url_rewrite");
     config->rewrite.timeoutMs = -1;
-    helperConfigInit(&config->rewrite.helper);
     return config;
 }
 

@@ -45,12 +45,25 @@ typedef enum ConfigOnTimeout {
     CONFIG_ON_TIMEOUT_COUNT
 } ConfigOnTimeout;
 
+/* One class of helpers: a program, how its pool works and who is asked. */
+typedef struct ConfigHelper {
+    char *name;       /* of the pool */
+    char **argv;      /* NULL-terminated; NULL: there is no program */
+    char *spec;       /* the words of the *_children line, or NULL */
+    HelperConfig pool; /* complete after configLoad, for helperPoolCreate;
+                          its texts belong to this struct */
+    AclRules *access; /* empty: every request is asked about */
+    bool bypass;      /* no answer means: go on without */
+    bool hasNegativeTtl;
+    char **texts; /* what pool points to */
+    size_t textCount;
+    const char **env; /* NULL-terminated, for pool.attr; NULL: inherited */
+    size_t envCount;
+} ConfigHelper;
+
 typedef struct ConfigRewrite {
-    char **argv;         /* NULL-terminated; NULL: no url_rewrite_program */
-    HelperConfig helper; /* complete, argv included; for helperPoolCreate */
-    AclRules *access;    /* empty: every request is asked about */
-    bool bypass;         /* url_rewrite_bypass: no answer means unchanged */
-    int timeoutMs;       /* url_rewrite_timeout, in helper too; -1: not given */
+    ConfigHelper helper;
+    int timeoutMs; /* url_rewrite_timeout, in helper too; -1: not given */
     ConfigOnTimeout onTimeout;
     char *response; /* a helper's reply line, or NULL */
     char *extras;   /* "%>a/%>A %un %>rm myip=%la myport=%lp" */

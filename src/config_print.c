@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "xalloc.h"
+
 #define VALUE_COLUMN 60
 
 static void
@@ -79,13 +81,12 @@ printRoff(FILE *out, const char *text)
     fputc('\n', out);
 }
 
+/* What names an entry: name in bold, then syntax in italics. */
 static void
-printManualRow(FILE *out, const ConfigRow *row)
+printTag(FILE *out, const char *name, const char *syntax)
 {
-    fprintf(out, ".TP\n.BI ");
-    fprintf(out, "%s", row->name);
-    fprintf(out, " \" ");
-    for (const char *at = row->syntax; *at; at++) {
+    fprintf(out, ".TP\n.BI \"%s\" \"", name);
+    for (const char *at = syntax; *at; at++) {
         if (*at == '"')
             fputs("\\(dq", out);
         else if (*at == '\\')
@@ -94,6 +95,25 @@ printManualRow(FILE *out, const ConfigRow *row)
             fputc(*at, out);
     }
     fprintf(out, "\"\n");
+}
+
+static void
+printOption(const char *name, const char *syntax, const char *help, void *data)
+{
+    char *tag = xasprintf("%s=", name);
+
+    printTag(data, tag, syntax);
+    printRoff(data, help);
+    free(tag);
+}
+
+static void
+printManualRow(FILE *out, const ConfigRow *row)
+{
+    char *tag = xasprintf("%s ", row->name);
+
+    printTag(out, tag, row->syntax);
+    free(tag);
     printRoff(out, row->help);
     if (!row->fallback)
         return;
@@ -128,5 +148,11 @@ configPrintManual(FILE *out)
           out);
     for (size_t i = 0; i < configRowCount; i++)
         printManualRow(out, &configRows[i]);
+    fputs(".SH POOL OPTIONS\n"
+          "What every *_children line and external_acl_type can have, and "
+          "what holds\n"
+          "without it.\n",
+          out);
+    configHelperForEachOption(printOption, out);
     fputs(".SH SEE ALSO\n.BR squire (8)\n", out);
 }

@@ -134,6 +134,41 @@ bool configIsForeign(const char *name);
 /* The known directive whose name looks most like name, or NULL. */
 const char *configNearest(const char *name);
 
+/* A class without a program, with the defaults of pools; name is copied. */
+void configHelperInit(ConfigHelper *helper, const char *name);
+
+/* Free what it owns. */
+void configHelperFini(ConfigHelper *helper);
+
+/* The program and its arguments: the words from index first on; the one
+ * word "none" is no program. Complains. */
+void configHelperProgram(ConfigLoader *loader, ConfigHelper *helper,
+                         const ConfigLine *line, size_t first);
+
+/* A *_children line: word first is MAX, OPTION=VALUE words follow. Options
+ * not given get their defaults. Complains. */
+void configHelperChildren(ConfigLoader *loader, ConfigHelper *helper,
+                          const ConfigLine *line, size_t first);
+
+/* Word i as an option of external_acl_type. True when it is the name of one
+ * with a value, which may be wrong: that is told. */
+bool configHelperOption(ConfigLoader *loader, ConfigHelper *helper,
+                        const ConfigLine *line, size_t i);
+
+/* One option of pools, for the manual; texts are constant. */
+typedef void ConfigHelperOptionCb(const char *name, const char *syntax,
+                                  const char *help, void *data);
+
+/* Call cb for every option of pools, in the table's order. */
+void configHelperForEachOption(ConfigHelperOptionCb *cb, void *data);
+
+/* Make helper->pool complete: name, argv and what follows from the rest. */
+void configHelperFinish(ConfigHelper *helper);
+
+/* Read a time of at most 24 days, as configTakeTime. */
+bool configTakeTimeMs(ConfigLoader *loader, const ConfigLine *line,
+                      size_t *index, int *msOut);
+
 /* Set what follows from several directives together. */
 void configRewriteFinish(ConfigLoader *loader);
 

@@ -83,19 +83,16 @@
       "X-Forwarded-For in requests: the client's address is added, hidden as " \
       "\"unknown\", the field is left alone, removed, or replaced by the "     \
       "client's address.")                                                     \
-    X("url_rewrite_program", Program, rewrite, NULL, "PROGRAM [ARG...]",       \
-      "The helper that is asked about every URL.")                             \
-    X("url_rewrite_children", Children, rewrite,                               \
+    X("url_rewrite_program", Program, rewrite.helper, NULL,                    \
+      "PROGRAM [ARG...]", "The helper that is asked about every URL.")         \
+    X("url_rewrite_children", Children, rewrite.helper,                        \
       "20 startup=0 idle=1 concurrency=0", "MAX [OPTION=VALUE...]",            \
-      "How many processes of it run. Options: startup= (at once), idle= "      \
-      "(kept spare), concurrency= (requests at a time; 0: one, without a "     \
-      "channel-ID), queue-size=, on-persistent-overload=ERR|bypass|wait, "     \
-      "timeout= (of an answer), attempts= (processes tried for a request), "   \
-      "stderr=tag|raw.")                                                       \
-    X("url_rewrite_access", Rules, rewrite.access, NULL,                       \
+      "How many processes of it run, and how. The options, which all "         \
+      "*_children lines and external_acl_type have, are below: POOL OPTIONS.") \
+    X("url_rewrite_access", Rules, rewrite.helper.access, NULL,                \
       "allow|deny [!]ACL...",                                                  \
       "Which requests are asked about; without any line all are.")             \
-    X("url_rewrite_bypass", Bool, rewrite.bypass, "off", "on|off",             \
+    X("url_rewrite_bypass", Bool, rewrite.helper.bypass, "off", "on|off",      \
       "Whether requests go on unchanged when there is no answer: the queue "   \
       "is full, the helpers die, or they are late and no url_rewrite_timeout " \
       "is set.")                                                               \

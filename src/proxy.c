@@ -253,7 +253,7 @@ proxyCreate(Config *config, ProxyComplainCb *complain, void *data)
 static int
 startRewriter(Proxy *proxy)
 {
-    if (proxy->config->rewrite.argv == NULL)
+    if (proxy->config->rewrite.helper.argv == NULL)
         return 0;
     proxy->redirect = redirectCreate(proxy->config);
     return proxy->redirect != NULL ? 0 : -errno;

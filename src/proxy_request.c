@@ -501,7 +501,7 @@ askRewriter(ProxyRequest *request)
     if (rc == -EMSGSIZE)
         proxyReplyError(request, ERR_URI_TOO_LONG,
                         "The URL is too long for the rewriter.");
-    else if (rc < 0 && !request->config->rewrite.bypass)
+    else if (rc < 0 && !request->config->rewrite.helper.bypass)
         proxyReplyError(request, ERR_GATEWAY_FAILURE, NULL);
     else if (rc < 0)
         goOn(request);
@@ -512,9 +512,9 @@ checkRewrite(ProxyRequest *request)
 {
     const ConfigRewrite *rewrite = &request->config->rewrite;
     AclInput input = aclInputOf(request);
-    AclAnswer answer = aclRulesCount(rewrite->access) == 0
+    AclAnswer answer = aclRulesCount(rewrite->helper.access) == 0
                            ? ACL_ALLOW
-                           : aclRulesCheck(rewrite->access, &input);
+                           : aclRulesCheck(rewrite->helper.access, &input);
 
     if (request->proxy->redirect == NULL || answer == ACL_DENY)
         goOn(request);

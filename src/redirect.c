@@ -74,19 +74,23 @@ isSameArgv(char *const *a, char *const *b)
     return *a == *b;
 }
 
+static bool
+isSameText(const char *a, const char *b)
+{
+    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
 bool
 redirectIsSame(const Redirect *redirect, const Config *config)
 {
-    const HelperConfig *a = &redirect->config->rewrite.helper;
-    const HelperConfig *b = &config->rewrite.helper;
+    const ConfigHelper *a = &redirect->config->rewrite.helper;
+    const ConfigHelper *b = &config->rewrite.helper;
 
     CHECK_OBJ(redirect, REDIRECT_MAGIC);
-    return config->rewrite.argv != NULL &&
-           isSameArgv(redirect->config->rewrite.argv, config->rewrite.argv) &&
-           a->max == b->max && a->startup == b->startup && a->idle == b->idle &&
-           a->concurrency == b->concurrency && a->queueMax == b->queueMax &&
-           a->overload == b->overload && a->timeoutMs == b->timeoutMs &&
-           a->attempts == b->attempts && a->stderrRaw == b->stderrRaw;
+    return b->argv != NULL && isSameArgv(a->argv, b->argv) &&
+           isSameText(a->spec, b->spec) &&
+           a->pool.overload == b->pool.overload &&
+           a->pool.timeoutMs == b->pool.timeoutMs;
 }
 
 Redirect *
@@ -97,7 +101,7 @@ redirectCreate(Config *config)
     redirect->magic = REDIRECT_MAGIC;
     redirect->quietUs = COMPLAIN_FIRST_US / 2;
     listInit(&redirect->node);
-    redirect->pool = helperPoolCreate(&config->rewrite.helper);
+    redirect->pool = helperPoolCreate(&config->rewrite.helper.pool);
     if (redirect->pool == NULL) {
         free(redirect);
         return NULL;
@@ -175,7 +179,7 @@ redirectFini(void)
 static RedirectAction
 withoutAnswer(const ConfigRewrite *config)
 {
-    return config->bypass ? REDIRECT_UNCHANGED : REDIRECT_FAIL;
+    return config->helper.bypass ? REDIRECT_UNCHANGED : REDIRECT_FAIL;
 }
 
 /* The configured text, parsed as a reply line. */

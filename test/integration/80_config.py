@@ -54,7 +54,8 @@ WARNED = [
     ("acl odd src 10.1.2.3/8", "2: warning: acl odd: \"10.1.2.3/8\": the ma"),
     ("url_rewrite_children 5 on-persistent-overload=die",
      "2: warning: on-persistent-overload=die is taken as ERR"),
-    ("url_rewrite_children 5 probe=ping", "2: warning: option \"probe=\" is"),
+    ("url_rewrite_children 5 queue-size=0",
+     "2: warning: queue-size=0 is taken as 1"),
     ("reply_header_max_size 1 MB", "2: warning: reply_header_max_size is taken as 96 KB"),
     ("access_log /x combined", "2: warning: access_log: format \"combined\""),
 ]

@@ -92,7 +92,7 @@ Test(config, defaults_are_those_of_squid)
     cr_expect_str_eq(config->debugOptions, "ALL,1");
     cr_expect_eq(config->accessLogCount, 1);
     cr_expect_eq(config->managerPortCount, 0);
-    cr_expect_null(config->rewrite.argv);
+    cr_expect_null(config->rewrite.helper.argv);
     cr_expect_null(config->effectiveUser);
     cr_expect(config->visibleHostname[0]);
     cr_expect_str_eq(config->rewrite.extras,
@@ -205,7 +205,7 @@ Test(config, words_are_split_quoted_continued_and_commented)
                                "f # comment\n"
                                "\tvia off\r\n"
                                "forwarded_for delete # comment");
-    char **argv = config->rewrite.argv;
+    char **argv = config->rewrite.helper.argv;
 
     cr_expect_str_eq(config->visibleHostname, "a");
     cr_assert(argv);
@@ -216,7 +216,7 @@ Test(config, words_are_split_quoted_continued_and_commented)
     cr_expect_null(argv[4]);
     cr_expect_not(config->via);
     cr_expect_eq(config->forwardedFor, CONFIG_FORWARDED_DELETE);
-    cr_expect_eq(config->rewrite.helper.argv, (const char *const *)argv);
+    cr_expect_eq(config->rewrite.helper.pool.argv, (const char *const *)argv);
     configUnref(&config);
 }
 
@@ -236,7 +236,7 @@ Test(config, children_fill_a_pool)
         loadLines("url_rewrite_children 7 startup=2 idle=3 concurrency=100 "
                   "queue-size=50 timeout=2500ms attempts=4 stderr=raw "
                   "on-persistent-overload=bypass");
-    const HelperConfig *helper = &config->rewrite.helper;
+    const HelperConfig *helper = &config->rewrite.helper.pool;
 
     cr_expect_eq(helper->max, 7);
     cr_expect_eq(helper->startup, 2);
@@ -255,18 +255,84 @@ Test(config, children_warn_about_what_is_overridden)
 {
     Messages messages;
     Config *config = loadText("http_port 1\nurl_rewrite_children 2 startup=5 "
-                              "idle=0 queue-size=0 probe=x fail=open "
+                              "idle=0 queue-size=0 "
                               "on-persistent-overload=die\n",
                               &messages);
 
     cr_assert(config, "%s", messages.text);
-    cr_expect_eq(messages.warnings, 6, "%s", messages.text);
-    cr_expect_eq(config->rewrite.helper.startup, 2);
-    cr_expect_eq(config->rewrite.helper.idle, 1);
-    cr_expect_eq(config->rewrite.helper.queueMax, 1);
-    cr_expect_eq(config->rewrite.helper.overload, HELPER_OVERLOAD_ERR);
-    cr_expect(strstr(messages.text, "\"probe=\" is not supported yet"), "%s",
-              messages.text);
+    cr_expect_eq(messages.warnings, 4, "%s", messages.text);
+    cr_expect_eq(config->rewrite.helper.pool.startup, 2);
+    cr_expect_eq(config->rewrite.helper.pool.idle, 1);
+    cr_expect_eq(config->rewrite.helper.pool.queueMax, 1);
+    cr_expect_eq(config->rewrite.helper.pool.overload, HELPER_OVERLOAD_ERR);
+    configUnref(&config);
+}
+
+Test(config, children_have_all_options_of_pools)
+{
+    Config *config = loadLines(
+        "url_rewrite_children 7 fail=stale max-requests=5000000000 "
+        "max-age=2hours \"probe=a b\" probe-interval=5 line-max=16KB "
+        "idle-time=9 leave-time=500ms trace=0 reservation-timeout=0 "
+        "reservations-per-client=3 cache=1000 ttl=60 negative_ttl=100years "
+        "grace=10% collapse=on");
+    const HelperConfig *pool = &config->rewrite.helper.pool;
+
+    cr_expect_eq(pool->fail, HELPER_FAIL_STALE);
+    cr_expect_eq(pool->maxRequests, UINT64_C(5000000000));
+    cr_expect_eq(pool->maxAgeMs, 7200000);
+    cr_expect_str_eq(pool->probe, "a b");
+    cr_expect_eq(pool->probeMs, 5000);
+    cr_expect_eq(pool->lineMax, 16384);
+    cr_expect_eq(pool->idleMs, 9000);
+    cr_expect_eq(pool->graceMs, 500);
+    cr_expect_eq(pool->traceMax, 0);
+    cr_expect_eq(pool->reservationMs, 0);
+    cr_expect_eq(pool->reservedPerClient, 3);
+    cr_expect_eq(pool->cacheMax, 1000);
+    cr_expect_eq(pool->ttlMs, 60000);
+    cr_expect_eq(pool->negativeTtlMs, UINT32_MAX, "a year is not too long");
+    cr_expect_eq(pool->gracePct, 10);
+    cr_expect(pool->collapse);
+    configUnref(&config);
+
+    config = loadLines("url_rewrite_children 7 ttl=60");
+    cr_expect_eq(config->rewrite.helper.pool.negativeTtlMs, 60000);
+    configUnref(&config);
+}
+
+Test(config, children_are_confined)
+{
+    setenv("CONFIG_TEST", "ours", 1);
+    Config *config = loadLines(
+        "url_rewrite_children 7 user=nobody group=nogroup cwd=/tmp "
+        "env=LANG=C env=CONFIG_TEST env=CONFIG_TEST_UNSET memory-limit=64MB "
+        "files-limit=16 cpu-limit=1500ms processes-limit=8 no-new-privs=on "
+        "capabilities=none syscall-filter=default");
+    const IpcAttr *attr = &config->rewrite.helper.pool.attr;
+
+    cr_expect_str_eq(attr->user, "nobody");
+    cr_expect_str_eq(attr->group, "nogroup");
+    cr_expect_str_eq(attr->cwd, "/tmp");
+    cr_assert(attr->env);
+    cr_expect_str_eq(attr->env[0], "LANG=C");
+    cr_expect_str_eq(attr->env[1], "CONFIG_TEST=ours");
+    cr_expect_null(attr->env[2]);
+    cr_expect_eq(attr->limitMemory, 64 * 1024 * 1024);
+    cr_expect_eq(attr->limitFiles, 16);
+    cr_expect_eq(attr->limitCpuSec, 2, "a part of a second is one");
+    cr_expect_eq(attr->limitProcesses, 8);
+    cr_expect(attr->noNewPrivs);
+    cr_expect(attr->noCapabilities);
+    cr_expect_eq(attr->filter, IPC_FILTER_DEFAULT);
+    configUnref(&config);
+
+    config = loadLines("url_rewrite_children 7 user=a env=A=1\n"
+                       "url_rewrite_children 3");
+    attr = &config->rewrite.helper.pool.attr;
+    cr_expect_null(attr->user, "the last line counts, whole");
+    cr_expect_null(attr->env);
+    cr_expect_eq(attr->limitMemory, IPC_LIMIT_OURS);
     configUnref(&config);
 }
 
@@ -279,21 +345,21 @@ Test(config, rewrite_timeout_has_actions)
                   "url_rewrite_children 3 timeout=9s\n"
                   "url_rewrite_bypass on");
 
-    cr_expect_eq(config->rewrite.helper.timeoutMs, 3000);
+    cr_expect_eq(config->rewrite.helper.pool.timeoutMs, 3000);
     cr_expect_eq(config->rewrite.onTimeout, CONFIG_ON_TIMEOUT_RESPONSE);
     cr_expect_str_eq(config->rewrite.response,
                      "OK status=302 url=\"http://x/ y\"");
-    cr_expect_eq(config->rewrite.helper.overload, HELPER_OVERLOAD_BYPASS);
+    cr_expect_eq(config->rewrite.helper.pool.overload, HELPER_OVERLOAD_BYPASS);
     configUnref(&config);
 
     config = loadLines("url_rewrite_timeout 3 on_timeout=bypass");
-    cr_expect_eq(config->rewrite.helper.timeoutMs, 3000);
+    cr_expect_eq(config->rewrite.helper.pool.timeoutMs, 3000);
     cr_expect_eq(config->rewrite.onTimeout, CONFIG_ON_TIMEOUT_BYPASS);
     configUnref(&config);
 
     config = loadLines("");
     cr_expect_eq(config->rewrite.timeoutMs, -1);
-    cr_expect_eq(config->rewrite.helper.timeoutMs, 10000);
+    cr_expect_eq(config->rewrite.helper.pool.timeoutMs, 10000);
     configUnref(&config);
 }
 
@@ -352,7 +418,7 @@ Test(config, rules_use_acls_and_their_files)
     cr_expect_eq(checkHost(config, "three.example", "GET"), ACL_ALLOW);
     cr_expect_eq(checkHost(config, "one.example", "GET"), ACL_DENY);
     cr_expect_eq(checkHost(config, "www.one.example", "PUT"), ACL_DENY);
-    cr_expect_eq(aclRulesCount(config->rewrite.access), 0);
+    cr_expect_eq(aclRulesCount(config->rewrite.helper.access), 0);
     configUnref(&config);
     free(path);
 }
@@ -446,6 +512,13 @@ static const struct {
     {"url_rewrite_children 5 idel=1", "error: expected OPTION=VALUE"},
     {"url_rewrite_children 5 timeout=x", "error: expected a time such as"},
     {"url_rewrite_children 5 stderr=x", "error: stderr= expected tag or raw"},
+    {"url_rewrite_children 5 fail=x", "error: fail= expected closed, open or"},
+    {"url_rewrite_children 5 env==x", "error: env= expected NAME=VALUE or N"},
+    {"url_rewrite_children 5 grace=101%", "error: grace= expected a percent"},
+    {"url_rewrite_children 5 line-max=9", "error: line-max= expected 64 to "},
+    {"url_rewrite_children 5 memory-limit=x", "error: expected a size such "},
+    {"url_rewrite_children 5 children-max=3", "error: expected OPTION=VALUE"},
+    {"url_rewrite_children 5 probe=", "error: probe= expected a line"},
     {"url_rewrite_timeout 9999 days", "error: expected less than 24 days"},
     {"url_rewrite_timeout 5 on_timeout=x", "error: on_timeout= expected fail"},
     {"url_rewrite_timeout 5 response=\"OK\"", "error: on_timeout=use_config"},
