@@ -221,12 +221,13 @@ aclSetAdd(AclSet *set, const AclLine *line, AclComplainCb *complain, void *data)
 {
     AclReport report = {complain, data, line->name, false};
     Acl *acl = openAcl(set, line, &report);
-    bool flagsEnded = false;
+    bool flagsEnded;
     unsigned flags = 0;
 
     CHECK(!set->frozen);
     if (!acl)
         return -EINVAL;
+    flagsEnded = acl->ops && acl->ops->isWordwise;
     for (size_t i = 0; i < line->count && acl->ops; i++) {
         const char *word = line->words[i];
 
@@ -350,59 +351,111 @@ aclRulesCount(const AclRules *rules)
     return rules ? rules->count : 0;
 }
 
+/* What a rule comes to, and the term that made it so. */
+typedef struct RuleMatch {
+    AclMatch match;
+    const Acl *acl;
+} RuleMatch;
+
 /*
- * A term that needs the origin's address leaves the rule open, unless a
- * later term rules it out anyway: that saves the lookup.
+ * Terms are looked at in order, as helpers may be asked for what their
+ * answers do beside. Only the origin's address is not looked up when a
+ * later term, which is known already, rules the rule out.
  */
-static AclMatch
+static RuleMatch
 matchRule(const AclRule *rule, const AclInput *input)
 {
-    AclMatch result = ACL_MATCH_YES;
+    RuleMatch result = {ACL_MATCH_YES, NULL};
 
     for (size_t i = 0; i < rule->count; i++) {
         const AclTerm *term = &rule->terms[i];
         AclMatch match = term->acl->ops->match(term->acl->data, input);
+        bool isKnown = match == ACL_MATCH_YES || match == ACL_MATCH_NO;
 
-        if (match == ACL_MATCH_UNKNOWN)
-            result = ACL_MATCH_UNKNOWN;
-        else if ((match == ACL_MATCH_YES) == term->negated)
-            return ACL_MATCH_NO;
+        if (isKnown && (match == ACL_MATCH_YES) == term->negated)
+            return (RuleMatch){ACL_MATCH_NO, term->acl};
+        if (result.match == ACL_MATCH_NEED_DST)
+            continue;
+        result.acl = term->acl;
+        if (!isKnown)
+            result.match = match;
+        if (!isKnown && match != ACL_MATCH_NEED_DST)
+            return result;
     }
     return result;
 }
 
-AclAnswer
-aclRulesCheck(const AclRules *rules, const AclInput *input)
+/* What is to be done about a rule that cannot be decided. */
+static AclAnswer
+answerOf(AclMatch match)
 {
-    AclAnswer answer = ACL_DENY;
+    static const AclAnswer answers[ACL_MATCH_COUNT] = {
+        [ACL_MATCH_NEED_DST] = ACL_NEED_DST,
+        [ACL_MATCH_NEED_AUTH] = ACL_NEED_AUTH,
+        [ACL_MATCH_NEED_EXTERNAL] = ACL_NEED_EXTERNAL,
+        [ACL_MATCH_DUNNO] = ACL_DENY,
+    };
+
+    return answers[match];
+}
+
+static void
+decide(AclDecision *decision, AclAnswer answer, const RuleMatch *last)
+{
+    decision->answer = answer;
+    decision->isUnknown = last->match == ACL_MATCH_DUNNO;
+    decision->aclName = last->acl->name;
+    decision->isAuth = last->acl->ops->isAuth;
+    if (answer == ACL_NEED_EXTERNAL)
+        decision->external = last->acl->data;
+}
+
+void
+aclRulesDecide(const AclRules *rules, const AclInput *input,
+               AclDecision *decisionOut)
+{
     ListNode *it, *tmp;
 
+    *decisionOut = (AclDecision){.answer = ACL_DENY};
     if (!rules || rules->count == 0)
-        return ACL_DENY;
+        return;
     CHECK_OBJ(rules, ACL_RULES_MAGIC);
     CHECK(rules->set->frozen);
     LIST_FOREACH(&rules->rules, it, tmp)
     {
         const AclRule *rule = LIST_OBJ(it, AclRule, node);
-        AclMatch match = matchRule(rule, input);
+        RuleMatch last = matchRule(rule, input);
+        bool matches = last.match == ACL_MATCH_YES;
 
-        if (match == ACL_MATCH_UNKNOWN)
-            return ACL_NEED_DST;
-        answer = rule->allow == (match == ACL_MATCH_YES) ? ACL_ALLOW : ACL_DENY;
-        if (match == ACL_MATCH_YES) {
-            debug(DBG_ACL, 3, "%s: %s", rule->text, aclAnswerName(answer));
-            return answer;
+        if (matches || last.match == ACL_MATCH_NO)
+            decide(decisionOut,
+                   rule->allow == matches ? ACL_ALLOW : ACL_DENY, &last);
+        else
+            decide(decisionOut, answerOf(last.match), &last);
+        if (last.match != ACL_MATCH_NO) {
+            debug(DBG_ACL, 3, "%s: %s", rule->text,
+                  aclAnswerName(decisionOut->answer));
+            return;
         }
     }
-    debug(DBG_ACL, 3, "no rule matches: %s", aclAnswerName(answer));
-    return answer;
+    debug(DBG_ACL, 3, "no rule matches: %s",
+          aclAnswerName(decisionOut->answer));
+}
+
+AclAnswer
+aclRulesCheck(const AclRules *rules, const AclInput *input)
+{
+    AclDecision decision;
+
+    aclRulesDecide(rules, input, &decision);
+    return decision.answer;
 }
 
 const char *
 aclAnswerName(AclAnswer answer)
 {
-    static const char *const names[ACL_ANSWER_COUNT] = {"denied", "allowed",
-                                                        "needs dst"};
+    static const char *const names[ACL_ANSWER_COUNT] = {
+        "denied", "allowed", "needs dst", "needs user", "needs helper"};
 
     CHECK(answer < ACL_ANSWER_COUNT);
     return names[answer];

@@ -2,9 +2,10 @@
  * acl.h: named access lists and the allow/deny rules made of them.
  *
  * Built while a configuration is read, then frozen: checking is pure, does
- * no I/O and allocates nothing. A rule that depends on the address of the
- * origin says so (ACL_NEED_DST) instead of looking it up; the caller
- * resolves the name and asks again. Thread: startup to build, any to check.
+ * no I/O and allocates nothing. A rule that depends on what is not known yet
+ * (the origin's address, the user, a helper's answer) says so (ACL_NEED_...)
+ * instead of finding out; the caller does, and asks again.
+ * Thread: startup to build, any to check.
  */
 #ifndef SQUIRE_ACL_H
 #define SQUIRE_ACL_H
@@ -13,13 +14,17 @@
 #include <stddef.h>
 #include <sys/socket.h>
 
+#include "acl_facts.h"
+
 typedef struct AclSet AclSet;     /* the named acls of one configuration */
 typedef struct AclRules AclRules; /* one ordered list, as http_access */
 
 typedef enum AclAnswer {
     ACL_DENY,
     ACL_ALLOW,
-    ACL_NEED_DST, /* cannot tell before dstKnown */
+    ACL_NEED_DST,      /* cannot tell before dstKnown */
+    ACL_NEED_AUTH,     /* ... before facts->auth is known */
+    ACL_NEED_EXTERNAL, /* ... before the answer of AclDecision.external */
     ACL_ANSWER_COUNT
 } AclAnswer;
 
@@ -40,7 +45,19 @@ typedef struct AclInput {
     size_t dstCount;
     bool dstKnown; /* dst is the whole answer (none: it failed). A literal
                       host needs no dst. */
+    const AclFacts *facts; /* NULL: nothing is known */
 } AclInput;
+
+/* An answer, and what is to be known about it. */
+typedef struct AclDecision {
+    AclAnswer answer;
+    const AclExternal *external; /* ACL_NEED_EXTERNAL: the acl to ask about */
+    const char *aclName;         /* the last one looked at, or NULL; borrowed
+                                    from the set */
+    bool isAuth;    /* that one is about the user: with ACL_DENY, others may
+                       be let in */
+    bool isUnknown; /* ACL_DENY because that one could not be told */
+} AclDecision;
 
 typedef enum AclSeverity {
     ACL_WARNING,
@@ -115,7 +132,11 @@ size_t aclRulesCount(const AclRules *rules);
  */
 AclAnswer aclRulesCheck(const AclRules *rules, const AclInput *input);
 
-/* "denied", "allowed" or "needs dst"; constant. */
+/* aclRulesCheck with all there is to be told. */
+void aclRulesDecide(const AclRules *rules, const AclInput *input,
+                    AclDecision *decisionOut);
+
+/* "denied", "allowed", "needs dst" ...; constant. */
 const char *aclAnswerName(AclAnswer answer);
 
 #endif

@@ -318,7 +318,7 @@ matchDst(const void *data, const AclInput *input)
     if (keyFromText(input->host, key))
         return hasKey(data, key) ? ACL_MATCH_YES : ACL_MATCH_NO;
     if (!input->dstKnown)
-        return ACL_MATCH_UNKNOWN;
+        return ACL_MATCH_NEED_DST;
     for (size_t i = 0; i < input->dstCount; i++) {
         const void *addr = &input->dst[i];
 

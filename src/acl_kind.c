@@ -10,6 +10,8 @@ static const AclKindOps *const kinds[] = {
     &aclKindDstDomain, &aclKindPort,         &aclKindLocalPort,
     &aclKindMethod,    &aclKindProto,        &aclKindMyPortName,
     &aclKindUrlRegex,  &aclKindUrlPathRegex, &aclKindDstDomRegex,
+    &aclKindExternal,  &aclKindNote,         &aclKindTag,
+    &aclKindExtUser,
 };
 
 #define KIND_COUNT (sizeof(kinds) / sizeof(kinds[0]))
@@ -30,9 +32,7 @@ static const char *const foreign[] = {
     "connections_encrypted",
     "dst_as",
     "eui64",
-    "ext_user",
     "ext_user_regex",
-    "external",
     "hasrequest",
     "hier_code",
     "http_status",
@@ -40,7 +40,6 @@ static const char *const foreign[] = {
     "ident_regex",
     "max_user_ip",
     "maxconn",
-    "note",
     "peername",
     "peername_regex",
     "proxy_auth",
@@ -61,7 +60,6 @@ static const char *const foreign[] = {
     "ssl::server_name",
     "ssl::server_name_regex",
     "ssl_error",
-    "tag",
     "time",
     "transaction_initiator",
     "urllogin",

@@ -9,7 +9,10 @@
 typedef enum AclMatch {
     ACL_MATCH_NO,
     ACL_MATCH_YES,
-    ACL_MATCH_UNKNOWN, /* depends on the origin's address */
+    ACL_MATCH_NEED_DST,
+    ACL_MATCH_NEED_AUTH,
+    ACL_MATCH_NEED_EXTERNAL, /* data is an AclExternal */
+    ACL_MATCH_DUNNO,         /* cannot be told: the whole check is denied */
     ACL_MATCH_COUNT
 } AclMatch;
 
@@ -27,6 +30,8 @@ typedef struct AclReport {
 /* One kind of acl. data is what create gave. */
 typedef struct AclKindOps {
     const char *name;
+    bool isAuth;     /* about the user */
+    bool isWordwise; /* words as they are: no flags among them */
     void *(*create)(void);
     void (*destroy)(void *data);
     void (*add)(void *data, const char *value, unsigned flags,
@@ -77,5 +82,9 @@ extern const AclKindOps aclKindMyPortName;
 extern const AclKindOps aclKindUrlRegex;
 extern const AclKindOps aclKindUrlPathRegex;
 extern const AclKindOps aclKindDstDomRegex;
+extern const AclKindOps aclKindExternal;
+extern const AclKindOps aclKindNote;
+extern const AclKindOps aclKindTag;
+extern const AclKindOps aclKindExtUser;
 
 #endif

@@ -75,7 +75,7 @@ addWord(AclValues *values, const ConfigLine *line, size_t i)
     values->lineNo = word->line;
     if (word->quoted)
         addFile(values, line, i);
-    else if (!isFlag(word->text))
+    else if (!isFlag(word->text) || strcmp(values->line.kind, "external") == 0)
         addValue(values, word->text);
     else if (values->flagCount + 1 <
              sizeof(values->words) / sizeof(values->words[0]))

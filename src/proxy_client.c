@@ -365,6 +365,7 @@ proxyClientClose(ProxyClient *client, AccessEnd end, const char *why)
     client->fd = -1;
     bufFini(&client->in);
     bufFini(&client->out);
+    noteListClear(&client->notes);
     listRemove(&client->node);
     proxy->stats.clients--;
     commFreeLater(client, freeClient);

@@ -23,6 +23,7 @@
 #include "http_url.h"
 #include "list.h"
 #include "listener.h"
+#include "note.h"
 #include "origin.h"
 #include "proxy.h"
 #include "redirect.h"
@@ -119,6 +120,7 @@ struct ProxyClient {
     bool hasServed; /* at least one request is done */
     struct sockaddr_storage peer;
     struct sockaddr_storage local;
+    NoteList notes; /* what helpers said about the connection */
 };
 
 /* How a reply's body comes to the client. */
@@ -168,6 +170,13 @@ typedef struct ProxyBody {
     bool is100Wanted; /* the client waits for 100 Continue */
 } ProxyBody;
 
+/* What is done about a request before it is answered, in this order. */
+typedef enum ProxyStep {
+    PROXY_STEP_ACCESS,
+    PROXY_STEP_REWRITE,
+    PROXY_STEP_COUNT
+} ProxyStep;
+
 struct ProxyRequest {
     uint32_t magic;
     ListNode node; /* in proxy->spare */
@@ -187,7 +196,8 @@ struct ProxyRequest {
     struct sockaddr_storage dst[RESOLVE_MAX];
     size_t dstCount;
     bool dstKnown;
-    bool isAccessed;   /* http_access said yes */
+    ProxyStep step;
+    AclFacts facts;    /* for access rules */
     bool isServerWide; /* OPTIONS of the server, not of a resource */
     ProxyFetch *fetch;
     OriginConnect *connect;
@@ -239,6 +249,28 @@ void proxyRequestFree(ProxyRequest *request);
 
 /* The head is parsed: check, rewrite, answer. */
 void proxyRequestStart(ProxyRequest *request);
+
+/* Make url the request's; it may be part of the request's own text. False:
+ * it is too long. */
+bool proxyRequestSetUrl(ProxyRequest *request, const HttpUrl *url);
+
+/* Tell the client what is wrong with its URL. */
+void proxyRequestRefuseUrl(ProxyRequest *request, HttpUrlError error);
+
+/* Take the steps before the answer, from the first on; then answer. */
+void proxyStepStart(ProxyRequest *request);
+
+/* What the rules of the present step need is known now: check again. */
+void proxyStepResume(ProxyRequest *request);
+
+/* The present step is done: take the next. */
+void proxyStepNext(ProxyRequest *request);
+
+/* Stop waiting for helpers and addresses. */
+void proxyStepCancel(ProxyRequest *request);
+
+/* What the request is for the rules; borrows from it. */
+AclInput proxyStepInput(const ProxyRequest *request);
 
 /* The reply is sent: log it and let the client go on. */
 void proxyRequestFinish(ProxyRequest *request);

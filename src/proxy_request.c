@@ -1,4 +1,4 @@
-/* One request: checks, access, rewriting. DEBUG: section 33 */
+/* One request: its life, its URL, its body. DEBUG: section 33 */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,7 +60,9 @@ proxyRequestCreate(ProxyClient *client)
     request->host = request->method = NULL;
     request->startUs = commNowUs();
     request->dstCount = 0;
-    request->dstKnown = request->isAccessed = false;
+    request->dstKnown = false;
+    request->step = PROXY_STEP_ACCESS;
+    request->facts.clientNotes = &client->notes;
     request->peer[0] = '\0';
     memset(&request->body, 0, sizeof(request->body));
     memset(&request->reply, 0, offsetof(ProxyReply, contentType));
@@ -82,14 +84,14 @@ proxyRequestFree(ProxyRequest *request)
 static void
 dropWork(ProxyRequest *request)
 {
-    redirectCancel(&request->redirect);
-    resolveCancel(&request->resolve);
+    proxyStepCancel(request);
     originConnectCancel(&request->connect);
     tunnelClose(&request->tunnel, NULL);
     if (request->fetch != NULL)
         proxyFetchDetach(request->fetch);
     request->fetch = NULL;
     cacheObjectUnref(&request->object);
+    aclFactsClear(&request->facts);
 }
 
 void
@@ -130,6 +132,7 @@ proxyRequestLog(ProxyRequest *request, AccessEnd end)
         .method = request->method,
         .url = request->urlText.data,
         .urlLen = request->urlText.len,
+        .user = aclFactsUser(&request->facts),
         .stripQuery = request->config->stripQueryTerms,
         .hierarchy = reply->hierarchy,
         .peer = request->peer[0] != '\0' ? request->peer : NULL,
@@ -291,9 +294,8 @@ storeText(ProxyRequest *request, const HttpUrl *url)
     return true;
 }
 
-/* Make url the request's; it may be part of the request's own text. */
-static bool
-setUrl(ProxyRequest *request, const HttpUrl *url)
+bool
+proxyRequestSetUrl(ProxyRequest *request, const HttpUrl *url)
 {
     bool isConnect = url->scheme == HTTP_SCHEME_NONE;
 
@@ -307,8 +309,8 @@ setUrl(ProxyRequest *request, const HttpUrl *url)
     return error == HTTP_URL_ERROR_NONE;
 }
 
-static void
-refuseUrl(ProxyRequest *request, HttpUrlError error)
+void
+proxyRequestRefuseUrl(ProxyRequest *request, HttpUrlError error)
 {
     proxyReplyError(request,
                     error == HTTP_URL_ERROR_TOO_LONG ? ERR_URI_TOO_LONG
@@ -326,10 +328,10 @@ readUrl(ProxyRequest *request)
     if (request->http->form == HTTP_TARGET_ABSOLUTE ||
         request->http->form == HTTP_TARGET_AUTHORITY)
         error = httpUrlOfRequest(request->http, HTTP_SCHEME_HTTP, &url);
-    if (error == HTTP_URL_ERROR_NONE && !setUrl(request, &url))
+    if (error == HTTP_URL_ERROR_NONE && !proxyRequestSetUrl(request, &url))
         error = HTTP_URL_ERROR_TOO_LONG;
     if (error != HTTP_URL_ERROR_NONE)
-        refuseUrl(request, error);
+        proxyRequestRefuseUrl(request, error);
     return error == HTTP_URL_ERROR_NONE;
 }
 
@@ -408,143 +410,6 @@ refuseEarly(ProxyRequest *request)
     return true;
 }
 
-static void
-goOn(ProxyRequest *request)
-{
-    if (request->http->method == HTTP_METHOD_CONNECT)
-        proxyTunnelStart(request);
-    else
-        proxyCacheStart(request);
-}
-
-static void
-rewriteTo(ProxyRequest *request, const HttpUrl *url)
-{
-    if (!setUrl(request, url))
-        refuseUrl(request, HTTP_URL_ERROR_TOO_LONG);
-    else
-        goOn(request);
-}
-
-static void
-onRewritten(const RedirectAnswer *answer, void *data)
-{
-    ProxyRequest *request = data;
-
-    CHECK_OBJ(request, PROXY_REQUEST_MAGIC);
-    switch (answer->action) {
-    case REDIRECT_REWRITE:
-        rewriteTo(request, &answer->parts);
-        break;
-    case REDIRECT_LOCATION:
-        proxyReplyRedirect(request, answer->status, answer->url);
-        break;
-    case REDIRECT_FAIL:
-        proxyReplyError(request, ERR_GATEWAY_FAILURE, NULL);
-        break;
-    default:
-        goOn(request);
-        break;
-    }
-}
-
-static AclInput
-aclInputOf(const ProxyRequest *request)
-{
-    const ProxyClient *client = request->client;
-    bool isConnect = request->url.scheme == HTTP_SCHEME_NONE;
-
-    return (AclInput){
-        .client = (const struct sockaddr *)&client->peer,
-        .local = (const struct sockaddr *)&client->local,
-        .portName = client->port->name,
-        .method = request->method,
-        .scheme = isConnect ? NULL : httpSchemeText(request->url.scheme),
-        .host = request->host,
-        .port = request->url.port,
-        .url = request->urlText.data,
-        .dst = request->dst,
-        .dstCount = request->dstCount,
-        .dstKnown = request->dstKnown,
-    };
-}
-
-static void checkAccess(ProxyRequest *request);
-
-static void
-onResolved(const struct sockaddr_storage *addrs, size_t count, void *data)
-{
-    ProxyRequest *request = data;
-
-    CHECK_OBJ(request, PROXY_REQUEST_MAGIC);
-    request->resolve = NULL;
-    memcpy(request->dst, addrs, count * sizeof(*addrs));
-    request->dstCount = count;
-    request->dstKnown = true;
-    checkAccess(request);
-}
-
-static void
-askRewriter(ProxyRequest *request)
-{
-    const ProxyClient *client = request->client;
-    RedirectQuery query = {
-        .url = request->urlText,
-        .method = request->http->methodText,
-        .client = (const struct sockaddr *)&client->peer,
-        .local = (const struct sockaddr *)&client->local,
-    };
-
-    proxyClientSetState(request->client, PROXY_CLIENT_REWRITE, "asked");
-    int rc = redirectSubmit(request->proxy->redirect, &query,
-                            &request->redirect, onRewritten, request);
-    if (rc == -EMSGSIZE)
-        proxyReplyError(request, ERR_URI_TOO_LONG,
-                        "The URL is too long for the rewriter.");
-    else if (rc < 0 && !request->config->rewrite.helper.bypass)
-        proxyReplyError(request, ERR_GATEWAY_FAILURE, NULL);
-    else if (rc < 0)
-        goOn(request);
-}
-
-static void
-checkRewrite(ProxyRequest *request)
-{
-    const ConfigRewrite *rewrite = &request->config->rewrite;
-    AclInput input = aclInputOf(request);
-    AclAnswer answer = aclRulesCount(rewrite->helper.access) == 0
-                           ? ACL_ALLOW
-                           : aclRulesCheck(rewrite->helper.access, &input);
-
-    if (request->proxy->redirect == NULL || answer == ACL_DENY)
-        goOn(request);
-    else if (answer == ACL_NEED_DST)
-        request->resolve = resolveStart(request->host, onResolved, request);
-    else
-        askRewriter(request);
-}
-
-static void
-checkAccess(ProxyRequest *request)
-{
-    AclInput input = aclInputOf(request);
-    AclAnswer answer = ACL_ALLOW;
-
-    if (!request->isAccessed)
-        answer = aclRulesCheck(request->config->httpAccess, &input);
-    if (answer == ACL_DENY) {
-        request->reply.result = ACCESS_DENIED;
-        proxyReplyError(request, ERR_ACCESS_DENIED, NULL);
-        return;
-    }
-    if (answer == ACL_NEED_DST) {
-        request->resolve = resolveStart(request->host, onResolved, request);
-        return;
-    }
-    request->isAccessed = true;
-    checkRewrite(request);
-}
-
 void
 proxyRequestStart(ProxyRequest *request)
 {
@@ -558,5 +423,5 @@ proxyRequestStart(ProxyRequest *request)
         return;
     proxyClientArmTimeout(request->client, 0);
     proxyClientSetState(request->client, PROXY_CLIENT_ACCESS, "head");
-    checkAccess(request);
+    proxyStepStart(request);
 }

@@ -571,6 +571,185 @@ Test(acl, values_may_come_after_the_rule)
     aclSetDestroy(&set);
 }
 
+static void
+decideWith(const char *const *acls, const char *const *lines,
+           const AclInput *input, AclDecision *decisionOut)
+{
+    Complaints complaints = {0};
+    AclSet *set = aclSetCreate();
+    AclRules *rules = aclRulesCreate();
+
+    for (; *acls; acls++)
+        cr_assert_eq(addAcl(set, *acls, &complaints), 0, "%s",
+                     complaints.last);
+    for (; *lines; lines++)
+        cr_assert_eq(addRule(rules, set, *lines, &complaints), 0);
+    aclSetFreeze(set);
+    aclRulesDecide(rules, input, decisionOut);
+    /* What points into the set is not looked at by the callers. */
+    aclRulesDestroy(&rules);
+    aclSetDestroy(&set);
+}
+
+typedef struct ExternalCase {
+    bool isAsked;
+    AclVerdict verdict;
+    AclAnswer answer;
+    AclAnswer negated;
+} ExternalCase;
+
+/* "allow x", or "allow !x", where x asks a helper that said so. */
+static AclAnswer
+checkExternal(const ExternalCase *told, const char *line, bool *isUnknownOut)
+{
+    Complaints complaints = {0};
+    AclSet *set = aclSetCreate();
+    AclRules *rules = aclRulesCreate();
+    AclFacts facts;
+    AclInput input = {.method = "GET", .facts = &facts};
+    AclDecision decision;
+
+    aclFactsInit(&facts);
+    cr_assert_eq(addAcl(set, "x external asker one -i two", &complaints), 0);
+    cr_assert_eq(addRule(rules, set, line, &complaints), 0);
+    aclSetFreeze(set);
+    aclRulesDecide(rules, &input, &decision);
+    cr_assert_eq(decision.answer, ACL_NEED_EXTERNAL);
+    cr_assert_str_eq(decision.external->name, "x");
+    cr_assert_str_eq(decision.external->helperClass, "asker");
+    cr_assert_eq(decision.external->argCount, 3);
+    cr_assert_str_eq(decision.external->args[1], "-i", "no flag");
+    cr_assert_str_eq(decision.aclName, "x");
+    if (told->isAsked)
+        aclFactsSetAnswer(&facts, decision.external, told->verdict);
+    aclRulesDecide(rules, &input, &decision);
+    *isUnknownOut = decision.isUnknown;
+    aclFactsForgetAnswers(&facts);
+    cr_expect_eq(aclRulesCheck(rules, &input), ACL_NEED_EXTERNAL);
+    aclFactsClear(&facts);
+    aclRulesDestroy(&rules);
+    aclSetDestroy(&set);
+    return decision.answer;
+}
+
+Test(acl, a_helper_is_asked_and_its_answer_decides)
+{
+    static const ExternalCase told[] = {
+        {false, 0, ACL_NEED_EXTERNAL, ACL_NEED_EXTERNAL},
+        {true, ACL_VERDICT_YES, ACL_ALLOW, ACL_DENY},
+        {true, ACL_VERDICT_NO, ACL_DENY, ACL_ALLOW},
+        {true, ACL_VERDICT_UNKNOWN, ACL_DENY, ACL_DENY},
+    };
+    bool isUnknown;
+
+    for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++) {
+        cr_expect_eq(checkExternal(&told[i], "allow x", &isUnknown),
+                     told[i].answer, "%zu", i);
+        cr_expect_eq(checkExternal(&told[i], "allow !x", &isUnknown),
+                     told[i].negated, "%zu", i);
+        cr_expect_eq(isUnknown, told[i].verdict == ACL_VERDICT_UNKNOWN);
+        if (told[i].verdict == ACL_VERDICT_UNKNOWN)
+            cr_expect_eq(checkExternal(&told[i], "deny x", &isUnknown),
+                         ACL_DENY, "a check that cannot be told is denied");
+    }
+}
+
+Test(acl, helpers_are_asked_in_the_order_of_the_rule)
+{
+    static const char *const acls[] = {"x external asker",
+                                       "ten dst 10.0.0.0/8", "get method GET",
+                                       NULL};
+    AclFacts facts = {.auth = ACL_AUTH_UNKNOWN};
+    AclInput get = {.method = "GET", .host = "example.com", .facts = &facts};
+    AclDecision decision;
+
+    decideWith(acls, (const char *const[]){"deny x !all", NULL}, &get,
+               &decision);
+    cr_expect_eq(decision.answer, ACL_NEED_EXTERNAL,
+                 "asked for what it does beside");
+    decideWith(acls, (const char *const[]){"deny !get x", NULL}, &get,
+               &decision);
+    cr_expect_eq(decision.answer, ACL_ALLOW, "ruled out before");
+    decideWith(acls, (const char *const[]){"deny ten x", NULL}, &get,
+               &decision);
+    cr_expect_eq(decision.answer, ACL_NEED_DST, "the address comes first");
+    decideWith(acls, (const char *const[]){"deny x ten", NULL}, &get,
+               &decision);
+    cr_expect_eq(decision.answer, ACL_NEED_EXTERNAL);
+}
+
+Test(acl, notes_tags_and_users_are_compared)
+{
+    static const struct {
+        const char *acl;
+        bool matches;
+    } rows[] = {
+        {"note group staff", true},
+        {"note group STAFF", false},
+        {"note -i group STAFF", true},
+        {"note group admins", true},
+        {"note group", true},
+        {"note group boss", false},
+        {"note list b", false},
+        {"note -m list b", true},
+        {"note -m list d", false},
+        {"note -m=; semi y", true},
+        {"note room r1", true},
+        {"note none", false},
+        {"tag red", true},
+        {"tag blue red", true},
+        {"tag blue", false},
+        {"ext_user al", true},
+        {"ext_user AL", false},
+        {"ext_user -i AL", true},
+        {"ext_user REQUIRED", true},
+        {"ext_user bo", false},
+    };
+    NoteList client;
+    AclFacts facts;
+    AclInput input = {.facts = &facts};
+    AclInput nothing = {.method = "GET"};
+
+    aclFactsInit(&facts);
+    noteListInit(&client);
+    facts.clientNotes = &client;
+    noteListAdd(&client, "room", "r1");
+    noteListAdd(&facts.notes, "group", "staff");
+    noteListAdd(&facts.notes, "group", "admins");
+    noteListAdd(&facts.notes, "list", "a,b,c");
+    noteListAdd(&facts.notes, "semi", "x;y");
+    aclFactsSetText(&facts.extTag, "red");
+    aclFactsSetText(&facts.extUser, "al");
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        cr_expect_eq(checkOne(rows[i].acl, &input),
+                     rows[i].matches ? ACL_ALLOW : ACL_DENY, "%s",
+                     rows[i].acl);
+        cr_expect_eq(checkOne(rows[i].acl, &nothing), ACL_DENY, "%s",
+                     rows[i].acl);
+    }
+    aclFactsClear(&facts);
+    noteListClear(&client);
+}
+
+Test(note, lists_are_bounded_and_give_the_first)
+{
+    NoteList list;
+
+    noteListInit(&list);
+    cr_expect(noteListAdd(&list, "a", "1"));
+    cr_expect(noteListAdd(&list, "b", "2"));
+    cr_expect(noteListAdd(&list, "a", "3"));
+    cr_expect_str_eq(noteListGet(&list, "a"), "1");
+    noteListRemove(&list, "a");
+    cr_expect_null(noteListGet(&list, "a"));
+    cr_expect_str_eq(noteListGet(&list, "b"), "2");
+    while (noteListAdd(&list, "c", "4"))
+        cr_assert_leq(list.count, NOTE_MAX);
+    cr_expect_eq(list.count, NOTE_MAX);
+    noteListClear(&list);
+    cr_expect_eq(list.count, 0);
+}
+
 Test(nearest, distance_counts_edits)
 {
     cr_expect_eq(nearestDistance("port", "port"), 0);

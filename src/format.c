@@ -1,0 +1,318 @@
+/* format.c: texts with codes: made ready once, then filled in. */
+#include "format_priv.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+#include "xalloc.h"
+
+#define FORMAT_MAGIC 0x464f524du
+#define WIDTH_MAX 1000u
+#define JOINED_MAX (128 * 1024)
+
+struct Format {
+    uint32_t magic;
+    FormatToken *tokens;
+    size_t count;
+};
+
+/* One code being read. */
+typedef struct Reader {
+    const char *at;
+    FormatToken token;
+    FormatComplainCb *complain;
+    void *data;
+} Reader;
+
+static FormatToken *
+addToken(Format *format, const FormatToken *token)
+{
+    format->tokens =
+        xrealloc(format->tokens, (format->count + 1) * sizeof(FormatToken));
+    format->tokens[format->count] = *token;
+    return &format->tokens[format->count++];
+}
+
+static void
+addText(Format *format, const char *text, size_t len)
+{
+    const FormatToken token = {.text = xstrndup(text, len)};
+
+    addToken(format, &token);
+}
+
+static void
+complainOf(Reader *reader, const char *what, const char *start)
+{
+    char text[160];
+
+    snprintf(text, sizeof(text), "%s \"%%%.*s\"", what,
+             (int)strcspn(start, " \t"), start);
+    reader->complain(text, reader->data);
+}
+
+static FormatQuote
+takeQuote(Reader *reader)
+{
+    static const struct {
+        char octet;
+        FormatQuote quote;
+    } rows[] = {{'#', FORMAT_QUOTE_URL},
+                {'"', FORMAT_QUOTE_STRING},
+                {'[', FORMAT_QUOTE_BLOB},
+                {'/', FORMAT_QUOTE_SHELL},
+                {'\'', FORMAT_QUOTE_RAW}};
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        if (*reader->at == rows[i].octet) {
+            reader->at++;
+            return rows[i].quote;
+        }
+    }
+    return FORMAT_QUOTE_DEFAULT;
+}
+
+static bool
+takeFlag(Reader *reader, char flag)
+{
+    if (*reader->at != flag)
+        return false;
+    reader->at++;
+    return true;
+}
+
+static unsigned
+takeNumber(Reader *reader)
+{
+    unsigned number = 0;
+
+    for (; *reader->at >= '0' && *reader->at <= '9'; reader->at++)
+        if (number < WIDTH_MAX)
+            number = number * 10 + (unsigned)(*reader->at - '0');
+    return number < WIDTH_MAX ? number : WIDTH_MAX;
+}
+
+/* {Field}, {Field:member} or {Field:;member} with another separator. */
+static void
+setArgument(FormatToken *token, const char *text, size_t len)
+{
+    const char *colon = memchr(text, ':', len);
+    size_t nameLen = colon != NULL ? (size_t)(colon - text) : len;
+
+    free(token->text);
+    free(token->member);
+    token->text = xstrndup(text, nameLen);
+    token->member = NULL;
+    token->separator = ',';
+    if (colon == NULL || nameLen + 1 >= len)
+        return;
+    const char *member = colon + 1;
+    if (strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+               "0123456789-_",
+               *member) == NULL)
+        token->separator = *member++;
+    token->member = xstrndup(member, len - (size_t)(member - text));
+}
+
+static void
+takeArgument(Reader *reader)
+{
+    const char *end = *reader->at == '{' ? strchr(reader->at, '}') : NULL;
+
+    if (end == NULL)
+        return;
+    setArgument(&reader->token, reader->at + 1, (size_t)(end - reader->at - 1));
+    reader->at = end + 1;
+}
+
+/* The end of something that looks like a code. */
+static void
+skipUnknown(Reader *reader)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz"
+                                  "ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789";
+
+    reader->at += strspn(reader->at, "<>");
+    reader->at += strspn(reader->at, letters);
+    while (reader->at[0] == ':' && reader->at[1] == ':') { /* %ssl::>sni */
+        reader->at += 2 + strspn(reader->at + 2, "<>");
+        reader->at += strspn(reader->at, letters);
+    }
+}
+
+static void
+takeCode(Reader *reader, const char *start)
+{
+    const FormatCode *code = formatCodeLookup(reader->at);
+
+    reader->token.code = code;
+    if (code == NULL) {
+        complainOf(reader, "unknown code", start);
+        skipUnknown(reader);
+        return;
+    }
+    reader->at += strlen(code->name);
+    if (code->get == NULL) /* whatever belongs to the name */
+        skipUnknown(reader);
+    takeArgument(reader);
+    if ((code->flags & FORMAT_CODE_ARG) && reader->token.text == NULL)
+        complainOf(reader, "a name in {} is missing in", start);
+}
+
+/* What stands for a code that is not known: an absent value. */
+static const FormatCode *
+absentCode(void)
+{
+    return formatCodeLookup(">A");
+}
+
+/* reader->at is behind a '%'. */
+static void
+readCode(Format *format, Reader *reader)
+{
+    const char *start = reader->at;
+    FormatToken *token = &reader->token;
+
+    *token = (FormatToken){.quote = takeQuote(reader)};
+    token->isLeft = takeFlag(reader, '-');
+    token->isZero = takeFlag(reader, '0');
+    token->width = takeNumber(reader);
+    if (takeFlag(reader, '.'))
+        token->max = takeNumber(reader);
+    takeArgument(reader);
+    takeCode(reader, start);
+    if (token->code == NULL ||
+        ((token->code->flags & FORMAT_CODE_ARG) && token->text == NULL))
+        token->code = absentCode();
+    addToken(format, token);
+}
+
+Format *
+formatCreate(const char *text, FormatComplainCb *complain, void *data)
+{
+    Format *format = xcalloc(1, sizeof(*format));
+    Reader reader = {.at = text, .complain = complain, .data = data};
+
+    format->magic = FORMAT_MAGIC;
+    while (*reader.at != '\0') {
+        size_t len = strcspn(reader.at, "%");
+
+        if (len > 0)
+            addText(format, reader.at, len);
+        reader.at += len;
+        if (*reader.at == '\0')
+            break;
+        reader.at++;
+        readCode(format, &reader);
+    }
+    return format;
+}
+
+void
+formatDestroy(Format **formatp)
+{
+    Format *format = *formatp;
+
+    *formatp = NULL;
+    if (format == NULL)
+        return;
+    CHECK_OBJ(format, FORMAT_MAGIC);
+    for (size_t i = 0; i < format->count; i++) {
+        free(format->tokens[i].text);
+        free(format->tokens[i].member);
+    }
+    free(format->tokens);
+    CHECK_OBJ_CLEAR(format);
+    free(format);
+}
+
+bool
+formatHas(const Format *format, const char *code)
+{
+    const FormatCode *wanted = formatCodeLookup(code);
+
+    for (size_t i = 0; i < format->count; i++) {
+        const FormatCode *has = format->tokens[i].code;
+
+        if (has != NULL && wanted != NULL &&
+            (has == wanted || (has->get != NULL && has->get == wanted->get)))
+            return true;
+    }
+    return false;
+}
+
+static FormatQuote
+quoteOf(const FormatToken *token)
+{
+    if (token->code->flags & FORMAT_CODE_ESCAPED)
+        return FORMAT_QUOTE_RAW;
+    if (token->quote != FORMAT_QUOTE_DEFAULT)
+        return token->quote;
+    return token->code->flags & FORMAT_CODE_FREE ? FORMAT_QUOTE_URL
+                                                 : FORMAT_QUOTE_RAW;
+}
+
+/* Fill what was written since start up to the token's width. */
+static int
+pad(const FormatToken *token, char *out, size_t size, size_t start,
+    size_t *used)
+{
+    size_t len = *used - start;
+    size_t more = token->width > len ? token->width - len : 0;
+
+    if (more > size - *used)
+        return -EMSGSIZE;
+    if (token->isLeft) {
+        memset(out + *used, ' ', more);
+    } else {
+        memmove(out + start + more, out + start, len);
+        memset(out + start, token->isZero ? '0' : ' ', more);
+    }
+    *used += more;
+    return 0;
+}
+
+static int
+expandCode(const FormatToken *token, const FormatInput *input, char *out,
+           size_t size, size_t *used)
+{
+    FormatValue value = {.slice = {NULL, 0}};
+    size_t start = *used;
+    int rc;
+
+    bufInit(&value.joined, JOINED_MAX);
+    if (token->code->get != NULL)
+        token->code->get(input, token, &value);
+    if (token->max > 0 && value.slice.len > token->max)
+        value.slice.len = token->max;
+    if (value.slice.len == 0)
+        rc = formatQuote(FORMAT_QUOTE_RAW, httpSliceText("-"), out, size, used);
+    else
+        rc = formatQuote(quoteOf(token), value.slice, out, size, used);
+    bufFini(&value.joined);
+    if (rc == 0)
+        rc = pad(token, out, size, start, used);
+    return rc;
+}
+
+ssize_t
+formatExpand(const Format *format, const FormatInput *input, char *out,
+             size_t size)
+{
+    size_t used = 0;
+
+    CHECK_OBJ(format, FORMAT_MAGIC);
+    for (size_t i = 0; i < format->count; i++) {
+        const FormatToken *token = &format->tokens[i];
+        int rc = token->code != NULL
+                     ? expandCode(token, input, out, size, &used)
+                     : formatQuote(FORMAT_QUOTE_RAW, httpSliceText(token->text),
+                                   out, size, &used);
+        if (rc < 0)
+            return rc;
+    }
+    return (ssize_t)used;
+}

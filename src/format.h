@@ -1,0 +1,70 @@
+/*
+ * format.h: texts with % codes, as logformat has them, for what helpers are
+ * told about a request.
+ *
+ * %[QUOTE][-][0][WIDTH][.MAX]CODE, with {ARGUMENT} before or after CODE:
+ * the codes are rows of a table in format.c. A value that is missing or
+ * empty is "-". Without QUOTE, what may hold any octet (URLs, header fields,
+ * user names, notes) is %-escaped, "%" too, so that a value is one word and
+ * can be decoded. QUOTE: # the same for everything, " backslashes before
+ * quotes, [ %XX for controls and brackets, / a shell word, ' as it is.
+ * Pure; thread: any.
+ */
+#ifndef SQUIRE_FORMAT_H
+#define SQUIRE_FORMAT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+#include "http_header.h"
+#include "note.h"
+
+typedef struct Format Format;
+
+/* What a request is, as far as codes show it; all borrowed. What is absent
+ * (NULL, port 0) is shown as "-". */
+typedef struct FormatInput {
+    const struct sockaddr *client;
+    const struct sockaddr *local;
+    HttpSlice method;
+    HttpSlice url;      /* CONNECT: host:port */
+    const char *scheme; /* NULL for CONNECT */
+    HttpSlice host;
+    unsigned port;
+    HttpSlice path;              /* with the query; absent for CONNECT */
+    const HttpHeaders *request;  /* its fields */
+    const HttpHeaders *response; /* of the origin */
+    const char *user;            /* whose credentials they are */
+    const char *extUser;         /* as an external acl said */
+    const char *extLog;
+    const char *extTag;
+    const NoteList *notes;
+    const NoteList *clientNotes;
+    const char *aclName;
+    HttpSlice data; /* %DATA: words that are escaped already */
+} FormatInput;
+
+/* What is wrong with a code; borrowed. */
+typedef void FormatComplainCb(const char *text, void *data);
+
+/* Make ready what text says. An unknown code is told and becomes "-".
+ * Returns owned. */
+Format *formatCreate(const char *text, FormatComplainCb *complain, void *data);
+
+/* Free it. Clears *format; NULL inside is accepted. */
+void formatDestroy(Format **format);
+
+/* True when it has that code in some form: "ul", "DATA". */
+bool formatHas(const Format *format, const char *code);
+
+/*
+ * Write the text with all values to out[0 .. size), without NUL. Returns the
+ * octets; -EMSGSIZE there is no room, -EINVAL a value has an octet that
+ * cannot be carried: NUL, or the end of a line where it is not escaped.
+ */
+ssize_t formatExpand(const Format *format, const FormatInput *input, char *out,
+                     size_t size);
+
+#endif

@@ -1,0 +1,343 @@
+/* format_code.c: the table of codes: what each shows of a request. */
+#include "format_priv.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void
+setText(FormatValue *value, const char *text)
+{
+    value->slice = httpSliceText(text);
+}
+
+static void
+setAddress(FormatValue *value, const struct sockaddr *addr)
+{
+    value->slice = httpSlice(value->text, addressFormat(addr, value->text));
+}
+
+static void
+setNumber(FormatValue *value, unsigned number)
+{
+    int len = snprintf(value->text, sizeof(value->text), "%u", number);
+
+    if (number != 0)
+        value->slice = httpSlice(value->text, (size_t)len);
+}
+
+static void
+getClientAddress(const FormatInput *input, const FormatToken *token,
+                 FormatValue *value)
+{
+    (void)token;
+    setAddress(value, input->client);
+}
+
+static void
+getClientPort(const FormatInput *input, const FormatToken *token,
+              FormatValue *value)
+{
+    (void)token;
+    setNumber(value, addressPort(input->client));
+}
+
+static void
+getLocalAddress(const FormatInput *input, const FormatToken *token,
+                FormatValue *value)
+{
+    (void)token;
+    setAddress(value, input->local);
+}
+
+static void
+getLocalPort(const FormatInput *input, const FormatToken *token,
+             FormatValue *value)
+{
+    (void)token;
+    setNumber(value, addressPort(input->local));
+}
+
+/* Whoever is known, the surest first. */
+static void
+getAnyUser(const FormatInput *input, const FormatToken *token,
+           FormatValue *value)
+{
+    (void)token;
+    setText(value, input->user != NULL ? input->user : input->extUser);
+}
+
+static void
+getUser(const FormatInput *input, const FormatToken *token, FormatValue *value)
+{
+    (void)token;
+    setText(value, input->user);
+}
+
+static void
+getExtUser(const FormatInput *input, const FormatToken *token,
+           FormatValue *value)
+{
+    (void)token;
+    setText(value, input->extUser);
+}
+
+static void
+getExtLog(const FormatInput *input, const FormatToken *token,
+          FormatValue *value)
+{
+    (void)token;
+    setText(value, input->extLog);
+}
+
+static void
+getExtTag(const FormatInput *input, const FormatToken *token,
+          FormatValue *value)
+{
+    (void)token;
+    setText(value, input->extTag);
+}
+
+static void
+getMethod(const FormatInput *input, const FormatToken *token,
+          FormatValue *value)
+{
+    (void)token;
+    value->slice = input->method;
+}
+
+static void
+getUrl(const FormatInput *input, const FormatToken *token, FormatValue *value)
+{
+    (void)token;
+    value->slice = input->url;
+}
+
+static void
+getScheme(const FormatInput *input, const FormatToken *token,
+          FormatValue *value)
+{
+    (void)token;
+    setText(value, input->scheme);
+}
+
+static void
+getHost(const FormatInput *input, const FormatToken *token, FormatValue *value)
+{
+    (void)token;
+    value->slice = input->host;
+}
+
+static void
+getPort(const FormatInput *input, const FormatToken *token, FormatValue *value)
+{
+    (void)token;
+    setNumber(value, input->port);
+}
+
+static void
+getPath(const FormatInput *input, const FormatToken *token, FormatValue *value)
+{
+    (void)token;
+    value->slice = input->path;
+}
+
+static void
+getAclName(const FormatInput *input, const FormatToken *token,
+           FormatValue *value)
+{
+    (void)token;
+    setText(value, input->aclName);
+}
+
+static void
+getData(const FormatInput *input, const FormatToken *token, FormatValue *value)
+{
+    (void)token;
+    value->slice = input->data;
+}
+
+static void
+getPercent(const FormatInput *input, const FormatToken *token,
+           FormatValue *value)
+{
+    (void)input;
+    (void)token;
+    setText(value, "%");
+}
+
+/* The octets up to the separator; those in quotes do not separate. */
+static size_t
+itemLen(HttpSlice list, char separator)
+{
+    bool isQuoted = false;
+    size_t i;
+
+    for (i = 0; i < list.len; i++) {
+        if (list.data[i] == '"')
+            isQuoted = !isQuoted;
+        else if (isQuoted && list.data[i] == '\\' && i + 1 < list.len)
+            i++;
+        else if (!isQuoted && list.data[i] == separator)
+            break;
+    }
+    return i;
+}
+
+/* The value of `member=value` in a list. */
+static HttpSlice
+memberOf(HttpSlice list, const char *member, char separator)
+{
+    size_t nameLen = strlen(member);
+
+    while (list.len > 0) {
+        size_t len = itemLen(list, separator);
+        HttpSlice item = httpSliceTrim(httpSlice(list.data, len));
+
+        if (item.len > nameLen && item.data[nameLen] == '=' &&
+            strncasecmp(item.data, member, nameLen) == 0)
+            return httpSlice(item.data + nameLen + 1, item.len - nameLen - 1);
+        len += len < list.len;
+        list = httpSlice(list.data + len, list.len - len);
+    }
+    return httpSlice(NULL, 0);
+}
+
+/* One value is shown where it is; several are joined as a list. */
+static void
+addToList(FormatValue *value, HttpSlice item)
+{
+    Buf *joined = &value->joined;
+
+    if (value->slice.data == NULL) {
+        value->slice = item;
+        return;
+    }
+    if (bufLen(joined) == 0)
+        bufAppend(joined, value->slice.data, value->slice.len);
+    bufPrintf(joined, ", %.*s", HTTP_SLICE_ARG(item));
+    value->slice = httpSlice(bufData(joined), bufLen(joined));
+}
+
+static void
+getField(const HttpHeaders *headers, const FormatToken *token,
+         FormatValue *value)
+{
+    HttpSlice name = httpSliceText(token->text);
+    const HttpField *field = NULL;
+
+    while (headers != NULL && (field = httpHeaderNext(headers, field)) != NULL)
+        if (httpSliceEqualNoCase(httpFieldName(field), name))
+            addToList(value, httpFieldValue(field));
+    if (token->member != NULL && value->slice.data != NULL)
+        value->slice = memberOf(value->slice, token->member, token->separator);
+}
+
+static void
+getRequestField(const FormatInput *input, const FormatToken *token,
+                FormatValue *value)
+{
+    getField(input->request, token, value);
+}
+
+static void
+getResponseField(const FormatInput *input, const FormatToken *token,
+                 FormatValue *value)
+{
+    getField(input->response, token, value);
+}
+
+static void
+addNotes(const NoteList *notes, const char *name, FormatValue *value)
+{
+    for (size_t i = 0; notes != NULL && i < notes->count; i++)
+        if (strcmp(notes->notes[i].name, name) == 0)
+            addToList(value, httpSliceText(notes->notes[i].value));
+}
+
+static void
+getNote(const FormatInput *input, const FormatToken *token, FormatValue *value)
+{
+    addNotes(input->clientNotes, token->text, value);
+    addNotes(input->notes, token->text, value);
+}
+
+/* The upper-case names are those of external_acl_type of old. */
+static const FormatCode codes[] = {
+    {"%", getPercent, FORMAT_CODE_ESCAPED},
+    {">a", getClientAddress, 0},
+    {">p", getClientPort, 0},
+    {">A", NULL, 0}, /* names of clients are not looked up */
+    {">eui", NULL, 0},
+    {"la", getLocalAddress, 0},
+    {"lp", getLocalPort, 0},
+    {">la", getLocalAddress, 0},
+    {">lp", getLocalPort, 0},
+    {"un", getAnyUser, FORMAT_CODE_FREE},
+    {"ul", getUser, FORMAT_CODE_FREE},
+    {"ui", NULL, 0},
+    {"us", NULL, 0},
+    {"ue", getExtUser, FORMAT_CODE_FREE},
+    {"ea", getExtLog, FORMAT_CODE_FREE},
+    {"et", getExtTag, FORMAT_CODE_FREE},
+    {"credentials", NULL, 0},
+    {">rm", getMethod, FORMAT_CODE_FREE},
+    {">ru", getUrl, FORMAT_CODE_FREE},
+    {">rs", getScheme, 0},
+    {">rd", getHost, FORMAT_CODE_FREE},
+    {">rP", getPort, 0},
+    {">rp", getPath, FORMAT_CODE_FREE},
+    {"rm", getMethod, FORMAT_CODE_FREE},
+    {"ru", getUrl, FORMAT_CODE_FREE},
+    {"rp", getPath, FORMAT_CODE_FREE},
+    {">ha", getRequestField, FORMAT_CODE_FREE | FORMAT_CODE_ARG},
+    {">h", getRequestField, FORMAT_CODE_FREE | FORMAT_CODE_ARG},
+    {"<h", getResponseField, FORMAT_CODE_FREE | FORMAT_CODE_ARG},
+    {"note", getNote, FORMAT_CODE_FREE | FORMAT_CODE_ARG},
+    {"ACL", getAclName, FORMAT_CODE_FREE},
+    {"DATA", getData, FORMAT_CODE_ESCAPED},
+    {"ssl::", NULL, 0},
+    {"LOGIN", getUser, FORMAT_CODE_FREE},
+    {"SRC", getClientAddress, 0},
+    {"SRCPORT", getClientPort, 0},
+    {"SRCEUI48", NULL, 0},
+    {"SRCEUI64", NULL, 0},
+    {"URI", getUrl, FORMAT_CODE_FREE},
+    {"DST", getHost, FORMAT_CODE_FREE},
+    {"PROTO", getScheme, 0},
+    {"PORT", getPort, 0},
+    {"PATH", getPath, FORMAT_CODE_FREE},
+    {"METHOD", getMethod, FORMAT_CODE_FREE},
+    {"MYADDR", getLocalAddress, 0},
+    {"MYPORT", getLocalPort, 0},
+    {"EXT_USER", getExtUser, FORMAT_CODE_FREE},
+    {"EXT_LOG", getExtLog, FORMAT_CODE_FREE},
+    {"EXT_TAG", getExtTag, FORMAT_CODE_FREE},
+    {"TAG", getExtTag, FORMAT_CODE_FREE},
+    {"IDENT", NULL, 0},
+    {"USER_CERTCHAIN", NULL, 0},
+    {"USER_CERT", NULL, 0},
+    {"USER_CA_CERT", NULL, 0},
+    {"CA_CERT", NULL, 0},
+    {">", getRequestField,
+     FORMAT_CODE_FREE | FORMAT_CODE_ARG | FORMAT_CODE_BRACE},
+    {"<", getResponseField,
+     FORMAT_CODE_FREE | FORMAT_CODE_ARG | FORMAT_CODE_BRACE},
+};
+
+const FormatCode *
+formatCodeLookup(const char *text)
+{
+    const FormatCode *best = NULL;
+    size_t bestLen = 0;
+
+    for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+        size_t len = strlen(codes[i].name);
+
+        if (len > bestLen && strncmp(text, codes[i].name, len) == 0 &&
+            (!(codes[i].flags & FORMAT_CODE_BRACE) || text[len] == '{')) {
+            best = &codes[i];
+            bestLen = len;
+        }
+    }
+    return best;
+}
