@@ -242,7 +242,8 @@ void helperPoolStats(const HelperPool *pool, HelperPoolStats *statsOut);
 size_t helperPoolProcesses(const HelperPool *pool, HelperProcessStats *rows,
                            size_t max);
 
-/* One exchange of a pool's past; all borrowed for the call. */
+/* One exchange of a pool's past; all borrowed for the call. The texts need not
+ * end with a NUL. */
 typedef struct HelperTrace {
     int64_t wallUs;    /* of the answer, since 1970 */
     unsigned number;   /* of the process; 0: the pool or its kept answers */
@@ -266,7 +267,7 @@ void helperTraceForEach(const HelperPool *pool, HelperTraceCb *cb, void *data);
 /*
  * Call cb for every exchange of the pool from now on, whole, until
  * helperTapRemove; once more, with trace NULL, when the pool ends. cb must
- * not call into the pool. Returns owned.
+ * not call into the pool, but may remove this tap. Returns owned.
  */
 HelperTap *helperTapAdd(HelperPool *pool, HelperTraceCb *cb, void *data);
 

@@ -148,6 +148,8 @@ helperLookup(HelperPool *pool, const char *line, size_t len,
         HELPER_CACHE_FRESH)
         return false;
     answers->hits++;
+    if (helperTraceIsOn(pool))
+        helperTraceKept(pool, kept, commNowUs());
     growScratch(answers, helperKeptScratchSize(kept));
     helperKeptParse(kept, answers->scratch, answers->scratchSize, replyOut);
     return true;
@@ -228,12 +230,16 @@ helperAnswersFailNow(const HelperRequest *request, HelperResult result,
     *keptOut = NULL;
     if (kept) {
         *keptOut = helperKeptRef(kept);
+        if (helperTraceIsOn(request->pool))
+            helperTraceKept(request->pool, kept, request->submitUs);
         helperKeptParse(kept, thread->scratch, thread->scratchSize, replyOut);
         replyOut->source = HELPER_SOURCE_STALE;
         return;
     }
     if (pool->config.fail == HELPER_FAIL_OPEN)
         result = HELPER_OK;
+    if (helperTraceIsOn(pool))
+        helperTraceOwn(request, result);
     replyOut->result = result;
     replyOut->source = HELPER_SOURCE_POOL;
     replyOut->text = "";

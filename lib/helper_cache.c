@@ -84,6 +84,18 @@ helperKeptSetAsked(HelperKept *kept)
     kept->isAsked = true;
 }
 
+HelperResult
+helperKeptItem(const HelperKept *kept, HelperCacheItem *itemOut)
+{
+    *itemOut = (HelperCacheItem){
+        .key = kept->data,
+        .keyLen = kept->node.keyLen,
+        .reply = kept->data + kept->node.keyLen,
+        .replyLen = kept->replyLen,
+    };
+    return kept->isErr ? HELPER_ERR : HELPER_OK;
+}
+
 size_t
 helperKeptScratchSize(const HelperKept *kept)
 {

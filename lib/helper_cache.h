@@ -87,6 +87,10 @@ void helperKeptUnref(HelperKept **kept);
  * ttl. */
 void helperKeptSetAsked(HelperKept *kept);
 
+/* Its line (empty for one that was in no cache) and answer, borrowed from it.
+ * Returns the result of one that was in a cache. */
+HelperResult helperKeptItem(const HelperKept *kept, HelperCacheItem *itemOut);
+
 /* Octets that helperKeptParse needs for decoding. */
 size_t helperKeptScratchSize(const HelperKept *kept);
 

@@ -72,16 +72,16 @@ helperCollapseBegin(HelperRequest *asker, const char *line, size_t len)
     return flight->carrier;
 }
 
-/* It takes its line along if the fail policy may want it. */
+/* It takes its line along if it is to be answered by the pool. */
 static void
-leave(HelperRequest *asker)
+leave(HelperRequest *asker, bool keepsLine)
 {
     const HelperFlight *flight = asker->flight;
 
     listRemove(&asker->node);
     asker->channel = NULL;
     asker->state = HELPER_REQUEST_LOOSE;
-    if (asker->pool->config.fail == HELPER_FAIL_STALE)
+    if (keepsLine)
         helperRequestKeep(asker, flight->line, flight->node.keyLen);
 }
 
@@ -98,7 +98,7 @@ helperCollapseLeave(HelperRequest *asker)
 {
     HelperFlight *flight = asker->flight;
 
-    leave(asker);
+    leave(asker, true);
     if (!listIsEmpty(&flight->askers))
         return;
     HelperRequest *carrier = flight->carrier;
@@ -109,14 +109,14 @@ helperCollapseLeave(HelperRequest *asker)
 
 /* The end of a carrier and its flight; those who asked move to list. */
 static void
-dissolve(HelperRequest *carrier, ListNode *list)
+dissolve(HelperRequest *carrier, ListNode *list, bool keepLines)
 {
     HelperFlight *flight = carrier->data;
     ListNode *node;
 
     listInit(list);
     while ((node = listFirst(&flight->askers))) {
-        leave(REQUEST(node));
+        leave(REQUEST(node), keepLines);
         listPushBack(list, node);
     }
     freeFlight(carrier->pool, flight);
@@ -143,7 +143,7 @@ helperCollapseAnswer(HelperRequest *carrier, const HelperReply *reply,
     HelperKept *kept = NULL;
     ListNode list, *node;
 
-    dissolve(carrier, &list);
+    dissolve(carrier, &list, reply->result == HELPER_BH);
     if (list.next == list.prev) {
         HelperRequest *only = REQUEST(list.next);
         listRemove(&only->node);
@@ -165,7 +165,7 @@ helperCollapseFail(HelperRequest *carrier, HelperResult result, const char *why)
 {
     ListNode list, *node;
 
-    dissolve(carrier, &list);
+    dissolve(carrier, &list, true);
     while ((node = listFirst(&list))) {
         listRemove(node);
         helperAnswersFail(REQUEST(node), result, why);

@@ -103,6 +103,7 @@ helperPoolCreate(const HelperConfig *config)
                       copy.restartMaxMs * 1000ll, copy.attempts);
     commDeferInit(&pool->settle, onSettle, pool);
     helperAnswersInit(pool);
+    helperTraceInit(pool);
     pool->thread = joinThread(&copy);
     listPushBack(&pool->thread->pools, &pool->node);
     if (copy.ipcType == IPC_FIFO)
@@ -180,10 +181,8 @@ helperPoolPlace(HelperRequest *request, const char *line, size_t len)
         helperChannelAsk(PLACED(entry), request, line, len);
         return;
     }
-    bool refused = isOverloaded(pool);
-    if (!refused || pool->config.fail == HELPER_FAIL_STALE)
-        helperRequestKeep(request, line, len);
-    if (refused)
+    helperRequestKeep(request, line, len);
+    if (isOverloaded(pool))
         refuse(pool, request);
     else
         helperQueuePush(request, false);
@@ -264,6 +263,8 @@ helperPoolReplied(HelperRequest *request, const HelperChannel *from, char *line,
                                       thread->scratchSize, &reply);
     pool->replies++;
     helperHistogramAdd(&pool->serviceUs, thread->readUs - request->dispatchUs);
+    if (helperTraceIsOn(pool))
+        helperTraceReply(request, from, reply.result, line, len);
     if (error < 0) {
         debug(DBG_HELPER, 1, "%s #%u (pid %d): answer not used: %s",
               pool->config.name, from->number, (int)from->pid, reply.message);
@@ -414,6 +415,7 @@ freePool(void *ptr)
 
     helperRequestFreeSpare(pool);
     helperAnswersFini(pool);
+    helperTraceFini(pool);
     helperTextUnref(&pool->texts, &pool->chunk);
     helperTextFini(&pool->texts);
     helperPlaceFini(&pool->place);
@@ -461,12 +463,26 @@ helperPoolDestroy(HelperPool **pool)
     helperQueueAnswerAll(old, HELPER_SHUTDOWN, "the pool is closed");
     while (old->dueCount > 0)
         helperQueueCallFirst(old);
+    helperTraceEnd(old);
     listRemove(&old->node);
     commFreeLater(old, freePool);
     if (listIsEmpty(&old->thread->pools)) {
         commFreeLater(old->thread, freeThreadLater);
         thisThread = NULL;
     }
+}
+
+HelperPool *
+helperPoolLookup(const char *name)
+{
+    ListNode *node, *tmp;
+
+    if (!thisThread)
+        return NULL;
+    LIST_FOREACH(&thisThread->pools, node, tmp)
+        if (strcmp(POOL(node)->config.name, name) == 0)
+            return POOL(node);
+    return NULL;
 }
 
 void

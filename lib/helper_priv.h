@@ -144,6 +144,16 @@ typedef struct HelperAnswers {
     uint64_t hits, misses, stale, refreshes, collapsed;
 } HelperAnswers;
 
+typedef struct HelperTrail HelperTrail;
+
+/* The last exchanges. */
+typedef struct HelperTraces {
+    HelperTrail *ring; /* NULL until the first one */
+    unsigned max;      /* exchanges it holds; 0: none */
+    unsigned count, next;
+    ListNode taps;
+} HelperTraces;
+
 struct HelperPool {
     uint32_t magic;
     bool stopping;  /* takes no more requests */
@@ -186,6 +196,7 @@ struct HelperPool {
     uint64_t requests, replies, byResult[HELPER_RESULT_COUNT];
     uint64_t timeouts, retries, restarts, overloads;
     HelperAnswers answers;
+    HelperTraces traces;
     HelperHistogram queueUs, serviceUs;
 };
 
@@ -329,6 +340,39 @@ void helperCollapseFail(HelperRequest *carrier, HelperResult result,
 
 /* The process is late: let another one carry the question. */
 void helperCollapseAskAgain(HelperRequest *carrier);
+
+/* Prepare what the configuration wants of traces. */
+void helperTraceInit(HelperPool *pool);
+
+/* Free the ring. */
+void helperTraceFini(HelperPool *pool);
+
+/* The configuration has changed: keep as many exchanges as it says. */
+void helperTraceReconfigure(HelperPool *pool);
+
+/* Tell the taps that the pool ends. */
+void helperTraceEnd(HelperPool *pool);
+
+/* True when somebody wants to know of exchanges. */
+static inline bool
+helperTraceIsOn(const HelperPool *pool)
+{
+    return pool->traces.max > 0 || !listIsEmpty(&pool->traces.taps);
+}
+
+/* Keep an exchange in the ring and show it to the taps. */
+void helperTraceAdd(HelperPool *pool, const HelperTrace *trace);
+
+/* A process has answered a request; line as it was parsed. */
+void helperTraceReply(const HelperRequest *request, const HelperChannel *from,
+                      HelperResult result, const char *line, size_t len);
+
+/* The pool answers a request. */
+void helperTraceOwn(const HelperRequest *request, HelperResult result);
+
+/* A kept answer is given to a request of that time. */
+void helperTraceKept(HelperPool *pool, const HelperKept *kept,
+                     int64_t sinceUs);
 
 /* Give a new request to a process, let it wait for one, or refuse it. */
 void helperPoolPlace(HelperRequest *request, const char *line, size_t len);

@@ -213,16 +213,14 @@ onRested(void *data)
         pool->restTimer = commTimerAdd(HELPER_REST_MS, onRested, pool);
 }
 
-void
-helperQueueAnswer(HelperRequest *request, HelperResult result, const char *why)
+static void
+becomeDue(HelperRequest *request, HelperSource source)
 {
     HelperPool *pool = request->pool;
 
     CHECK(request->state == HELPER_REQUEST_LOOSE);
     setState(request, HELPER_REQUEST_DUE);
-    request->result = (uint8_t)result;
-    request->source = HELPER_SOURCE_POOL;
-    request->u.why = why;
+    request->source = (uint8_t)source;
     listRemove(&request->deadlineNode);
     listPushBack(&pool->due, &request->node);
     pool->dueCount++;
@@ -230,11 +228,25 @@ helperQueueAnswer(HelperRequest *request, HelperResult result, const char *why)
 }
 
 void
+helperQueueAnswer(HelperRequest *request, HelperResult result, const char *why)
+{
+    if (request->cb && helperTraceIsOn(request->pool))
+        helperTraceOwn(request, result);
+    becomeDue(request, HELPER_SOURCE_POOL);
+    request->result = (uint8_t)result;
+    request->u.why = why;
+}
+
+void
 helperQueueAnswerKept(HelperRequest *request, HelperKept *kept,
                       HelperSource source)
 {
-    helperQueueAnswer(request, HELPER_UNKNOWN, NULL);
-    request->source = (uint8_t)source;
+    HelperPool *pool = request->pool;
+
+    /* A new one, for many, was seen when it came. */
+    if (source != HELPER_SOURCE_PROCESS && helperTraceIsOn(pool))
+        helperTraceKept(pool, kept, request->submitUs);
+    becomeDue(request, source);
     request->u.kept = helperKeptRef(kept);
 }
 

@@ -1,0 +1,236 @@
+/* helper_trace.c: the last exchanges of a pool, and who follows them. */
+#include "helper_priv.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+#include "xalloc.h"
+
+#define TAP_MAGIC 0x8e7a9001u
+#define RING_MAX 65536u
+#define TEXT_MAX 232  /* octets kept of one exchange */
+#define REPLY_ROOM 72 /* of them those that a reply has at least */
+
+#define TAP(n) LIST_OBJ(n, HelperTap, node)
+
+struct HelperTrail {
+    int64_t wallUs;
+    int64_t queueUs;
+    uint32_t number;
+    pid_t pid;
+    uint32_t serviceUs; /* more than an hour counts as that */
+    uint16_t requestLen;
+    uint16_t replyLen;
+    uint8_t result;
+    bool isCut;
+    char text[TEXT_MAX + 2]; /* request and reply, each with a NUL */
+};
+
+_Static_assert(TEXT_MAX <= UINT16_MAX && HELPER_RESULT_COUNT <= UINT8_MAX,
+               "they fit");
+
+struct HelperTap {
+    uint32_t magic;
+    ListNode node; /* in the pool's taps */
+    HelperTraceCb *cb;
+    void *data;
+};
+
+void
+helperTraceInit(HelperPool *pool)
+{
+    listInit(&pool->traces.taps);
+    helperTraceReconfigure(pool);
+}
+
+void
+helperTraceFini(HelperPool *pool)
+{
+    free(pool->traces.ring);
+    pool->traces.ring = NULL;
+    pool->traces.count = pool->traces.next = 0;
+}
+
+void
+helperTraceReconfigure(HelperPool *pool)
+{
+    unsigned max =
+        pool->config.traceMax < RING_MAX ? pool->config.traceMax : RING_MAX;
+
+    if (max == pool->traces.max)
+        return;
+    helperTraceFini(pool);
+    pool->traces.max = max;
+}
+
+static size_t
+atMost(size_t value, size_t limit)
+{
+    return value < limit ? value : limit;
+}
+
+static void
+keep(HelperTraces *traces, const HelperTrace *trace)
+{
+    size_t replyLen = atMost(trace->replyLen, REPLY_ROOM);
+    size_t requestLen = atMost(trace->requestLen, TEXT_MAX - replyLen);
+
+    replyLen = atMost(trace->replyLen, TEXT_MAX - requestLen);
+    if (!traces->ring)
+        traces->ring = xmalloc(traces->max * sizeof(*traces->ring));
+    HelperTrail *trail = &traces->ring[traces->next];
+    traces->next = traces->next + 1 < traces->max ? traces->next + 1 : 0;
+    traces->count += traces->count < traces->max;
+    trail->wallUs = trace->wallUs;
+    trail->queueUs = trace->queueUs;
+    trail->number = trace->number;
+    trail->pid = trace->pid;
+    trail->serviceUs =
+        (uint32_t)(trace->serviceUs < UINT32_MAX ? trace->serviceUs
+                                                 : UINT32_MAX);
+    trail->requestLen = (uint16_t)requestLen;
+    trail->replyLen = (uint16_t)replyLen;
+    trail->result = (uint8_t)trace->result;
+    trail->isCut = requestLen < trace->requestLen || replyLen < trace->replyLen;
+    memcpy(trail->text, trace->request, requestLen);
+    trail->text[requestLen] = '\0';
+    memcpy(trail->text + requestLen + 1, trace->reply, replyLen);
+    trail->text[requestLen + 1 + replyLen] = '\0';
+}
+
+void
+helperTraceAdd(HelperPool *pool, const HelperTrace *trace)
+{
+    ListNode *node, *tmp;
+
+    if (pool->traces.max > 0)
+        keep(&pool->traces, trace);
+    LIST_FOREACH(&pool->traces.taps, node, tmp)
+        TAP(node)->cb(trace, TAP(node)->data);
+}
+
+void
+helperTraceReply(const HelperRequest *request, const HelperChannel *from,
+                 HelperResult result, const char *line, size_t len)
+{
+    HelperPool *pool = request->pool;
+    int64_t nowUs = pool->thread->readUs;
+    HelperTrace trace = {
+        .wallUs = commWallUs(),
+        .number = from->number,
+        .pid = from->pid,
+        .queueUs = request->dispatchUs - request->submitUs,
+        .serviceUs = nowUs - request->dispatchUs,
+        .result = result,
+        .reply = line,
+        .replyLen = len,
+    };
+
+    trace.request = helperRequestLine(request, &trace.requestLen);
+    if (len > 0 && line[len - 1] == '\0') /* it was a CR */
+        trace.replyLen--;
+    helperTraceAdd(pool, &trace);
+}
+
+void
+helperTraceOwn(const HelperRequest *request, HelperResult result)
+{
+    HelperTrace trace = {
+        .wallUs = commWallUs(),
+        .queueUs = commNowUs() - request->submitUs,
+        .result = result,
+        .reply = "",
+    };
+
+    trace.request = helperRequestLine(request, &trace.requestLen);
+    if (!trace.request)
+        trace.request = "";
+    helperTraceAdd(request->pool, &trace);
+}
+
+void
+helperTraceKept(HelperPool *pool, const HelperKept *kept, int64_t sinceUs)
+{
+    HelperCacheItem item;
+    HelperTrace trace = {
+        .wallUs = commWallUs(),
+        .queueUs = commNowUs() - sinceUs,
+        .result = helperKeptItem(kept, &item),
+    };
+
+    trace.request = item.key;
+    trace.requestLen = item.keyLen;
+    trace.reply = item.reply;
+    trace.replyLen = item.replyLen;
+    helperTraceAdd(pool, &trace);
+}
+
+static void
+show(const HelperTrail *trail, HelperTraceCb *cb, void *data)
+{
+    HelperTrace trace = {
+        .wallUs = trail->wallUs,
+        .number = trail->number,
+        .pid = trail->pid,
+        .queueUs = trail->queueUs,
+        .serviceUs = trail->serviceUs,
+        .result = (HelperResult)trail->result,
+        .request = trail->text,
+        .requestLen = trail->requestLen,
+        .reply = trail->text + trail->requestLen + 1,
+        .replyLen = trail->replyLen,
+        .isCut = trail->isCut,
+    };
+
+    cb(&trace, data);
+}
+
+void
+helperTraceForEach(const HelperPool *pool, HelperTraceCb *cb, void *data)
+{
+    CHECK_OBJ(pool, HELPER_POOL_MAGIC);
+    const HelperTraces *traces = &pool->traces;
+    unsigned oldest = traces->count < traces->max ? 0 : traces->next;
+
+    for (unsigned i = 0; i < traces->count; i++)
+        show(&traces->ring[(oldest + i) % traces->max], cb, data);
+}
+
+HelperTap *
+helperTapAdd(HelperPool *pool, HelperTraceCb *cb, void *data)
+{
+    CHECK_OBJ(pool, HELPER_POOL_MAGIC);
+    HelperTap *tap = xcalloc(1, sizeof(*tap));
+
+    tap->magic = TAP_MAGIC;
+    tap->cb = cb;
+    tap->data = data;
+    listPushBack(&pool->traces.taps, &tap->node);
+    return tap;
+}
+
+void
+helperTapRemove(HelperTap **tap)
+{
+    HelperTap *old = *tap;
+
+    *tap = NULL;
+    if (!old)
+        return;
+    CHECK_OBJ(old, TAP_MAGIC);
+    listRemove(&old->node);
+    CHECK_OBJ_CLEAR(old);
+    free(old);
+}
+
+void
+helperTraceEnd(HelperPool *pool)
+{
+    ListNode *node;
+
+    while ((node = listFirst(&pool->traces.taps))) {
+        listRemove(node);
+        TAP(node)->cb(NULL, TAP(node)->data);
+    }
+}
