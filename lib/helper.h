@@ -86,7 +86,7 @@ typedef struct HelperConfig {
     unsigned gracePct;      /* with less than this share of the ttl left, a
                                kept answer is used and asked again in the
                                background; 0 (default): never */
-    HelperFail fail;        /* HELPER_FAIL_CLOSED */
+    HelperFail fail;        /* HELPER_FAIL_CLOSED; dialogs always */
     unsigned traceMax;      /* exchanges kept for helperTraceForEach, 64 */
 
     /* Dialogs. */
@@ -161,16 +161,19 @@ bool helperLookup(HelperPool *pool, const char *line, size_t len,
 HelperReservation *helperReserve(HelperPool *pool, const char *client);
 
 /*
- * helperSubmitLen within a dialog; one request at a time. Neither repeated
- * at another process nor answered from kept answers. When the process is
- * gone or was taken back, cb runs with HELPER_UNKNOWN and the dialog is
- * lost. Errors as helperSubmitLen; -EBUSY the one before is not answered.
+ * helperSubmitLen within a dialog; one request at a time. Never answered
+ * from kept answers; repeated at another process only when the first one
+ * ends before any answer. When the process is gone, late or taken back, cb
+ * runs with HELPER_UNKNOWN (or HELPER_TIMEOUT, or never: it was cancelled)
+ * and the dialog is lost: that is the answer to later lines too. Errors as
+ * helperSubmitLen; -EBUSY the one before is not answered.
  */
 int helperReservedSubmit(HelperReservation *reservation, const char *line,
                          size_t len, HelperReplyCb *cb, void *data,
                          HelperRequest **requestOut);
 
-/* True when the process of this dialog is gone or was taken back. */
+/* True when the dialog cannot go on: its process is gone or was taken back,
+ * or the pool is destroyed. */
 bool helperReservedIsLost(const HelperReservation *reservation);
 
 /* End a dialog: a request of it in flight is cancelled, the process serves
@@ -223,6 +226,7 @@ typedef struct HelperPoolStats {
     const char *name;    /* borrowed from the pool */
     const char *program; /* argv joined with blanks, borrowed */
     unsigned max, active, idle, queue, inflight;
+    unsigned reserved; /* processes that serve a dialog */
     uint64_t requests, replies, byResult[HELPER_RESULT_COUNT];
     uint64_t timeouts, retries, overloads;
     uint64_t restarts; /* processes that died or were put down */

@@ -183,7 +183,8 @@ findStale(const HelperRequest *request)
     HelperKept *kept = NULL;
     size_t len;
 
-    if (pool->config.fail != HELPER_FAIL_STALE || !pool->answers.cache)
+    if (pool->config.fail != HELPER_FAIL_STALE || !pool->answers.cache ||
+        request->kind != HELPER_KIND_LOOKUP)
         return NULL;
     const char *line = helperRequestLine(request, &len);
     if (!line || helperCacheLookup(pool->answers.cache, line, len, commNowUs(),
@@ -199,7 +200,8 @@ helperAnswersFailOver(HelperRequest *request, HelperResult result,
 {
     const HelperPool *pool = request->pool;
 
-    if (result == HELPER_SHUTDOWN || !request->cb)
+    if (result == HELPER_SHUTDOWN || !request->cb ||
+        request->kind != HELPER_KIND_LOOKUP)
         return false;
     if (pool->config.fail == HELPER_FAIL_OPEN) {
         helperQueueAnswer(request, HELPER_OK, why);
@@ -236,7 +238,8 @@ helperAnswersFailNow(const HelperRequest *request, HelperResult result,
         replyOut->source = HELPER_SOURCE_STALE;
         return;
     }
-    if (pool->config.fail == HELPER_FAIL_OPEN)
+    if (pool->config.fail == HELPER_FAIL_OPEN &&
+        request->kind == HELPER_KIND_LOOKUP)
         result = HELPER_OK;
     if (helperTraceIsOn(pool))
         helperTraceOwn(request, result);

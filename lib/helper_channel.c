@@ -195,9 +195,10 @@ closeFds(HelperChannel *channel)
 /* All its requests go back to the pool, in their order. Nothing is written
  * or read any more. */
 static void
-giveBack(HelperChannel *channel, bool counts)
+giveBack(HelperChannel *channel, bool counts, const char *why)
 {
     helperPlaceClose(&channel->pool->place, &channel->place);
+    helperReservedGone(channel, why);
     closeFds(channel);
     while (!listIsEmpty(&channel->inflight)) {
         HelperRequest *request = REQUEST(channel->inflight.prev);
@@ -264,7 +265,7 @@ endChannel(HelperChannel *channel, const char *why)
     stepTo(channel, HELPER_CHANNEL_ENDED, why);
     listRemove(&channel->node);
     pool->leaving--;
-    giveBack(channel, true);
+    giveBack(channel, true, why);
     helperStderrClose(&channel->err);
     commWatchPidCancel(&channel->watch);
     commFreeLater(channel, releaseChannel);
@@ -298,7 +299,7 @@ helperChannelFail(HelperChannel *channel, const char *why)
     helperPoolNoteTrouble(pool, "%s: %s", pool->program, why);
     noteDeath(channel, 0, true, &death);
     terminate(channel, why);
-    giveBack(channel, true);
+    giveBack(channel, true, why);
     helperPoolSettle(pool);
 }
 
@@ -315,7 +316,7 @@ void
 helperChannelLeave(HelperChannel *channel, const char *why)
 {
     stepTo(channel, HELPER_CHANNEL_LEAVING, why);
-    giveBack(channel, true);
+    giveBack(channel, true, why);
     channel->timer =
         commTimerAdd(channel->pool->config.graceMs, onStep, channel);
 }
@@ -341,6 +342,18 @@ failOverdue(HelperChannel *channel, const char *what)
                  ? ""
                  : " (it never answered: does it flush after each line?)");
     helperChannelFail(channel, why);
+}
+
+void
+helperChannelFailLate(HelperChannel *channel)
+{
+    failOverdue(channel, "no answer in time");
+}
+
+bool
+helperChannelIsServing(const HelperChannel *channel)
+{
+    return channel->state <= HELPER_CHANNEL_READY;
 }
 
 void
@@ -430,7 +443,8 @@ bury(HelperChannel *channel, int status)
 
     noteDeath(channel, status, false, &death);
     reportEnd(channel, &death);
-    giveBack(channel, !helperRestartIsBlameless(&death));
+    giveBack(channel, !helperRestartIsBlameless(&death),
+             channel->pool->trouble);
     endChannel(channel, "it ended");
 }
 

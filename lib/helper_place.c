@@ -33,18 +33,28 @@ helperPlaceOpen(HelperPlace *place, HelperPlaceEntry *entry)
     listInit(&entry->node);
     entry->load = 0;
     entry->open = true;
+    entry->held = false;
     helperPlaceLink(place, entry, false);
 }
 
 void
 helperPlaceClose(HelperPlace *place, HelperPlaceEntry *entry)
 {
+    entry->held = false;
     if (!entry->open)
         return;
     entry->open = false;
     listRemove(&entry->node);
     place->idle -= entry->load == 0;
     helperPlaceRaise(place);
+}
+
+void
+helperPlaceHold(HelperPlace *place, HelperPlaceEntry *entry)
+{
+    CHECK(entry->open && entry->load == 0);
+    helperPlaceClose(place, entry);
+    entry->held = true;
 }
 
 /* The one that has been idle longest, and so not avoided a moment ago: asking

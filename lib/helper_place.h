@@ -19,6 +19,7 @@ typedef struct HelperPlaceEntry {
     ListNode node;
     unsigned load; /* requests it has */
     bool open;     /* takes part */
+    bool held;     /* takes requests of its owner's choice, is never picked */
 } HelperPlaceEntry;
 
 typedef struct HelperPlace {
@@ -39,6 +40,10 @@ void helperPlaceOpen(HelperPlace *place, HelperPlaceEntry *entry);
 
 /* Give entry no more requests; its load still counts up and down. */
 void helperPlaceClose(HelperPlace *place, HelperPlaceEntry *entry);
+
+/* Pick entry, which is open and has load 0, no more; it may still be loaded,
+ * without limit, until helperPlaceOpen or helperPlaceClose. */
+void helperPlaceHold(HelperPlace *place, HelperPlaceEntry *entry);
 
 /* Let lowest name a list with members again. */
 static inline void
@@ -64,10 +69,14 @@ helperPlaceLink(HelperPlace *place, HelperPlaceEntry *entry, bool first)
         place->lowest = entry->load;
 }
 
-/* Count one more request at entry; aborts when it is full. */
+/* Count one more request at entry; aborts when it is full or closed. */
 static inline void
 helperPlaceLoad(HelperPlace *place, HelperPlaceEntry *entry)
 {
+    if (entry->held) {
+        entry->load++;
+        return;
+    }
     CHECK(entry->open && entry->load < place->limit);
     listRemove(&entry->node);
     place->idle -= entry->load == 0;

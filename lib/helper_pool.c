@@ -70,6 +70,8 @@ initLists(HelperPool *pool)
     listInit(&pool->due);
     listInit(&pool->deadlines);
     listInit(&pool->overdue);
+    listInit(&pool->reservations);
+    listInit(&pool->idleReservations);
 }
 
 /* A pipe has no way to write without this signal. */
@@ -158,9 +160,21 @@ refuse(HelperPool *pool, HelperRequest *request)
           pool->config.name, pool->alive, pool->config.max, pool->queued);
 }
 
+void
+helperPoolEnqueue(HelperRequest *request, const char *line, size_t len)
+{
+    HelperPool *pool = request->pool;
+
+    helperRequestKeep(request, line, len);
+    if (isOverloaded(pool))
+        refuse(pool, request);
+    else
+        helperQueuePush(request, false);
+}
+
 /* Lines may be submitted, and have no more than this many octets. */
 static int
-checkLine(const HelperPool *pool, size_t len)
+checkLen(const HelperPool *pool, size_t len)
 {
     size_t more = pool->config.concurrency > 0 ? HELPER_ID_ROOM : 1;
 
@@ -177,15 +191,20 @@ helperPoolPlace(HelperRequest *request, const char *line, size_t len)
 
     if (pool->queued == 0)
         entry = helperPlacePick(&pool->place, NULL);
-    if (entry) {
+    if (entry)
         helperChannelAsk(PLACED(entry), request, line, len);
-        return;
-    }
-    helperRequestKeep(request, line, len);
-    if (isOverloaded(pool))
-        refuse(pool, request);
     else
-        helperQueuePush(request, false);
+        helperPoolEnqueue(request, line, len);
+}
+
+int
+helperPoolCheckLine(const HelperPool *pool, const char *line, size_t len)
+{
+    int error = checkLen(pool, len);
+
+    if (error == 0 && (memchr(line, '\n', len) || memchr(line, '\0', len)))
+        error = -EINVAL;
+    return error;
 }
 
 static HelperRequest *
@@ -209,7 +228,7 @@ helperSubmit(HelperPool *pool, const char *line, HelperReplyCb *cb, void *data)
     const char *end = strchrnul(line, '\n');
     size_t len = (size_t)(end - line);
 
-    int error = *end ? -EINVAL : checkLine(pool, len);
+    int error = *end ? -EINVAL : checkLen(pool, len);
     if (error == 0)
         (void)submit(pool, line, len, cb, data);
     return error;
@@ -223,9 +242,7 @@ helperSubmitLen(HelperPool *pool, const char *line, size_t len,
         return -ESHUTDOWN;
     CHECK_OBJ(pool, HELPER_POOL_MAGIC);
 
-    int error = checkLine(pool, len);
-    if (error == 0 && (memchr(line, '\n', len) || memchr(line, '\0', len)))
-        error = -EINVAL;
+    int error = helperPoolCheckLine(pool, line, len);
     if (error < 0)
         return error;
     HelperRequest *request = submit(pool, line, len, cb, data);
@@ -273,9 +290,10 @@ helperPoolReplied(HelperRequest *request, const HelperChannel *from, char *line,
         reply.text = "";
         reply.textLen = 0;
     }
-    if (reply.result == HELPER_BH && request->attempts < pool->config.attempts)
+    if (reply.result == HELPER_BH && request->kind == HELPER_KIND_LOOKUP &&
+        request->attempts < pool->config.attempts)
         askAgain(request, from);
-    else if (pool->answers.isUsed)
+    else if (pool->answers.isUsed && request->kind == HELPER_KIND_LOOKUP)
         helperAnswersGive(request, &reply, line);
     else
         helperRequestFinish(request, &reply);
@@ -285,11 +303,14 @@ void
 helperPoolTakeBack(HelperRequest *request, bool counts)
 {
     HelperPool *pool = request->pool;
+    const char *lost = helperReservedWhyLost(request);
 
     if (!counts)
         request->attempts--;
     if (pool->closing) {
         helperQueueAnswer(request, HELPER_SHUTDOWN, "the pool is closed");
+    } else if (lost) {
+        helperQueueAnswer(request, HELPER_UNKNOWN, lost);
     } else if (request->attempts >= pool->config.attempts ||
                (request->tries >= pool->config.attempts &&
                 request->tries >= HELPER_RESTART_TRIES_MAX)) {
@@ -333,6 +354,7 @@ stopTimers(HelperPool *pool)
     commTimerCancel(&pool->idleTimer);
     commTimerCancel(&pool->drainTimer);
     commTimerCancel(&pool->deadlineTimer);
+    commTimerCancel(&pool->reclaimTimer);
 }
 
 /* A stopping pool sends its processes off when the last request is done. */
@@ -464,6 +486,7 @@ helperPoolDestroy(HelperPool **pool)
     while (old->dueCount > 0)
         helperQueueCallFirst(old);
     helperTraceEnd(old);
+    helperReservedEnd(old);
     listRemove(&old->node);
     commFreeLater(old, freePool);
     if (listIsEmpty(&old->thread->pools)) {

@@ -7,7 +7,7 @@
  * turn). helper_pool.c takes and decides, helper_recruit.c starts,
  * helper_channel.c is one process, helper_queue.c keeps requests and their
  * deadlines, helper_answers.c answers without a process, helper_collapse.c
- * asks once for many. Thread: loop.
+ * asks once for many, helper_reserve.c has dialogs. Thread: loop.
  */
 #ifndef SQUIRE_HELPER_PRIV_H
 #define SQUIRE_HELPER_PRIV_H
@@ -32,6 +32,7 @@
 #define HELPER_POOL_MAGIC 0x8e9b0071u
 #define HELPER_CHANNEL_MAGIC 0x8ec4a22eu
 #define HELPER_REQUEST_MAGIC 0x8e4e90e5u
+#define HELPER_RESERVATION_MAGIC 0x8e4e5e4du
 
 typedef struct HelperChannel HelperChannel;
 typedef struct HelperFlight HelperFlight;
@@ -50,13 +51,21 @@ typedef enum HelperRequestState {
     HELPER_REQUEST_STATE_COUNT
 } HelperRequestState;
 
+/* Whose request it is. */
+typedef enum HelperRequestKind {
+    HELPER_KIND_LOOKUP, /* any process may answer it, or another one again */
+    HELPER_KIND_DIALOG, /* of a reservation, which is in data */
+    HELPER_KIND_COUNT
+} HelperRequestKind;
+
 /* Two cache lines: at high rates these objects are most of what is touched. */
 struct HelperRequest {
     uint32_t magic;
     uint8_t state;    /* HelperRequestState */
     uint8_t result;   /* HelperResult, when due */
-    bool isOverdue;   /* abandoned, and its process is late */
-    bool hasIdRoom;   /* HELPER_ID_ROOM octets before the line are ours */
+    bool isOverdue : 1; /* abandoned, and its process is late */
+    bool hasIdRoom : 1; /* HELPER_ID_ROOM octets before the line are ours */
+    uint8_t kind : 2;   /* HelperRequestKind */
     uint8_t tries;    /* dispatches, of any outcome */
     uint8_t attempts; /* dispatches that count */
     uint8_t idLen;    /* octets before the line, as sent */
@@ -105,6 +114,7 @@ struct HelperChannel {
     ListNode node;      /* in pool->channels, or in pool->leavers */
     ListNode dirtyNode; /* in pool->dirty while it has lines to write */
     HelperPlaceEntry place;
+    HelperReservation *reservation; /* that it serves alone, or NULL */
     unsigned number; /* within the pool's life, from 1 */
     pid_t pid;
     int readFd, writeFd; /* equal for sockets; -1 once closed */
@@ -154,6 +164,27 @@ typedef struct HelperTraces {
     ListNode taps;
 } HelperTraces;
 
+/* How many reservations a client has. */
+typedef struct HelperClient HelperClient;
+
+/* One dialog. Its channel is set from its first line on. */
+struct HelperReservation {
+    uint32_t magic;
+    bool hasBegun; /* has got an answer of its process */
+    bool isLost;
+    HelperPool *pool;  /* NULL once that is destroyed */
+    ListNode node;     /* in pool->reservations */
+    ListNode idleNode; /* in pool->idleReservations: has a process, and no
+                          request */
+    HelperChannel *channel;
+    HelperRequest *request; /* the one that is not answered */
+    HelperReplyCb *cb;      /* and its caller */
+    void *data;
+    HelperClient *client;
+    int64_t idleUs;
+    char why[192]; /* it is lost */
+};
+
 struct HelperPool {
     uint32_t magic;
     bool stopping;  /* takes no more requests */
@@ -189,8 +220,14 @@ struct HelperPool {
     HelperRequest *spare; /* request objects for reuse */
     unsigned spareCount;
 
+    ListNode reservations;
+    ListNode idleReservations; /* longest idle first */
+    unsigned reserved;         /* processes that serve one */
+    HelperClient *clients;     /* by name */
+
     CommDeferred settle; /* decides and writes at the end of the turn */
     CommTimer *deadlineTimer, *restTimer, *startTimer, *idleTimer, *drainTimer;
+    CommTimer *reclaimTimer;
     int64_t overloadToldUs; /* when the log last said so */
 
     uint64_t requests, replies, byResult[HELPER_RESULT_COUNT];
@@ -393,6 +430,12 @@ void helperChannelLeave(HelperChannel *channel, const char *why);
  * reaps it. */
 void helperChannelRelease(HelperChannel *channel);
 
+/* Put it down: no answer of it came in time. */
+void helperChannelFailLate(HelperChannel *channel);
+
+/* True while it may be given requests. */
+bool helperChannelIsServing(const HelperChannel *channel);
+
 /* An answer of it is overdue: put it down if that is too much. */
 void helperChannelMissed(HelperChannel *channel);
 
@@ -442,6 +485,38 @@ void helperRecruitPlace(HelperPool *pool);
 
 /* See to it that processes without work leave after a time. */
 void helperRecruitWatchIdle(HelperPool *pool);
+
+/* What is wrong with a line to be submitted: 0, or an errno of
+ * helperSubmitLen. */
+int helperPoolCheckLine(const HelperPool *pool, const char *line, size_t len);
+
+/* Queue a request that no process has room for, or refuse it. */
+void helperPoolEnqueue(HelperRequest *request, const char *line, size_t len);
+
+/* The process that the first line of a dialog is for is chosen. */
+void helperReservedBind(HelperRequest *request, HelperChannel *channel);
+
+/* The process gives its requests back: its dialog is lost, unless it has not
+ * begun. */
+void helperReservedGone(HelperChannel *channel, const char *why);
+
+/* Why a request of a dialog must not be asked again, or NULL. */
+const char *helperReservedWhyLost(const HelperRequest *request);
+
+/* A request of a dialog is cancelled, wherever it is. True when that took
+ * it: it was at a process. */
+bool helperReservedCancelled(HelperRequest *request);
+
+/* The deadline of a request at a process has come. Takes request; its cb is
+ * to be called next. */
+void helperReservedExpired(HelperRequest *request);
+
+/* Requests wait and no process can be started: take processes back from
+ * dialogs that have been idle too long. */
+void helperReservedReclaim(HelperPool *pool);
+
+/* Let the reservations outlive the pool. */
+void helperReservedEnd(HelperPool *pool);
 
 /* The answer to a request has come, without ID and line end; from is the
  * process that gave it. Takes request. Callback: may destroy the pool. */

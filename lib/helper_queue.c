@@ -67,6 +67,7 @@ helperRequestCreate(HelperPool *pool, HelperReplyCb *cb, void *data)
     request->isOverdue = false;
     request->tries = 0;
     request->attempts = 0;
+    request->kind = HELPER_KIND_LOOKUP;
     request->channel = NULL;
     request->cb = cb;
     request->data = data;
@@ -359,7 +360,10 @@ expireSent(HelperRequest *request)
     helperAnswersFailNow(request, HELPER_TIMEOUT, "no answer in time", &reply,
                          &kept);
     request->pool->byResult[reply.result]++;
-    helperChannelAbandon(request->channel, request);
+    if (request->kind == HELPER_KIND_DIALOG)
+        helperReservedExpired(request);
+    else
+        helperChannelAbandon(request->channel, request);
     cb(&reply, data);
     helperKeptUnref(&kept);
 }
@@ -458,6 +462,8 @@ helperCancel(HelperRequest *request)
     CHECK_OBJ(request, HELPER_REQUEST_MAGIC);
     HelperKept *kept = NULL;
 
+    if (request->kind == HELPER_KIND_DIALOG && helperReservedCancelled(request))
+        return;
     switch ((HelperRequestState)request->state) {
     case HELPER_REQUEST_SENT:
         helperChannelAbandon(request->channel, request);

@@ -13,6 +13,7 @@
 #define START_PAUSE 2        /* times that, before the next start */
 #define LEAVERS_MAX 16       /* beyond max, before starts wait for them */
 
+#define REQUEST(n) LIST_OBJ(n, HelperRequest, node)
 #define PLACED(entry) LIST_OBJ(entry, HelperChannel, place)
 
 static CommTimerCb onMayStart;
@@ -23,11 +24,19 @@ helperRecruitPlace(HelperPool *pool)
 {
     int64_t nowUs = commNowUs();
     HelperPlaceEntry *entry;
-    HelperRequest *request;
+    ListNode *node;
 
-    while ((entry = helperPlacePick(&pool->place, NULL)) &&
-           (request = helperQueuePop(pool)))
+    while ((node = listFirst(&pool->queue)) &&
+           (entry = helperPlacePick(&pool->place, NULL))) {
+        bool isDialog = REQUEST(node)->kind == HELPER_KIND_DIALOG;
+        /* Those behind it wait too, so that a process comes to rest. */
+        if (isDialog && entry->load > 0)
+            return;
+        HelperRequest *request = helperQueuePop(pool);
+        if (isDialog)
+            helperReservedBind(request, PLACED(entry));
         helperChannelDispatch(PLACED(entry), request, nowUs);
+    }
 }
 
 /* True when fewer processes live than are wanted. A request that cannot be
@@ -130,17 +139,20 @@ helperRecruit(HelperPool *pool)
         startOne(pool);
         helperRecruitPlace(pool);
     }
+    helperReservedReclaim(pool);
     if (pool->alive == 0 && helperRestartIsHopeless(&pool->restart) &&
         helperRestartWait(&pool->restart, commNowUs()) > 0)
         helperQueueAnswerAll(pool, HELPER_UNKNOWN, pool->trouble);
 }
 
-static unsigned
-keptWhenIdle(const HelperPool *pool)
+/* Processes of dialogs are no surplus, nor ready for the next request. */
+static bool
+hasSurplus(const HelperPool *pool)
 {
     const HelperConfig *config = &pool->config;
 
-    return config->startup > config->idle ? config->startup : config->idle;
+    return pool->alive > config->startup &&
+           pool->alive - pool->reserved > config->idle;
 }
 
 void
@@ -148,7 +160,7 @@ helperRecruitWatchIdle(HelperPool *pool)
 {
     unsigned ms = pool->config.idleMs;
 
-    if (ms > 0 && !pool->idleTimer && pool->alive > keptWhenIdle(pool))
+    if (ms > 0 && !pool->idleTimer && hasSurplus(pool))
         pool->idleTimer = commTimerAdd(ms / 4 + 1, onIdle, pool);
 }
 
@@ -162,7 +174,7 @@ onIdle(void *data)
     HelperPlaceEntry *entry;
 
     pool->idleTimer = NULL;
-    while (pool->alive > keptWhenIdle(pool) &&
+    while (hasSurplus(pool) &&
            (entry = helperPlaceOldestIdle(&pool->place)) &&
            PLACED(entry)->idleUs <= before) {
         helperChannelLeave(PLACED(entry), "no work for it");

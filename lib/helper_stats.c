@@ -30,6 +30,7 @@ helperPoolStats(const HelperPool *pool, HelperPoolStats *statsOut)
         .idle = pool->place.idle,
         .queue = pool->queued,
         .inflight = pool->inflight,
+        .reserved = pool->reserved,
         .requests = pool->requests,
         .replies = pool->replies,
         .timeouts = pool->timeouts,

@@ -50,6 +50,9 @@ typedef enum What {
     LAST_WORDS,   /* say something to stderr before the end */
     DEAF,         /* read nothing at all */
     STUBBORN,     /* ignore EOF and SIGTERM */
+    PID,          /* answer with its pid */
+    DIALOG,       /* YR: TT with its pid; KK after that: AF with the line;
+                     any other: BH */
     COUNT_LINES,  /* answer how many requests came in the same read */
     WHAT_COUNT
 } What;
@@ -89,6 +92,8 @@ static const char *const names[WHAT_COUNT] = {
     [LAST_WORDS] = "last-words",
     [DEAF] = "deaf",
     [STUBBORN] = "stubborn",
+    [PID] = "pid",
+    [DIALOG] = "dialog",
     [COUNT_LINES] = "count-lines",
 };
 
@@ -173,6 +178,20 @@ misbehave(void)
     }
 }
 
+static int
+formatDialog(const char *line, char *out, size_t size)
+{
+    static bool isChallenged;
+    bool wasChallenged = isChallenged;
+
+    isChallenged = strncmp(line, "YR", 2) == 0;
+    if (isChallenged)
+        return snprintf(out, size, "TT %d", (int)getpid());
+    if (wasChallenged && strncmp(line, "KK ", 3) == 0)
+        return snprintf(out, size, "AF %s", line + 3);
+    return snprintf(out, size, "BH message=\"no challenge\"");
+}
+
 static size_t
 formatAnswer(const char *line, char *out, size_t size)
 {
@@ -189,6 +208,10 @@ formatAnswer(const char *line, char *out, size_t size)
         len = snprintf(out, size, "ERR message=\"%s\"", line);
     else if (option[NUMBERED])
         len = snprintf(out, size, "OK message=\"%ld %s\"", answers, line);
+    else if (option[DIALOG])
+        len = formatDialog(line, out, size);
+    else if (option[PID])
+        len = snprintf(out, size, "OK message=%d", (int)getpid());
     else if (option[BARE])
         len = snprintf(out, size, "%s", line);
     else if (option[GARBAGE])
