@@ -13,6 +13,7 @@
     X(3, CONFIG, "configuration file")                                  \
     X(5, COMM, "comm loop and listener")                                \
     X(11, HTTP, "HTTP requests to origins")                             \
+    X(15, PEER, "parents")                                              \
     X(16, MANAGER, "manager port")                                      \
     X(17, FORWARD, "request forwarding")                                \
     X(20, STORE, "cache store")                                         \
@@ -20,6 +21,7 @@
     X(26, TUNNEL, "CONNECT tunnels")                                    \
     X(28, ACL, "access control")                                        \
     X(33, CLIENT, "client connections")                                 \
+    X(37, PINGER, "distances of origins")                               \
     X(46, ACCESS_LOG, "access log")                                     \
     X(54, IPC, "starting helpers")                                      \
     X(61, REDIRECT, "URL rewriting")                                    \

@@ -55,8 +55,9 @@ static const char *const endNames[ACCESS_END_COUNT] = {
 };
 
 static const char *const hierarchyNames[ACCESS_HIER_COUNT] = {
-    [ACCESS_HIER_NONE] = "HIER_NONE",
-    [ACCESS_HIER_DIRECT] = "HIER_DIRECT",
+#define X(name, text) [ACCESS_HIER_##name] = (text),
+    ACCESS_HIERARCHIES(X)
+#undef X
 };
 
 const char *

@@ -49,9 +49,19 @@ typedef enum AccessEnd {
     ACCESS_END_COUNT
 } AccessEnd;
 
+/* Who was asked: constant, with the text that the log shows. */
+#define ACCESS_HIERARCHIES(X)                                                  \
+    X(NONE, "HIER_NONE")                                                       \
+    X(DIRECT, "HIER_DIRECT")                                                   \
+    X(CLOSEST_PARENT, "CLOSEST_PARENT")                                        \
+    X(ROUNDROBIN_PARENT, "ROUNDROBIN_PARENT")                                  \
+    X(FIRSTUP_PARENT, "FIRSTUP_PARENT")                                        \
+    X(DEFAULT_PARENT, "DEFAULT_PARENT")
+
 typedef enum AccessHierarchy {
-    ACCESS_HIER_NONE,
-    ACCESS_HIER_DIRECT,
+#define X(name, text) ACCESS_HIER_##name,
+    ACCESS_HIERARCHIES(X)
+#undef X
     ACCESS_HIER_COUNT
 } AccessHierarchy;
 

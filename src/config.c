@@ -281,6 +281,7 @@ freeTexts(Config *config)
     free(config->effectiveUser);
     free(config->effectiveGroup);
     free(config->visibleHostname);
+    free(config->pingerProgram);
 }
 
 static void
@@ -300,6 +301,7 @@ destroyConfig(Config *config)
         dropOrigin(origin);
     }
     configRewriteFini(&config->rewrite);
+    configPeersFini(config);
     aclRulesDestroy(&config->httpAccess);
     aclSetDestroy(&config->acls);
     freeTexts(config);

@@ -45,6 +45,20 @@ typedef enum ConfigOnTimeout {
     CONFIG_ON_TIMEOUT_COUNT
 } ConfigOnTimeout;
 
+#define CONFIG_PEER_NAME_MAX 64 /* with its NUL */
+
+/* A parent. */
+typedef struct ConfigPeer {
+    char *name; /* name= or the host */
+    char *host;
+    unsigned port;
+    unsigned weight;
+    bool isDefault;
+    bool isRoundRobin;
+    bool isClosestOnly;
+    bool isNoQuery;
+} ConfigPeer;
+
 /* One class of helpers: a program, how its pool works and who is asked. */
 typedef struct ConfigHelper {
     char *name;       /* of the pool */
@@ -115,6 +129,11 @@ typedef struct Config {
     ConfigForwardedFor forwardedFor;
 
     ConfigRewrite rewrite;
+
+    ConfigPeer *peers;
+    size_t peerCount;
+    bool pingerEnable;
+    char *pingerProgram; /* NULL: none */
 
     struct ConfigOrigin *origins; /* where each directive was set */
 } Config;

@@ -175,6 +175,9 @@ void configRewriteFinish(ConfigLoader *loader);
 /* Free what the rewrite directives own. */
 void configRewriteFini(ConfigRewrite *rewrite);
 
+/* Free what the cache_peer lines own. */
+void configPeersFini(Config *config);
+
 extern const ConfigKind configKindText;
 extern const ConfigKind configKindWords;
 extern const ConfigKind configKindFile;
@@ -192,5 +195,6 @@ extern const ConfigKind configKindRules;
 extern const ConfigKind configKindProgram;
 extern const ConfigKind configKindChildren;
 extern const ConfigKind configKindHelperTimeout;
+extern const ConfigKind configKindPeer;
 
 #endif

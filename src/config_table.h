@@ -83,6 +83,20 @@
       "X-Forwarded-For in requests: the client's address is added, hidden as " \
       "\"unknown\", the field is left alone, removed, or replaced by the "     \
       "client's address.")                                                     \
+    X("cache_peer", Peer, peers, NULL,                                         \
+      "HOST parent PORT ICP-PORT [OPTION...]",                                 \
+      "Another proxy that is asked instead of the origins, for http URLs and " \
+      "tunnels. The nearest one is taken as far as the pinger knows; else "    \
+      "one of the round-robin ones in turn, else the first, a default one "    \
+      "last. One that cannot be connected to is left out for 10 seconds; "     \
+      "without any the origin is asked. Options: name=, weight= (as if it "    \
+      "were so many times nearer, or had so many turns), round-robin, "        \
+      "default, closest-only (only for being the nearest), no-query.")         \
+    X("pinger_enable", Bool, pingerEnable, "off", "on|off",                    \
+      "Whether round trips to origins and parents are measured, and the "      \
+      "nearest address of a host is connected to first.")                      \
+    X("pinger_program", File, pingerProgram, CONFIG_LIBEXEC_DIR "/pinger",     \
+      "FILE|none", "The helper that measures them: pinger(8).")                \
     X("url_rewrite_program", Program, rewrite.helper, NULL,                    \
       "PROGRAM [ARG...]", "The helper that is asked about every URL.")         \
     X("url_rewrite_children", Children, rewrite.helper,                        \
@@ -125,7 +139,6 @@
     X("cache")                                                                 \
     X("cache_dir")                                                             \
     X("cache_mgr")                                                             \
-    X("cache_peer")                                                            \
     X("cache_peer_access")                                                     \
     X("cache_replacement_policy")                                              \
     X("cache_store_log")                                                       \
@@ -179,8 +192,6 @@
     X("negative_ttl")                                                          \
     X("never_direct")                                                          \
     X("pconn_timeout")                                                         \
-    X("pinger_enable")                                                         \
-    X("pinger_program")                                                        \
     X("pipeline_prefetch")                                                     \
     X("positive_dns_ttl")                                                      \
     X("quick_abort_max")                                                       \

@@ -234,6 +234,55 @@ putCache(Buf *out, const CacheStoreStats *cache)
 }
 
 static void
+putPinger(Buf *out, const Pinger *pinger)
+{
+    PingerStats stats;
+
+    pingerStatsGet(pinger, &stats);
+    putOne(out, "gauge", "squire_pinger_up", stats.isRunning,
+           "Whether the pinger runs.");
+    putOne(out, "gauge", "squire_pinger_addresses", stats.addresses,
+           "Addresses whose distance is kept.");
+    putOne(out, "counter", "squire_pinger_asked_total", stats.asked,
+           "Addresses asked about.");
+    putOne(out, "counter", "squire_pinger_answers_total", stats.answered,
+           "Round trips told by the pinger.");
+    putOne(out, "counter", "squire_pinger_lost_total", stats.lost,
+           "Questions that the pinger had no room for.");
+    putOne(out, "counter", "squire_pinger_starts_total", stats.starts,
+           "Times that the pinger was started.");
+}
+
+static void
+putPeerPicked(const PeerRow *row, void *data)
+{
+    bufPrintf(data, "squire_peer_requests_total{peer=\"");
+    putEscaped(data, row->name);
+    bufPrintf(data, "\"} %llu\n", (unsigned long long)row->picked);
+}
+
+static void
+putPeerUp(const PeerRow *row, void *data)
+{
+    bufPrintf(data, "squire_peer_up{peer=\"");
+    putEscaped(data, row->name);
+    bufPrintf(data, "\"} %d\n", !row->isDead);
+}
+
+static void
+putPeers(Buf *out, const PeerSet *peers)
+{
+    if (peers == NULL)
+        return;
+    putHead(out, "squire_peer_requests_total", "counter",
+            "Requests for which a parent was chosen.");
+    peerSetForEach(peers, putPeerPicked, out);
+    putHead(out, "squire_peer_up", "gauge",
+            "Whether a parent is asked at present.");
+    peerSetForEach(peers, putPeerUp, out);
+}
+
+static void
 putLoop(Buf *out)
 {
     CommStats stats;
@@ -259,6 +308,8 @@ managerWriteMetrics(Buf *out, const Proxy *proxy)
     putCache(out, &stats.cache);
     putLoop(out);
     putPools(out);
+    putPinger(out, proxyPinger(proxy));
+    putPeers(out, proxyPeers(proxy));
     /* Each line is small: when there was no room for one, then for none. */
     return bufPrintf(out, "# EOF\n");
 }

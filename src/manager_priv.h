@@ -53,6 +53,12 @@ int managerWriteDemo(Buf *out, const Proxy *proxy);
 /* The array of pools, as JSON. 0 or -ENOBUFS. */
 int managerWriteHelpers(Buf *out, const Proxy *proxy);
 
+/* Round trips to addresses, the one used last first, as JSON. 0 or -ENOBUFS. */
+int managerWritePinger(Buf *out, const Proxy *proxy);
+
+/* The parents, as JSON. 0 or -ENOBUFS. */
+int managerWritePeers(Buf *out, const Proxy *proxy);
+
 /* Figures of the proxy itself, as JSON. 0 or -ENOBUFS. */
 int managerWriteInfo(Buf *out, const Proxy *proxy);
 

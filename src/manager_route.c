@@ -29,6 +29,8 @@ static const Route routes[] = {
      0},
     {"/helpers", "application/json", NOT_STORED, managerWriteHelpers, 0},
     {"/info", "application/json", NOT_STORED, managerWriteInfo, 0},
+    {"/peers", "application/json", NOT_STORED, managerWritePeers, 0},
+    {"/pinger", "application/json", NOT_STORED, managerWritePinger, 0},
     {"/metrics", "text/plain; version=0.0.4; charset=utf-8", NOT_STORED,
      managerWriteMetrics, 0},
     {"/demo", "text/html; charset=utf-8", "Cache-Control: max-age=60\r\n",

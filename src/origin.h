@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 
 #include "http_message.h"
@@ -67,6 +68,8 @@ typedef struct OriginConfig {
     const char *method;
     const char *base;   /* "http://host:port": where to connect */
     const char *target; /* the request target, octet by octet */
+    const struct sockaddr_storage *addrs; /* of base's host, best first */
+    size_t addrCount;   /* 0: it is looked up */
     int64_t bodyLen;    /* octets, ORIGIN_NO_BODY or ORIGIN_CHUNKED */
     bool isIdempotent;  /* may use, and retry after, a reused connection */
     int connectTimeoutMs;
@@ -110,11 +113,22 @@ typedef struct OriginConnect OriginConnect;
 typedef void OriginConnectCb(int fd, OriginResult result, const char *why,
                              void *data);
 
-/* Resolve host and connect without blocking. cb runs exactly once, later,
- * unless cancelled. Returns owned until then; NULL with errno EINVAL. */
-OriginConnect *originConnectStart(const char *host, unsigned port,
-                                  int timeoutMs, OriginConnectCb *cb,
-                                  void *data);
+/* Where a connection goes. */
+typedef struct OriginRoute {
+    const char *host;
+    unsigned port;
+    const char *viaHost; /* a proxy that is asked to CONNECT, or NULL */
+    unsigned viaPort;
+    const struct sockaddr_storage *addrs; /* of what is connected to, best
+                                             first */
+    size_t addrCount;                     /* 0: it is looked up */
+} OriginRoute;
+
+/* Resolve and connect without blocking; borrows route until return. cb runs
+ * exactly once, later, unless cancelled. Returns owned until then; NULL with
+ * errno EINVAL. */
+OriginConnect *originConnectStart(const OriginRoute *route, int timeoutMs,
+                                  OriginConnectCb *cb, void *data);
 
 /* Give up: cb will not run. Clears *connect; NULL inside is accepted. */
 void originConnectCancel(OriginConnect **connect);

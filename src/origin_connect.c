@@ -76,17 +76,46 @@ finishConnect(OriginTransfer *transfer, OriginResult result)
     cb(fd, result, why, data);
 }
 
+static char *
+makeBase(const char *host, unsigned port)
+{
+    return strchr(host, ':') != NULL && host[0] != '['
+               ? xasprintf("http://[%s]:%u/", host, port)
+               : xasprintf("http://%s:%u/", host, port);
+}
+
+/* libcurl asks the proxy itself, octet by octet, so that what follows the
+ * proxy's answer is left to the tunnel. */
+static void
+setRoute(CURL *easy, const char *via)
+{
+    ORIGIN_SET(easy, CURLOPT_CONNECT_ONLY, 1L);
+    ORIGIN_SET(easy, CURLOPT_FRESH_CONNECT, 1L);
+    if (via == NULL)
+        return;
+    ORIGIN_SET(easy, CURLOPT_PROXY, via);
+    ORIGIN_SET(easy, CURLOPT_NOPROXY, "");
+    ORIGIN_SET(easy, CURLOPT_HTTPPROXYTUNNEL, 1L);
+}
+
 OriginConnect *
-originConnectStart(const char *host, unsigned port, int timeoutMs,
-                   OriginConnectCb *cb, void *data)
+originConnectStart(const OriginRoute *route, int timeoutMs, OriginConnectCb *cb,
+                   void *data)
 {
     OriginConnect *connect = xcalloc(1, sizeof(*connect));
-    char *base = strchr(host, ':') != NULL && host[0] != '['
-                     ? xasprintf("http://[%s]:%u/", host, port)
-                     : xasprintf("http://%s:%u/", host, port);
+    char *base = makeBase(route->host, route->port);
+    char *via = route->viaHost != NULL
+                    ? makeBase(route->viaHost, route->viaPort)
+                    : NULL;
     int rc = originTransferOpen(&connect->transfer, base, timeoutMs);
 
+    if (rc == 0) {
+        setRoute(connect->transfer.easy, via);
+        originTransferPrefer(&connect->transfer, via != NULL ? via : base,
+                             route->addrs, route->addrCount);
+    }
     free(base);
+    free(via);
     if (rc < 0) {
         free(connect);
         errno = -rc;
@@ -97,8 +126,6 @@ originConnectStart(const char *host, unsigned port, int timeoutMs,
     connect->data = data;
     connect->transfer.finish = finishConnect;
     connect->transfer.release = releaseConnect;
-    ORIGIN_SET(connect->transfer.easy, CURLOPT_CONNECT_ONLY, 1L);
-    ORIGIN_SET(connect->transfer.easy, CURLOPT_FRESH_CONNECT, 1L);
     originTransferStart(&connect->transfer);
     return connect;
 }

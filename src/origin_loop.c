@@ -8,6 +8,8 @@
 
 #include <uthash.h>
 
+#include "address.h"
+#include "buf.h"
 #include "check.h"
 #include "comm.h"
 #include "debug.h"
@@ -379,6 +381,32 @@ originTransferOpen(OriginTransfer *transfer, const char *base,
     return 0;
 }
 
+/* The "+" lets the entry grow old as those do that libcurl looked up. */
+void
+originTransferPrefer(OriginTransfer *transfer, const char *base,
+                     const struct sockaddr_storage *addrs, size_t count)
+{
+    const char *host = strstr(base, "://");
+    char one[ADDRESS_TEXT_MAX];
+    Buf text;
+
+    if (count < 2 || host == NULL)
+        return;
+    host += 3;
+    bufInit(&text, 4096);
+    bufPrintf(&text, "+%.*s:", (int)strcspn(host, "/"), host);
+    for (size_t i = 0; i < count; i++) {
+        addressFormat((const struct sockaddr *)&addrs[i], one);
+        bufPrintf(&text, "%s%s", i > 0 ? "," : "", one);
+    }
+    if (bufAppend(&text, "", 1) == 0) {
+        transfer->addrs = curl_slist_append(NULL, bufData(&text));
+        CHECK(transfer->addrs != NULL);
+        ORIGIN_SET(transfer->easy, CURLOPT_RESOLVE, transfer->addrs);
+    }
+    bufFini(&text);
+}
+
 void
 originTransferStart(OriginTransfer *transfer)
 {
@@ -411,6 +439,8 @@ originTransferClose(OriginTransfer *transfer)
     listRemove(&transfer->node);
     giveHandle(transfer->easy);
     transfer->easy = NULL;
+    curl_slist_free_all(transfer->addrs);
+    transfer->addrs = NULL;
 }
 
 unsigned

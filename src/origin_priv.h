@@ -19,6 +19,7 @@ typedef struct OriginTransfer {
     bool isWaiting; /* silence is not the server's fault now */
     int silenceMs;  /* 0: no limit */
     int64_t lastUs; /* last sign of life */
+    struct curl_slist *addrs; /* of its host, or NULL */
     char why[CURL_ERROR_SIZE];
     /* Report the end and free the owner. */
     void (*finish)(struct OriginTransfer *transfer, OriginResult result);
@@ -33,6 +34,12 @@ typedef struct OriginTransfer {
  * -EINVAL, with nothing to undo. */
 int originTransferOpen(OriginTransfer *transfer, const char *base,
                        int connectTimeoutMs);
+
+/* Connect to these addresses of base ("http://HOST:PORT/"), in this order
+ * as far as their families are the same; no more than one changes nothing.
+ * Before Start. */
+void originTransferPrefer(OriginTransfer *transfer, const char *base,
+                          const struct sockaddr_storage *addrs, size_t count);
 
 /* Its connection may be used again by others. */
 void originTransferShare(OriginTransfer *transfer);

@@ -298,6 +298,8 @@ setOptions(OriginRequest *request, const OriginConfig *config)
     CURL *easy = request->transfer.easy;
 
     originTransferShare(&request->transfer);
+    originTransferPrefer(&request->transfer, config->base, config->addrs,
+                         config->addrCount);
     ORIGIN_SET(easy, CURLOPT_REQUEST_TARGET, config->target);
     ORIGIN_SET(easy, CURLOPT_PATH_AS_IS, 1L);
     ORIGIN_SET(easy, CURLOPT_HEADERFUNCTION, onHeader);

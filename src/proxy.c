@@ -162,6 +162,20 @@ openPorts(Proxy *proxy, ProxyComplainCb *complain, void *data)
     return failure;
 }
 
+/* The parents and the pinger that config asks for; what is the same stays. */
+static void
+takeRoutes(Proxy *proxy, const Config *config)
+{
+    bool isWanted = config->pingerEnable && config->pingerProgram != NULL;
+
+    proxy->peers = peerSetCreate(config, proxy->peers);
+    if (isWanted && pingerIsSame(proxy->pinger, config->pingerProgram))
+        return;
+    pingerDestroy(&proxy->pinger);
+    if (isWanted)
+        proxy->pinger = pingerCreate(config->pingerProgram);
+}
+
 static AccessLog *
 takeLog(Proxy *proxy, const char *path)
 {
@@ -271,6 +285,7 @@ proxyStart(Proxy *proxy, ProxyComplainCb *complain, void *data)
     LIST_FOREACH(&proxy->ports, it, tmp)
         noteListening(proxy, LIST_OBJ(it, ProxyPort, node));
     proxy->isStarted = true;
+    takeRoutes(proxy, proxy->config);
     rc = startRewriter(proxy);
     if (rc < 0)
         complain("url_rewrite_program: cannot make the pool", data);
@@ -326,6 +341,7 @@ proxyReconfigure(Proxy *proxy, Config *config)
     openPorts(proxy, logComplaint, NULL);
     openLogs(proxy, logComplaint, NULL);
     replaceRewriter(proxy);
+    takeRoutes(proxy, config);
 }
 
 void
@@ -414,6 +430,8 @@ proxyDestroy(Proxy **proxyp)
     cancelFetches(proxy);
     redirectStop(&proxy->redirect, 0);
     redirectFini();
+    pingerDestroy(&proxy->pinger);
+    peerSetDestroy(&proxy->peers);
     while (!listIsEmpty(&proxy->ports))
         destroyPort(LIST_OBJ(listFirst(&proxy->ports), ProxyPort, node));
     freeSpare(proxy);
@@ -433,6 +451,20 @@ proxyStatsGet(const Proxy *proxy, ProxyStats *statsOut)
     *statsOut = proxy->stats;
     statsOut->origins = originActive();
     cacheStoreStats(proxy->store, &statsOut->cache);
+}
+
+const Pinger *
+proxyPinger(const Proxy *proxy)
+{
+    CHECK_OBJ(proxy, PROXY_MAGIC);
+    return proxy->pinger;
+}
+
+const PeerSet *
+proxyPeers(const Proxy *proxy)
+{
+    CHECK_OBJ(proxy, PROXY_MAGIC);
+    return proxy->peers;
 }
 
 const char *

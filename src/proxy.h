@@ -12,6 +12,8 @@
 #include "access_log.h"
 #include "cache_store.h"
 #include "config.h"
+#include "peer.h"
+#include "pinger.h"
 
 typedef struct Proxy Proxy;
 
@@ -61,6 +63,12 @@ void proxyDestroy(Proxy **proxy);
 
 /* Copy the figures. */
 void proxyStatsGet(const Proxy *proxy, ProxyStats *statsOut);
+
+/* The pinger, or NULL; borrowed until the loop's turn is over. */
+const Pinger *proxyPinger(const Proxy *proxy);
+
+/* The parents; borrowed as above. NULL before the start. */
+const PeerSet *proxyPeers(const Proxy *proxy);
 
 /* The address of the first http_port as text ("127.0.0.1:3128"); returns
  * borrowed while the proxy lives. */

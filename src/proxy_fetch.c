@@ -302,7 +302,7 @@ onHead(HttpResponse *response, const char *peer, void *data)
 
     CHECK_OBJ(fetch, PROXY_FETCH_MAGIC);
     ProxyRequest *request = fetch->request;
-    request->reply.hierarchy = ACCESS_HIER_DIRECT;
+    proxyRouteWorked(request);
     snprintf(request->peer, sizeof(request->peer), "%s",
              peer != NULL ? peer : "");
     completeResponse(request, response);
@@ -415,7 +415,9 @@ static void
 finishForRequest(ProxyRequest *request, const ProxyFetch *fetch,
                  OriginResult result, const char *why)
 {
-    if (result != ORIGIN_OK)
+    if (result != ORIGIN_OK && proxyRouteFailed(request, result, why))
+        proxyFetchStart(request, fetch->isValidation);
+    else if (result != ORIGIN_OK)
         answerFailure(request, result, why);
     else if (fetch->isRetry)
         proxyFetchStart(request, false);
@@ -467,19 +469,22 @@ bodyLenOf(const HttpRequest *http)
 }
 
 static void
-formatBase(const ProxyRequest *request, char base[BASE_MAX])
+formatBase(const ProxyRequest *request, const ProxyRoute *route,
+           char base[BASE_MAX])
 {
-    const HttpUrl *url = &request->url;
+    HttpScheme scheme = route->isPeer ? HTTP_SCHEME_HTTP : request->url.scheme;
+    bool isIpv6 = strchr(route->host, ':') != NULL;
 
-    snprintf(base, BASE_MAX, "%s://%s%s%s:%u/", httpSchemeText(url->scheme),
-             url->hostIsIpv6 ? "[" : "", request->host,
-             url->hostIsIpv6 ? "]" : "", url->port);
+    snprintf(base, BASE_MAX, "%s://%s%s%s:%u/", httpSchemeText(scheme),
+             isIpv6 ? "[" : "", route->host, isIpv6 ? "]" : "", route->port);
 }
 
 /* RFC 9112 3.2.4: the last proxy makes "*" of an OPTIONS without a path. */
 static const char *
-targetOf(const ProxyRequest *request)
+targetOf(const ProxyRequest *request, const ProxyRoute *route)
 {
+    if (route->isPeer)
+        return request->urlText.data;
     if (request->isServerWide)
         return "*";
     return request->url.path.data; /* ends where the URL ends */
@@ -488,13 +493,18 @@ targetOf(const ProxyRequest *request)
 static OriginRequest *
 createOrigin(ProxyFetch *fetch)
 {
-    const ProxyRequest *request = fetch->request;
+    ProxyRequest *request = fetch->request;
     const Config *config = request->config;
     char base[BASE_MAX];
+    ProxyRoute route;
+
+    proxyRoutePick(request, &route);
     OriginConfig origin = {
         .method = request->method,
         .base = base,
-        .target = targetOf(request),
+        .target = targetOf(request, &route),
+        .addrs = route.addrs,
+        .addrCount = route.addrCount,
         .bodyLen = bodyLenOf(request->http),
         .isIdempotent = httpMethodIsIdempotent(request->http->method),
         .connectTimeoutMs = (int)config->connectTimeoutMs,
@@ -504,7 +514,7 @@ createOrigin(ProxyFetch *fetch)
         .data = fetch,
     };
 
-    formatBase(request, base);
+    formatBase(request, &route, base);
     return originCreate(&origin);
 }
 

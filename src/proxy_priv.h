@@ -25,6 +25,8 @@
 #include "listener.h"
 #include "note.h"
 #include "origin.h"
+#include "peer.h"
+#include "pinger.h"
 #include "proxy.h"
 #include "redirect.h"
 #include "resolve.h"
@@ -79,6 +81,8 @@ struct Proxy {
     Config *config;
     CacheStore *store;
     Redirect *redirect; /* NULL: no url_rewrite_program */
+    Pinger *pinger;     /* NULL: pinger_enable off */
+    PeerSet *peers;
     AccessLog **logs;   /* NULL inside: could not be opened */
     char **logPaths;
     size_t logCount;
@@ -207,7 +211,19 @@ struct ProxyRequest {
     ProxyBody body;
     ProxyReply reply;
     char peer[INET6_ADDRSTRLEN];
+    AccessHierarchy hierarchy; /* of the route in use */
+    uint64_t peersTried;
+    char peerName[CONFIG_PEER_NAME_MAX]; /* empty: direct */
 };
+
+/* Where a request goes; borrowed until the loop's turn is over. */
+typedef struct ProxyRoute {
+    bool isPeer;
+    const char *host;
+    unsigned port;
+    struct sockaddr_storage addrs[RESOLVE_MAX]; /* nearest first */
+    size_t addrCount;                           /* 0: not known */
+} ProxyRoute;
 
 /* Take a connection that has become readable. */
 void proxyClientAccept(ProxyPort *port, int fd, const ListenerPeer *peer);
@@ -302,6 +318,16 @@ void proxyStatusFormat(const char *hostname, char out[PROXY_STATUS_MAX]);
 
 /* ";hit" and so on, with the end of the line; constant. */
 HttpSlice proxyStatusReason(ProxyStatus status);
+
+/* The next parent that the request has not tried, or the origin. */
+void proxyRoutePick(ProxyRequest *request, ProxyRoute *routeOut);
+
+/* It came to nothing. True: pick the next one. */
+bool proxyRouteFailed(ProxyRequest *request, OriginResult result,
+                      const char *why);
+
+/* It is connected; the reply's hierarchy is set. */
+void proxyRouteWorked(ProxyRequest *request);
 
 /* Send the request to the origin. stale: the request's object is to be
  * validated. */

@@ -63,7 +63,8 @@ proxyRequestCreate(ProxyClient *client)
     request->dstKnown = false;
     request->step = PROXY_STEP_ACCESS;
     request->facts.clientNotes = &client->notes;
-    request->peer[0] = '\0';
+    request->peer[0] = request->peerName[0] = '\0';
+    request->peersTried = 0;
     memset(&request->body, 0, sizeof(request->body));
     memset(&request->reply, 0, offsetof(ProxyReply, contentType));
     request->reply.contentType[0] = '\0';

@@ -58,13 +58,15 @@ startTunnel(ProxyRequest *request, int fd)
 
     proxyClientSetState(client, PROXY_CLIENT_TUNNEL, "connected");
     request->reply.status = 200;
-    request->reply.hierarchy = ACCESS_HIER_DIRECT;
+    proxyRouteWorked(request);
     rememberPeer(request, fd);
     request->proxy->stats.tunnels++;
     request->tunnel = tunnelStart(&config);
     client->fd = -1;
     bufFini(&client->in);
 }
+
+static void startConnect(ProxyRequest *request);
 
 static void
 onConnected(int fd, OriginResult result, const char *why, void *data)
@@ -75,8 +77,29 @@ onConnected(int fd, OriginResult result, const char *why, void *data)
     request->connect = NULL;
     if (fd != -1)
         startTunnel(request, fd);
+    else if (proxyRouteFailed(request, result, why))
+        startConnect(request);
     else
         proxyReplyError(request, proxyFetchErrorPage(result), why);
+}
+
+static void
+startConnect(ProxyRequest *request)
+{
+    ProxyRoute route;
+
+    proxyRoutePick(request, &route);
+    OriginRoute origin = {.host = request->host,
+                          .port = request->url.port,
+                          .viaHost = route.isPeer ? route.host : NULL,
+                          .viaPort = route.port,
+                          .addrs = route.addrs,
+                          .addrCount = route.addrCount};
+    request->connect =
+        originConnectStart(&origin, (int)request->config->connectTimeoutMs,
+                           onConnected, request);
+    if (request->connect == NULL)
+        proxyReplyError(request, ERR_INVALID_URL, NULL);
 }
 
 void
@@ -84,9 +107,5 @@ proxyTunnelStart(ProxyRequest *request)
 {
     request->reply.result = ACCESS_TUNNEL;
     proxyClientSetState(request->client, PROXY_CLIENT_CONNECT, "CONNECT");
-    request->connect = originConnectStart(
-        request->host, request->url.port,
-        (int)request->config->connectTimeoutMs, onConnected, request);
-    if (request->connect == NULL)
-        proxyReplyError(request, ERR_INVALID_URL, NULL);
+    startConnect(request);
 }

@@ -225,15 +225,15 @@ class Origin:
     answer, or None after it has sent what it wanted and the connection is to
     be closed. Every request is kept in `requests`."""
 
-    def __init__(self, routes=None, tls=None):
+    def __init__(self, routes=None, tls=None, place=("127.0.0.1", 0)):
         self.tls = tls
         self.routes = dict(routes or {})
         self.requests = []
         self.lock = threading.Lock()
         self.connections = 0
-        self.sock = socket.create_server(("127.0.0.1", 0), backlog=256)
+        self.sock = socket.create_server(place, backlog=256)
         self.port = self.sock.getsockname()[1]
-        self.authority = f"127.0.0.1:{self.port}"
+        self.authority = f"{place[0]}:{self.port}"
         threading.Thread(target=self.accept, daemon=True).start()
 
     def url(self, path):

@@ -490,10 +490,18 @@ serverPort(void)
     return (unsigned)strtoul(strrchr(server.base, ':') + 1, NULL, 10);
 }
 
+static OriginConnect *
+connectStart(void)
+{
+    const OriginRoute route = {.host = "127.0.0.1", .port = serverPort()};
+
+    return originConnectStart(&route, 5000, onConnected, NULL);
+}
+
 Test(origin, connects_and_gives_the_socket)
 {
     server.isSilent = true;
-    originConnectStart("127.0.0.1", serverPort(), 5000, onConnected, NULL);
+    connectStart();
     cr_assert_not(isConnected);
     cr_assert(supportRunUntil(&isConnected, PATIENCE_MS));
     cr_assert_eq(connectResult, ORIGIN_OK);
@@ -507,7 +515,7 @@ Test(origin, connects_and_gives_the_socket)
 Test(origin, connecting_to_nobody_fails)
 {
     listenerDestroy(&server.listener);
-    originConnectStart("127.0.0.1", serverPort(), 5000, onConnected, NULL);
+    connectStart();
     cr_assert(supportRunUntil(&isConnected, PATIENCE_MS));
     cr_assert_eq(connectedFd, -1);
     cr_assert_eq(connectResult, ORIGIN_CONNECT_FAIL);
@@ -516,7 +524,7 @@ Test(origin, connecting_to_nobody_fails)
 Test(origin, connecting_can_be_given_up)
 {
     OriginConnect *connect =
-        originConnectStart("127.0.0.1", serverPort(), 5000, onConnected, NULL);
+        connectStart();
 
     originConnectCancel(&connect);
     supportRunLoop(50);

@@ -1,0 +1,244 @@
+/* Which parent is asked. DEBUG: section 15 */
+#include "peer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+#include "debug.h"
+#include "xalloc.h"
+
+#define PEER_SET_MAGIC 0x9ee95e70u
+
+typedef struct Peer {
+    ConfigPeer config;   /* with texts of its own */
+    int64_t deadUntilUs; /* 0: alive */
+    uint64_t turns;      /* of round-robin */
+    uint64_t picked;
+    uint64_t failed;
+} Peer;
+
+struct PeerSet {
+    uint32_t magic;
+    Peer *peers;
+    size_t count;
+};
+
+static Peer *
+find(const PeerSet *set, const char *name)
+{
+    for (size_t i = 0; i < set->count; i++)
+        if (strcmp(set->peers[i].config.name, name) == 0)
+            return &set->peers[i];
+    return NULL;
+}
+
+static void
+inherit(Peer *peer, const PeerSet *older)
+{
+    const Peer *was = older != NULL ? find(older, peer->config.name) : NULL;
+
+    if (was == NULL || was->config.port != peer->config.port ||
+        strcmp(was->config.host, peer->config.host) != 0)
+        return;
+    peer->deadUntilUs = was->deadUntilUs;
+    peer->picked = was->picked;
+    peer->failed = was->failed;
+}
+
+PeerSet *
+peerSetCreate(const Config *config, PeerSet *older)
+{
+    PeerSet *set = xcalloc(1, sizeof(*set));
+
+    set->magic = PEER_SET_MAGIC;
+    set->count = config->peerCount;
+    set->peers = xcalloc(set->count + 1, sizeof(*set->peers));
+    for (size_t i = 0; i < set->count; i++) {
+        Peer *peer = &set->peers[i];
+        peer->config = config->peers[i];
+        peer->config.name = xstrdup(peer->config.name);
+        peer->config.host = xstrdup(peer->config.host);
+        inherit(peer, older);
+    }
+    peerSetDestroy(&older);
+    return set;
+}
+
+void
+peerSetDestroy(PeerSet **setp)
+{
+    PeerSet *set = *setp;
+
+    if (set == NULL)
+        return;
+    CHECK_OBJ(set, PEER_SET_MAGIC);
+    *setp = NULL;
+    for (size_t i = 0; i < set->count; i++) {
+        free(set->peers[i].config.name);
+        free(set->peers[i].config.host);
+    }
+    free(set->peers);
+    CHECK_OBJ_CLEAR(set);
+    free(set);
+}
+
+/* What one pick goes by. */
+typedef struct Pick {
+    PeerSet *set;
+    PeerRttCb *rtt;
+    void *data;
+    uint64_t tried;
+} Pick;
+
+static bool
+isFree(const Pick *pick, size_t i)
+{
+    return (pick->tried & UINT64_C(1) << i) == 0 &&
+           pick->set->peers[i].deadUntilUs == 0;
+}
+
+/* The one with the least figure, or NULL; a figure of 0 means: not this. */
+static Peer *
+pickLeast(const Pick *pick, double (*figure)(const Pick *, const Peer *))
+{
+    Peer *best = NULL;
+    double least = 0;
+
+    for (size_t i = 0; i < pick->set->count; i++) {
+        Peer *peer = &pick->set->peers[i];
+        double value = isFree(pick, i) ? figure(pick, peer) : 0;
+        if (value > 0 && (best == NULL || value < least)) {
+            best = peer;
+            least = value;
+        }
+    }
+    return best;
+}
+
+static double
+distance(const Pick *pick, const Peer *peer)
+{
+    return (double)pick->rtt(peer->config.host, pick->data) /
+           peer->config.weight;
+}
+
+static double
+turnsTaken(const Pick *pick, const Peer *peer)
+{
+    (void)pick;
+    return peer->config.isRoundRobin && !peer->config.isClosestOnly
+               ? (double)(peer->turns + 1) / peer->config.weight
+               : 0;
+}
+
+static double
+isUsual(const Pick *pick, const Peer *peer)
+{
+    (void)pick;
+    return !peer->config.isClosestOnly && !peer->config.isDefault;
+}
+
+static double
+isLastResort(const Pick *pick, const Peer *peer)
+{
+    (void)pick;
+    return !peer->config.isClosestOnly && peer->config.isDefault;
+}
+
+/* In this order. */
+static const struct {
+    double (*figure)(const Pick *, const Peer *);
+    AccessHierarchy hierarchy;
+} ways[] = {
+    {distance, ACCESS_HIER_CLOSEST_PARENT},
+    {turnsTaken, ACCESS_HIER_ROUNDROBIN_PARENT},
+    {isUsual, ACCESS_HIER_FIRSTUP_PARENT},
+    {isLastResort, ACCESS_HIER_DEFAULT_PARENT},
+};
+
+bool
+peerSetPick(PeerSet *set, PeerRttCb *rtt, void *data, uint64_t *tried,
+            PeerChoice *choiceOut)
+{
+    const Pick pick = {set, rtt, data, *tried};
+    Peer *peer = NULL;
+    size_t way = 0;
+
+    CHECK_OBJ(set, PEER_SET_MAGIC);
+    for (; way < sizeof(ways) / sizeof(ways[0]); way++) {
+        peer = pickLeast(&pick, ways[way].figure);
+        if (peer != NULL)
+            break;
+    }
+    if (peer == NULL)
+        return false;
+    *tried |= UINT64_C(1) << (peer - set->peers);
+    peer->picked++;
+    peer->turns += peer->config.isRoundRobin;
+    *choiceOut = (PeerChoice){.name = peer->config.name,
+                              .host = peer->config.host,
+                              .port = peer->config.port,
+                              .hierarchy = ways[way].hierarchy};
+    return true;
+}
+
+void
+peerSetFailed(PeerSet *set, const char *name, const char *why, int64_t nowUs)
+{
+    CHECK_OBJ(set, PEER_SET_MAGIC);
+    Peer *peer = find(set, name);
+    if (peer == NULL)
+        return;
+    debug(DBG_PEER, 1, "cache_peer %s: %s; not asked for %d s", name, why,
+          (int)(PEER_DEAD_US / 1000000));
+    peer->failed++;
+    peer->deadUntilUs = nowUs + PEER_DEAD_US;
+}
+
+void
+peerSetWorked(PeerSet *set, const char *name)
+{
+    CHECK_OBJ(set, PEER_SET_MAGIC);
+    Peer *peer = find(set, name);
+    if (peer != NULL)
+        peer->deadUntilUs = 0;
+}
+
+/* Its turns begin with those of the others, or it would get all requests
+ * until it has caught up. */
+static void
+revive(PeerSet *set, Peer *peer)
+{
+    peer->deadUntilUs = 0;
+    debug(DBG_PEER, 2, "cache_peer %s: tried again", peer->config.name);
+    for (size_t i = 0; i < set->count; i++)
+        set->peers[i].turns = 0;
+}
+
+void
+peerSetRevive(PeerSet *set, int64_t nowUs)
+{
+    CHECK_OBJ(set, PEER_SET_MAGIC);
+    for (size_t i = 0; i < set->count; i++) {
+        Peer *peer = &set->peers[i];
+        if (peer->deadUntilUs != 0 && nowUs >= peer->deadUntilUs)
+            revive(set, peer);
+    }
+}
+
+void
+peerSetForEach(const PeerSet *set, PeerRowCb *cb, void *data)
+{
+    CHECK_OBJ(set, PEER_SET_MAGIC);
+    for (size_t i = 0; i < set->count; i++) {
+        const Peer *peer = &set->peers[i];
+        const PeerRow row = {.name = peer->config.name,
+                             .host = peer->config.host,
+                             .port = peer->config.port,
+                             .isDead = peer->deadUntilUs != 0,
+                             .picked = peer->picked,
+                             .failed = peer->failed};
+        cb(&row, data);
+    }
+}

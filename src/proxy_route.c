@@ -1,0 +1,78 @@
+/* Where a request goes: a parent, or the origin itself. DEBUG: section 17 */
+#include "proxy_priv.h"
+
+#include <string.h>
+
+#include "check.h"
+#include "debug.h"
+
+static uint64_t
+rttOf(const char *host, void *data)
+{
+    return pingerHostRtt(data, host);
+}
+
+/* A parent can be asked for http URLs and for tunnels. */
+static bool
+pickPeer(ProxyRequest *request, ProxyRoute *route)
+{
+    Proxy *proxy = request->proxy;
+    bool isTunnel = request->http->method == HTTP_METHOD_CONNECT;
+    PeerChoice choice;
+
+    if (!isTunnel && request->url.scheme != HTTP_SCHEME_HTTP)
+        return false;
+    peerSetRevive(proxy->peers, commNowUs());
+    if (!peerSetPick(proxy->peers, rttOf, proxy->pinger, &request->peersTried,
+                     &choice))
+        return false;
+    snprintf(request->peerName, sizeof(request->peerName), "%s", choice.name);
+    request->hierarchy = choice.hierarchy;
+    route->isPeer = true;
+    route->host = choice.host;
+    route->port = choice.port;
+    return true;
+}
+
+void
+proxyRoutePick(ProxyRequest *request, ProxyRoute *routeOut)
+{
+    CHECK_OBJ(request, PROXY_REQUEST_MAGIC);
+    request->peerName[0] = '\0';
+    request->hierarchy = ACCESS_HIER_DIRECT;
+    routeOut->isPeer = false;
+    routeOut->host = request->host;
+    routeOut->port = request->url.port;
+    pickPeer(request, routeOut);
+    routeOut->addrCount =
+        pingerPrefer(request->proxy->pinger, routeOut->host, routeOut->addrs);
+    debug(DBG_FORWARD, 3, "%s: %s %s:%u, %zu addresses by distance",
+          request->urlText.data, routeOut->isPeer ? "parent" : "direct",
+          routeOut->host, routeOut->port, routeOut->addrCount);
+}
+
+static bool
+isNoConnection(OriginResult result)
+{
+    return result == ORIGIN_DNS_FAIL || result == ORIGIN_CONNECT_FAIL ||
+           result == ORIGIN_CONNECT_TIMEOUT;
+}
+
+bool
+proxyRouteFailed(ProxyRequest *request, OriginResult result, const char *why)
+{
+    CHECK_OBJ(request, PROXY_REQUEST_MAGIC);
+    if (request->peerName[0] == '\0' || !isNoConnection(result))
+        return false;
+    peerSetFailed(request->proxy->peers, request->peerName, why, commNowUs());
+    return request->reply.status == 0 && request->body.octets == 0;
+}
+
+void
+proxyRouteWorked(ProxyRequest *request)
+{
+    CHECK_OBJ(request, PROXY_REQUEST_MAGIC);
+    request->reply.hierarchy = request->hierarchy;
+    if (request->peerName[0] != '\0')
+        peerSetWorked(request->proxy->peers, request->peerName);
+}
