@@ -165,10 +165,18 @@ find(const HelperCache *cache, uint32_t hash, const char *key, size_t len)
 {
     HelperTableNode *node = helperTableFirst(&cache->table, hash);
 
-    for (; node; node = node->next)
-        if (node->hash == hash && node->keyLen == len &&
-            memcmp(KEPT(node)->data, key, len) == 0)
-            return KEPT(node);
+    for (; node; node = node->next) {
+        if (node->hash != hash || node->keyLen != len)
+            continue;
+        /* Among many answers, most of a lookup is waiting for memory: let
+         * the neighbours, which a use changes, come meanwhile. */
+        HelperKept *kept = KEPT(node);
+        __builtin_prefetch(kept->use.prev, 1);
+        __builtin_prefetch(kept->use.next, 1);
+        __builtin_prefetch(kept->data + len);
+        if (memcmp(kept->data, key, len) == 0)
+            return kept;
+    }
     return NULL;
 }
 
