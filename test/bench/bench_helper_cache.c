@@ -147,6 +147,18 @@ measureLookups(unsigned count)
     return us[ROUNDS / 2];
 }
 
+/* In a turn of the loop, as real users are: the time is known there. */
+static void
+onMeasure(void *data)
+{
+    (void)data;
+    printFigure("CPU of a warm lookup, 1,000 lines", "us", measureLookups(WARM),
+                1);
+    printFigure("CPU of a warm lookup, 100,000 lines", "us",
+                measureLookups(ANSWERS), 1);
+    commLoopStop();
+}
+
 static void
 createPool(void)
 {
@@ -178,10 +190,8 @@ measure(void)
     printFigure("memory of a kept answer beside line and answer, 100,000 of "
                 "them",
                 "octets", (after - before - payload) / ANSWERS, 200);
-    printFigure("CPU of a warm lookup, 1,000 lines", "us", measureLookups(WARM),
-                1);
-    printFigure("CPU of a warm lookup, 100,000 lines", "us",
-                measureLookups(ANSWERS), 1);
+    (void)commTimerAdd(0, onMeasure, NULL);
+    CHECK(commLoopRun() == 0);
 }
 
 int
