@@ -68,14 +68,19 @@ typedef struct HelperConfig {
     unsigned graceMs;        /* between EOF, SIGTERM and SIGKILL, 2000 */
 
     /* The life of a process. */
-    uint64_t maxRequests; /* it is replaced after so many; 0: never */
-    unsigned maxAgeMs;    /* and when so old; 0: never */
+    uint64_t maxRequests; /* it is replaced after so many, or up to an
+                             eighth less, that not all leave at once; it
+                             serves until its replacement has started; 0:
+                             never */
+    unsigned maxAgeMs;    /* likewise when so old; 0: never */
     const char *probe;    /* a line asked of each new process before it gets
                              requests, and of idle ones; NULL: none. Any
-                             answer but BH is good */
+                             answer in time and in form but BH is good */
     unsigned probeMs;     /* between probes of an idle process, 30000 */
-    IpcAttr attr;         /* what a process may; copied with its strings.
-                             stderrMode follows stderrRaw */
+    IpcAttr attr;         /* what a process may; copied with its strings and
+                             lists; the descriptors named must stay open.
+                             stderrMode follows stderrRaw, diesWithUs is
+                             always true */
 
     /* Answers. */
     bool collapse;          /* identical lines in flight are asked once */
@@ -106,6 +111,26 @@ typedef struct HelperConfig {
  * (An HELPER_UNKNOWN of the helper has the whole line in text, never "".)
  */
 typedef void HelperReplyCb(const HelperReply *reply, void *data);
+
+/* Why a process was replaced or sent off. */
+typedef enum HelperGone {
+    HELPER_GONE_EXIT,         /* ended, or closed its output, by itself */
+    HELPER_GONE_SIGNAL,       /* killed by a signal that was not ours */
+    HELPER_GONE_GARBAGE,      /* said what must not be used */
+    HELPER_GONE_TIMEOUT,      /* answers overdue */
+    HELPER_GONE_PROBE,        /* a wrong answer to its probe, or none */
+    HELPER_GONE_REQUESTS,     /* had its maxRequests */
+    HELPER_GONE_AGE,          /* had its maxAgeMs */
+    HELPER_GONE_RECONFIGURED, /* another configuration */
+    HELPER_GONE_IDLE,         /* no work for it */
+    HELPER_GONE_DIALOG,       /* owed an answer to a dialog that had ended */
+    HELPER_GONE_STOPPED,      /* the pool stopped */
+    HELPER_GONE_COUNT
+} HelperGone;
+
+/* "exit", "signal", "garbage", "timeout", "probe", "max_requests", "max_age",
+ * "reconfigured", "idle", "dialog", "stopped". */
+const char *helperGoneName(HelperGone why);
 
 /* Set the defaults. */
 void helperConfigInit(HelperConfig *config);
@@ -184,9 +209,10 @@ void helperRelease(HelperReservation **reservation);
 /*
  * Go on with another configuration; config is copied. What needs no new
  * process takes effect at once. When program, channel type, concurrency or
- * confinement changed, new processes are started before the old ones, which
- * finish what they have, leave. Requests waiting stay. Kept answers stay
- * unless the program changed. 0, or -EINVAL: nothing changed.
+ * attr changed, new processes are started before the old ones, which finish
+ * what they have, leave; the old ones serve while no new one can be started.
+ * Requests waiting stay. Kept answers stay unless the program changed.
+ * Errors, nothing changed then: -EINVAL, also for another name; -ESHUTDOWN.
  */
 int helperPoolReconfigure(HelperPool *pool, const HelperConfig *config);
 
@@ -214,11 +240,12 @@ typedef struct HelperProcessStats {
     unsigned id; /* number within the pool's life, from 1 */
     pid_t pid;
     const char *state; /* constant: "starting" until the first answer, then
-                          "ready"; "lost", "leaving",
-                          "terminated", "killed" on the way out */
+                          "ready"; "retiring": gets no more requests;
+                          "lost", "leaving", "terminated", "killed" on the
+                          way out */
     uint64_t requests;
     unsigned inflight;
-    long rssKb;
+    long rssKb;        /* as of the last second, 0: not known yet */
     int64_t startedUs; /* commNowUs() at start */
 } HelperProcessStats;
 
@@ -230,6 +257,9 @@ typedef struct HelperPoolStats {
     uint64_t requests, replies, byResult[HELPER_RESULT_COUNT];
     uint64_t timeouts, retries, overloads;
     uint64_t restarts; /* processes that died or were put down */
+    uint64_t gone[HELPER_GONE_COUNT]; /* those, and those sent off, by why */
+    const char *trouble; /* how the last process ended badly or could not be
+                            started; "": none did; borrowed likewise */
     unsigned cacheEntries;           /* answers kept, fresh or not */
     uint64_t cacheHits, cacheMisses; /* fresh answers given, and submissions
                                         that found none */
@@ -242,7 +272,12 @@ typedef struct HelperPoolStats {
 /* Copy the figures of a pool. */
 void helperPoolStats(const HelperPool *pool, HelperPoolStats *statsOut);
 
-/* Copy up to max process rows; returns how many there are. Reads /proc. */
+/*
+ * Copy up to max process rows; returns how many there are. Memory is sampled
+ * from /proc for at most a millisecond in each call and each turn of the loop
+ * after it, so that a caller who shows a thousand rows stalls nothing: ask
+ * again a moment later for the rest.
+ */
 size_t helperPoolProcesses(const HelperPool *pool, HelperProcessStats *rows,
                            size_t max);
 

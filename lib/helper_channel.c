@@ -24,6 +24,7 @@
 static const char *const stateNames[HELPER_CHANNEL_STATE_COUNT] = {
     [HELPER_CHANNEL_STARTING] = "starting",
     [HELPER_CHANNEL_READY] = "ready",
+    [HELPER_CHANNEL_RETIRING] = "retiring",
     [HELPER_CHANNEL_LOST] = "lost",
     [HELPER_CHANNEL_LEAVING] = "leaving",
     [HELPER_CHANNEL_TERMINATED] = "terminated",
@@ -37,9 +38,12 @@ static const char *const stateNames[HELPER_CHANNEL_STATE_COUNT] = {
 
 /* The states that may follow each state. */
 static const unsigned legalNext[HELPER_CHANNEL_STATE_COUNT] = {
-    [HELPER_CHANNEL_STARTING] =
-        BIT(HELPER_CHANNEL_READY) | BIT(HELPER_CHANNEL_LOST) | ON_THE_WAY_OUT,
-    [HELPER_CHANNEL_READY] = BIT(HELPER_CHANNEL_LOST) | ON_THE_WAY_OUT,
+    [HELPER_CHANNEL_STARTING] = BIT(HELPER_CHANNEL_READY) |
+                                BIT(HELPER_CHANNEL_RETIRING) |
+                                BIT(HELPER_CHANNEL_LOST) | ON_THE_WAY_OUT,
+    [HELPER_CHANNEL_READY] = BIT(HELPER_CHANNEL_RETIRING) |
+                             BIT(HELPER_CHANNEL_LOST) | ON_THE_WAY_OUT,
+    [HELPER_CHANNEL_RETIRING] = BIT(HELPER_CHANNEL_LOST) | ON_THE_WAY_OUT,
     [HELPER_CHANNEL_LOST] = ON_THE_WAY_OUT,
     [HELPER_CHANNEL_LEAVING] =
         BIT(HELPER_CHANNEL_TERMINATED) | BIT(HELPER_CHANNEL_ENDED),
@@ -82,13 +86,10 @@ typedef struct Started {
 static int
 spawnProcess(const HelperConfig *config, Started *started)
 {
-    IpcAttr attr;
     void *handle = NULL;
 
-    ipcAttrInit(&attr);
-    attr.stderrMode = config->stderrRaw ? IPC_STDERR_LOG : IPC_STDERR_PIPE;
     started->pid = ipcCreateAttr(config->ipcType, config->argv[0], config->argv,
-                                 config->name, &attr, &started->readFd,
+                                 config->name, &config->attr, &started->readFd,
                                  &started->writeFd, &handle);
     if (started->pid < 0)
         return -errno;
@@ -135,6 +136,9 @@ createChannel(HelperPool *pool, const Started *started)
     channel->startedUs = channel->idleUs = commNowUs();
     listInit(&channel->inflight);
     listInit(&channel->dirtyNode);
+    listInit(&channel->retireNode);
+    channel->hasIds = pool->config.concurrency > 0;
+    helperRetireSetLimits(channel);
     bufInit(&channel->partial, pool->config.replyMax);
     return channel;
 }
@@ -162,6 +166,8 @@ helperChannelStart(HelperPool *pool)
     listPushBack(&pool->channels, &channel->node);
     pool->alive++;
     helperPlaceOpen(&pool->place, &channel->place);
+    if (pool->config.probe)
+        helperProbeStart(channel);
     debug(DBG_HELPER, 2, "%s #%u (pid %d) started: %s", pool->config.name,
           channel->number, (int)channel->pid, pool->program);
     return channel;
@@ -199,10 +205,12 @@ giveBack(HelperChannel *channel, bool counts, const char *why)
 {
     helperPlaceClose(&channel->pool->place, &channel->place);
     helperReservedGone(channel, why);
+    helperProbeForget(channel, true);
     closeFds(channel);
     while (!listIsEmpty(&channel->inflight)) {
         HelperRequest *request = REQUEST(channel->inflight.prev);
-        bool isWanted = request->state != HELPER_REQUEST_ABANDONED;
+        bool isWanted = request->state != HELPER_REQUEST_ABANDONED &&
+                        request->kind != HELPER_KIND_PROBE;
         bool isBegun = helperChannelHasBegun(channel, request);
         helperChannelDetach(channel, request);
         if (isWanted)
@@ -221,7 +229,9 @@ stepTo(HelperChannel *channel, HelperChannelState next, const char *why)
     setState(channel, next, why);
     commTimerCancel(&channel->timer);
     helperPlaceClose(&pool->place, &channel->place);
+    helperProbeForget(channel, false);
     if (wasAlive && next >= HELPER_CHANNEL_LEAVING) {
+        helperRetireForget(channel);
         listRemove(&channel->node);
         listPushBack(&pool->leavers, &channel->node);
         pool->alive--;
@@ -273,20 +283,22 @@ endChannel(HelperChannel *channel, const char *why)
 }
 
 static void
-noteDeath(HelperChannel *channel, int waitStatus, bool byUs, HelperDeath *out)
+noteDeath(HelperChannel *channel, HelperGone reason, const int *waitStatus,
+          HelperDeath *out)
 {
     *out = (HelperDeath){
         .startedUs = channel->startedUs,
-        .answered = channel->replies > 0,
-        .byUs = byUs,
-        .waitStatus = waitStatus,
+        .answered = channel->hasAnswered,
+        .byUs = !waitStatus,
+        .waitStatus = waitStatus ? *waitStatus : 0,
     };
     helperRestartDied(&channel->pool->restart, out, commNowUs());
     channel->pool->restarts++;
+    channel->pool->gone[reason]++;
 }
 
 void
-helperChannelFail(HelperChannel *channel, const char *why)
+helperChannelFail(HelperChannel *channel, HelperGone reason, const char *why)
 {
     HelperPool *pool = channel->pool;
     HelperDeath death;
@@ -297,7 +309,7 @@ helperChannelFail(HelperChannel *channel, const char *why)
           pool->config.name, channel->number, (int)channel->pid, why,
           (unsigned long long)channel->replies, channel->place.load);
     helperPoolNoteTrouble(pool, "%s: %s", pool->program, why);
-    noteDeath(channel, 0, true, &death);
+    noteDeath(channel, reason, NULL, &death);
     terminate(channel, why);
     giveBack(channel, true, why);
     helperPoolSettle(pool);
@@ -313,12 +325,20 @@ helperChannelLose(HelperChannel *channel, const char *why)
 }
 
 void
-helperChannelLeave(HelperChannel *channel, const char *why)
+helperChannelLeave(HelperChannel *channel, HelperGone reason, const char *why)
 {
+    channel->pool->gone[reason]++;
     stepTo(channel, HELPER_CHANNEL_LEAVING, why);
     giveBack(channel, true, why);
     channel->timer =
         commTimerAdd(channel->pool->config.graceMs, onStep, channel);
+}
+
+void
+helperChannelRetire(HelperChannel *channel)
+{
+    stepTo(channel, HELPER_CHANNEL_RETIRING,
+           helperGoneName(channel->retireWhy));
 }
 
 void
@@ -338,10 +358,10 @@ failOverdue(HelperChannel *channel, const char *what)
     char why[128];
 
     snprintf(why, sizeof(why), "%s%s", what,
-             channel->replies > 0
+             channel->hasAnswered
                  ? ""
                  : " (it never answered: does it flush after each line?)");
-    helperChannelFail(channel, why);
+    helperChannelFail(channel, HELPER_GONE_TIMEOUT, why);
 }
 
 void
@@ -359,23 +379,24 @@ helperChannelIsServing(const HelperChannel *channel)
 void
 helperChannelMissed(HelperChannel *channel)
 {
-    const HelperPool *pool = channel->pool;
-
     channel->missed++;
     channel->overdue++;
     if (!isAlive(channel) || channel->state == HELPER_CHANNEL_LOST)
         return;
-    if (pool->config.concurrency == 0)
+    if (!channel->hasIds)
         failOverdue(channel, "no answer in time");
     else if (channel->missed >= MISSED_MAX)
         failOverdue(channel, "too many answers in a row overdue");
-    else if (channel->overdue * 2 > pool->place.limit)
+    else if (channel->overdue * 2 > channel->place.limit)
         failOverdue(channel, "more than half of its answers overdue");
 }
 
 void
-helperChannelFirstAnswer(HelperChannel *channel)
+helperChannelAnswered(HelperChannel *channel)
 {
+    if (channel->hasAnswered)
+        return;
+    channel->hasAnswered = true;
     helperRestartWorked(&channel->pool->restart, channel->startedUs);
     if (channel->state == HELPER_CHANNEL_STARTING)
         setState(channel, HELPER_CHANNEL_READY, "first answer");
@@ -390,7 +411,8 @@ onStep(void *data)
     channel->timer = NULL;
     switch (channel->state) {
     case HELPER_CHANNEL_LOST:
-        helperChannelFail(channel, "closed its output, but did not end");
+        helperChannelFail(channel, HELPER_GONE_EXIT,
+                          "closed its output, but did not end");
         break;
     case HELPER_CHANNEL_LEAVING:
         terminate(channel, "still there after EOF");
@@ -439,9 +461,11 @@ reportEnd(HelperChannel *channel, const HelperDeath *death)
 static void
 bury(HelperChannel *channel, int status)
 {
+    bool isSignal = status != HELPER_STATUS_UNKNOWN && WIFSIGNALED(status);
     HelperDeath death;
 
-    noteDeath(channel, status, false, &death);
+    noteDeath(channel, isSignal ? HELPER_GONE_SIGNAL : HELPER_GONE_EXIT,
+              &status, &death);
     reportEnd(channel, &death);
     giveBack(channel, !helperRestartIsBlameless(&death),
              channel->pool->trouble);

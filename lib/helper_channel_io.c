@@ -98,7 +98,20 @@ markDirty(HelperChannel *channel)
     helperPoolSettle(pool);
 }
 
-/* Count a request in, whose line and ID are in its chunk. */
+static void
+countIn(HelperChannel *channel, HelperRequest *request)
+{
+    HelperPool *pool = channel->pool;
+
+    pool->inflight++;
+    if (request->tries++ == 0)
+        helperHistogramAdd(&pool->queueUs,
+                           request->dispatchUs - request->submitUs);
+    if (++channel->requests == channel->requestsMax)
+        helperRetireNote(channel, HELPER_GONE_REQUESTS);
+}
+
+/* Take a request in, whose line and ID are in its chunk. */
 static void
 admit(HelperChannel *channel, HelperRequest *request, int64_t nowUs)
 {
@@ -109,15 +122,13 @@ admit(HelperChannel *channel, HelperRequest *request, int64_t nowUs)
     request->channel = channel;
     request->attempts++;
     request->dispatchUs = nowUs;
-    if (request->tries++ == 0)
-        helperHistogramAdd(&pool->queueUs, nowUs - request->submitUs);
+    if (request->kind != HELPER_KIND_PROBE)
+        countIn(channel, request);
     appendOut(channel, request->chunk->data + request->textAt - request->idLen,
               request->textLen + request->idLen);
     request->wireEnd = channel->sent;
     listPushBack(&channel->inflight, &request->node);
     helperPlaceLoad(&pool->place, &channel->place);
-    channel->requests++;
-    pool->inflight++;
     if (!request->cb)
         helperQueueWatchProcess(request);
     markDirty(channel);
@@ -136,7 +147,7 @@ helperChannelAsk(HelperChannel *channel, HelperRequest *request,
 
     char *room =
         helperTextReserve(&pool->texts, current, HELPER_ID_ROOM + len + 1);
-    if (pool->config.concurrency > 0) {
+    if (channel->hasIds) {
         takeId(channel, request);
         idLen = helperProtoFormatId(request->id, room);
     }
@@ -157,7 +168,7 @@ helperChannelDispatch(HelperChannel *channel, HelperRequest *request,
     char id[HELPER_ID_ROOM];
 
     request->idLen = 0;
-    if (channel->pool->config.concurrency > 0) {
+    if (channel->hasIds) {
         if (!request->hasIdRoom)
             helperRequestKeep(request, request->chunk->data + request->textAt,
                               request->textLen - 1);
@@ -181,7 +192,8 @@ helperChannelHasBegun(const HelperChannel *channel,
 static void
 becomeIdle(HelperChannel *channel)
 {
-    channel->idleUs = commNowUs();
+    if (channel->state == HELPER_CHANNEL_RETIRING)
+        helperPoolSettle(channel->pool);
     if (channel->chunk)
         helperTextUnref(&channel->pool->texts, &channel->chunk);
 }
@@ -189,12 +201,16 @@ becomeIdle(HelperChannel *channel)
 void
 helperChannelDetach(HelperChannel *channel, HelperRequest *request)
 {
-    if (channel->pool->config.concurrency > 0)
+    if (channel->hasIds)
         channel->byId[request->id & (channel->idPlaces - 1)] = NULL;
     listRemove(&request->node);
     helperPlaceUnload(&channel->pool->place, &channel->place);
+    if (request->kind == HELPER_KIND_PROBE)
+        channel->probedUs = commNowUs();
+    else if (channel->place.load == 0)
+        channel->idleUs = commNowUs();
     if (request->state == HELPER_REQUEST_SENT)
-        channel->pool->inflight--;
+        channel->pool->inflight -= request->kind != HELPER_KIND_PROBE;
     else if (request->isOverdue)
         channel->overdue--;
     if (!request->cb)
@@ -301,7 +317,7 @@ explainNoId(const HelperChannel *channel)
 {
     if (channel->place.load == 0)
         return "it spoke without being asked";
-    if (channel->replies > 0)
+    if (channel->hasAnswered)
         return "it said a line without channel-ID; does something print to "
                "its stdout?";
     return "it answered without channel-ID; is concurrency= set for a helper "
@@ -318,7 +334,7 @@ matchLine(const HelperChannel *channel, const char *line, size_t len,
     uint32_t id;
 
     *skipOut = 0;
-    if (channel->pool->config.concurrency == 0) {
+    if (!channel->hasIds) {
         ListNode *first = listFirst(&channel->inflight);
         request = first ? REQUEST(first) : NULL;
         if (!request)
@@ -338,10 +354,9 @@ matchLine(const HelperChannel *channel, const char *line, size_t len,
     return NULL;
 }
 
-/* Put the process down for what it said. */
-static void
-failForLine(HelperChannel *channel, const char *wrong, const char *line,
-            size_t len)
+void
+helperChannelFailForLine(HelperChannel *channel, const char *wrong,
+                         const char *line, size_t len)
 {
     int shown = len < SHOWN_MAX ? (int)len : SHOWN_MAX;
     char why[256];
@@ -351,7 +366,8 @@ failForLine(HelperChannel *channel, const char *wrong, const char *line,
     for (char *at = why; *at; at++)
         if ((unsigned char)*at < ' ' || *at == 0x7f)
             *at = '?';
-    helperChannelFail(channel, why);
+    helperChannelFail(
+        channel, channel->probe ? HELPER_GONE_PROBE : HELPER_GONE_GARBAGE, why);
 }
 
 /* One line, without LF. rest: octets that came after it. False when no more
@@ -363,20 +379,25 @@ takeLine(HelperChannel *channel, char *line, size_t len, size_t rest)
     size_t skip;
 
     const char *wrong = matchLine(channel, line, len, &skip, &request);
-    if (!wrong && rest > 0 && channel->pool->config.concurrency == 0)
+    if (!wrong && rest > 0 && !channel->hasIds)
         wrong = "it answered with a line too many";
     if (!wrong && len >= channel->pool->config.replyMax)
         wrong = "its answer is longer than the limit";
     if (wrong) {
-        failForLine(channel, wrong, line, len);
+        helperChannelFailForLine(channel, wrong, line, len);
         return false;
     }
 
     bool isWanted = request->state != HELPER_REQUEST_ABANDONED;
     helperChannelDetach(channel, request);
     channel->missed = 0;
-    if (channel->replies++ == 0)
-        helperChannelFirstAnswer(channel);
+    if (request->kind == HELPER_KIND_PROBE) {
+        helperProbeReplied(channel, request, line + skip, len - skip);
+        return channel->readFd >= 0;
+    }
+    channel->replies++;
+    if (!channel->hasAnswered)
+        helperChannelAnswered(channel);
     if (isWanted)
         helperPoolReplied(request, channel, line + skip, len - skip);
     else
@@ -407,9 +428,11 @@ static void
 keepPartial(HelperChannel *channel, const char *text, size_t len)
 {
     if (listIsEmpty(&channel->inflight))
-        failForLine(channel, "it spoke without being asked", text, len);
+        helperChannelFailForLine(channel, "it spoke without being asked", text,
+                                 len);
     else if (bufAppend(&channel->partial, text, len) < 0)
-        helperChannelFail(channel, "its answer is longer than the limit");
+        helperChannelFail(channel, HELPER_GONE_GARBAGE,
+                          "its answer is longer than the limit");
 }
 
 static void
@@ -449,7 +472,8 @@ readOnce(HelperChannel *channel)
     }
     size_t len = kept + (size_t)n;
     if (memchr(text + kept, '\0', (size_t)n)) {
-        helperChannelFail(channel, "there is a NUL in its answer");
+        helperChannelFail(channel, HELPER_GONE_GARBAGE,
+                          "there is a NUL in its answer");
         return false;
     }
     thread->readUs = commNowUs();

@@ -36,6 +36,15 @@ helperConfigInit(HelperConfig *config)
     ipcAttrInit(&config->attr);
 }
 
+/* A line that can be sent. */
+static bool
+isProbe(const HelperConfig *config)
+{
+    return !config->probe ||
+           (!strchr(config->probe, '\n') &&
+            strlen(config->probe) + HELPER_ID_ROOM <= config->lineMax);
+}
+
 static bool
 isUsable(const HelperConfig *config)
 {
@@ -48,9 +57,11 @@ isUsable(const HelperConfig *config)
            config->concurrency <= CONCURRENCY_MAX && config->timeoutMs >= 0 &&
            (unsigned)config->overload < HELPER_OVERLOAD_COUNT &&
            (unsigned)config->fail < HELPER_FAIL_COUNT &&
-           config->gracePct <= 100 &&
+           config->gracePct <= 100 && isProbe(config) &&
            config->lineMax > HELPER_ID_ROOM && config->replyMax > 0 &&
-           config->lineMax <= INT32_MAX && config->replyMax <= INT32_MAX;
+           config->lineMax <= INT32_MAX && config->replyMax <= INT32_MAX &&
+           config->attr.fdCount <= IPC_FDS_MAX &&
+           (config->attr.fdCount == 0 || config->attr.fds);
 }
 
 static const char *const *
@@ -64,6 +75,32 @@ copyArgv(const char *const *argv)
     for (size_t i = 0; i < count; i++)
         copy[i] = xstrdup(argv[i]);
     return (const char *const *)copy;
+}
+
+static char *
+copyText(const char *text)
+{
+    return text ? xstrdup(text) : NULL;
+}
+
+/* The descriptors themselves stay the caller's. */
+static void
+copyAttr(IpcAttr *attr, bool stderrRaw)
+{
+    attr->stderrMode = stderrRaw ? IPC_STDERR_LOG : IPC_STDERR_PIPE;
+    attr->diesWithUs = true;
+    attr->cwd = copyText(attr->cwd);
+    attr->user = copyText(attr->user);
+    attr->group = copyText(attr->group);
+    if (attr->env)
+        attr->env = copyArgv(attr->env);
+    if (attr->fdCount == 0) {
+        attr->fds = NULL;
+        return;
+    }
+    IpcFd *fds = xcalloc(attr->fdCount, sizeof(*fds));
+    memcpy(fds, attr->fds, attr->fdCount * sizeof(*fds));
+    attr->fds = fds;
 }
 
 static unsigned
@@ -81,6 +118,9 @@ helperConfigCopy(const HelperConfig *config, HelperConfig *copyOut)
     HelperConfig copy = *config;
     copy.name = xstrdup(config->name);
     copy.argv = copyArgv(config->argv);
+    if (config->probe)
+        copy.probe = xstrdup(config->probe);
+    copyAttr(&copy.attr, copy.stderrRaw);
     copy.startup = atMost(copy.startup, copy.max);
     copy.idle = copy.idle > 0 ? atMost(copy.idle, copy.max) : 1;
     if (copy.queueMax == 0)
@@ -92,22 +132,85 @@ helperConfigCopy(const HelperConfig *config, HelperConfig *copyOut)
     return 0;
 }
 
+/* The copies are ours, though the fields promise not to change them. */
+static void
+freeConst(const void *ours)
+{
+    union {
+        const void *given;
+        void *ours;
+    } pointer = {.given = ours};
+
+    free(pointer.ours);
+}
+
+static void
+freeList(const char *const *list)
+{
+    for (size_t i = 0; list && list[i]; i++)
+        freeConst(list[i]);
+    freeConst(list);
+}
+
+static bool
+isSameText(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static bool
+isSameList(const char *const *a, const char *const *b)
+{
+    size_t i = 0;
+
+    if (!a || !b)
+        return a == b;
+    while (a[i] && b[i] && strcmp(a[i], b[i]) == 0)
+        i++;
+    return !a[i] && !b[i];
+}
+
+static bool
+isSameAttr(const IpcAttr *a, const IpcAttr *b)
+{
+    return a->stderrMode == b->stderrMode &&
+           a->chatTimeoutMs == b->chatTimeoutMs && isSameText(a->cwd, b->cwd) &&
+           isSameList(a->env, b->env) && a->bufferSize == b->bufferSize &&
+           isSameText(a->user, b->user) && isSameText(a->group, b->group) &&
+           a->limitMemory == b->limitMemory && a->limitFiles == b->limitFiles &&
+           a->limitCpuSec == b->limitCpuSec &&
+           a->limitProcesses == b->limitProcesses &&
+           a->noNewPrivs == b->noNewPrivs &&
+           a->noCapabilities == b->noCapabilities && a->filter == b->filter &&
+           a->fdCount == b->fdCount &&
+           (a->fdCount == 0 ||
+            memcmp(a->fds, b->fds, a->fdCount * sizeof(*a->fds)) == 0);
+}
+
+bool
+helperConfigIsSameProgram(const HelperConfig *a, const HelperConfig *b)
+{
+    return isSameList(a->argv, b->argv);
+}
+
+bool
+helperConfigIsOther(const HelperConfig *a, const HelperConfig *b)
+{
+    return !helperConfigIsSameProgram(a, b) || a->ipcType != b->ipcType ||
+           a->concurrency != b->concurrency || !isSameAttr(&a->attr, &b->attr);
+}
+
 void
 helperConfigFini(HelperConfig *config)
 {
-    union {
-        const char *const *given;
-        char **ours;
-    } argv = {.given = config->argv};
-
-    for (size_t i = 0; argv.ours && argv.ours[i]; i++)
-        free(argv.ours[i]);
-    free(argv.ours);
-    union {
-        const char *given;
-        char *ours;
-    } name = {.given = config->name};
-    free(name.ours);
+    freeList(config->argv);
+    freeConst(config->name);
+    freeConst(config->probe);
+    freeList(config->attr.env);
+    freeConst(config->attr.cwd);
+    freeConst(config->attr.user);
+    freeConst(config->attr.group);
+    freeConst(config->attr.fds);
     *config = (HelperConfig){0};
 }
 

@@ -12,12 +12,43 @@ void
 helperPlaceInit(HelperPlace *place, unsigned limit)
 {
     CHECK(limit > 0);
-    place->limit = limit;
-    place->lowest = limit;
+    place->limit = place->size = place->lowest = limit;
     place->idle = 0;
     place->byLoad = xcalloc(limit, sizeof(*place->byLoad));
     for (unsigned i = 0; i < limit; i++)
         listInit(&place->byLoad[i]);
+}
+
+/* Lists have their heads in the table: their members must know the new one. */
+static void
+growTable(HelperPlace *place, unsigned size)
+{
+    ListNode *old = place->byLoad;
+    ListNode *grown = xcalloc(size, sizeof(*grown));
+
+    for (unsigned i = 0; i < size; i++)
+        listInit(&grown[i]);
+    for (unsigned i = 0; i < place->size; i++) {
+        if (listIsEmpty(&old[i]))
+            continue;
+        /* The new head goes in beside the old one, which is taken out. */
+        listPushBack(&old[i], &grown[i]);
+        listRemove(&old[i]);
+    }
+    if (place->lowest == place->size)
+        place->lowest = size;
+    place->byLoad = grown;
+    place->size = size;
+    free(old);
+}
+
+void
+helperPlaceSetLimit(HelperPlace *place, unsigned limit)
+{
+    CHECK(limit > 0);
+    if (limit > place->size)
+        growTable(place, limit);
+    place->limit = limit;
 }
 
 void
@@ -32,6 +63,7 @@ helperPlaceOpen(HelperPlace *place, HelperPlaceEntry *entry)
 {
     listInit(&entry->node);
     entry->load = 0;
+    entry->limit = place->limit;
     entry->open = true;
     entry->held = false;
     helperPlaceLink(place, entry, false);
@@ -62,7 +94,7 @@ helperPlaceHold(HelperPlace *place, HelperPlaceEntry *entry)
 static HelperPlaceEntry *
 pickOther(const HelperPlace *place, const HelperPlaceEntry *avoid)
 {
-    for (unsigned i = place->lowest; i < place->limit; i++) {
+    for (unsigned i = place->lowest; i < place->size; i++) {
         ListNode *head = &place->byLoad[i];
         for (ListNode *it = head->prev; it != head; it = it->prev)
             if (ENTRY(it) != avoid)
@@ -74,7 +106,7 @@ pickOther(const HelperPlace *place, const HelperPlaceEntry *avoid)
 HelperPlaceEntry *
 helperPlacePick(const HelperPlace *place, const HelperPlaceEntry *avoid)
 {
-    if (place->lowest == place->limit)
+    if (place->lowest == place->size)
         return NULL;
     if (avoid)
         return pickOther(place, avoid);

@@ -17,20 +17,25 @@
 
 typedef struct HelperPlaceEntry {
     ListNode node;
-    unsigned load; /* requests it has */
+    unsigned load;  /* requests it has */
+    unsigned limit; /* load at which it is full */
     bool open;     /* takes part */
     bool held;     /* takes requests of its owner's choice, is never picked */
 } HelperPlaceEntry;
 
 typedef struct HelperPlace {
-    ListNode *byLoad; /* [limit]; those at the limit are in no list */
-    unsigned limit;   /* load at which an entry is full, >= 1 */
-    unsigned lowest;  /* first non-empty list, or limit */
+    ListNode *byLoad; /* [size]; those at their limit are in no list */
+    unsigned size;
+    unsigned limit;   /* of entries opened from now on, >= 1 */
+    unsigned lowest;  /* first non-empty list, or size */
     unsigned idle;    /* open entries with load 0 */
 } HelperPlace;
 
 /* Prepare for entries that take up to limit requests each. */
 void helperPlaceInit(HelperPlace *place, unsigned limit);
+
+/* Let entries that are opened from now on take up to limit requests. */
+void helperPlaceSetLimit(HelperPlace *place, unsigned limit);
 
 /* Free the lists; the entries belong to their owners. */
 void helperPlaceFini(HelperPlace *place);
@@ -49,7 +54,7 @@ void helperPlaceHold(HelperPlace *place, HelperPlaceEntry *entry);
 static inline void
 helperPlaceRaise(HelperPlace *place)
 {
-    while (place->lowest < place->limit &&
+    while (place->lowest < place->size &&
            listIsEmpty(&place->byLoad[place->lowest]))
         place->lowest++;
 }
@@ -77,11 +82,11 @@ helperPlaceLoad(HelperPlace *place, HelperPlaceEntry *entry)
         entry->load++;
         return;
     }
-    CHECK(entry->open && entry->load < place->limit);
+    CHECK(entry->open && entry->load < entry->limit);
     listRemove(&entry->node);
     place->idle -= entry->load == 0;
     entry->load++;
-    if (entry->load < place->limit)
+    if (entry->load < entry->limit)
         listPushBack(&place->byLoad[entry->load], &entry->node);
     /* One step at most: the entry, unless full, is in the next list. */
     helperPlaceRaise(place);

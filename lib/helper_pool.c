@@ -36,17 +36,21 @@ growBuffer(char **buffer, size_t *size, size_t want)
     *size = want;
 }
 
+void
+helperPoolGrowBuffers(HelperThread *thread, size_t replyMax)
+{
+    growBuffer(&thread->readBuf, &thread->readSize, READ_SIZE + replyMax);
+    growBuffer(&thread->scratch, &thread->scratchSize, replyMax + 2);
+}
+
 static HelperThread *
-joinThread(const HelperConfig *config)
+joinThread(size_t replyMax)
 {
     if (!thisThread) {
         thisThread = xcalloc(1, sizeof(*thisThread));
         listInit(&thisThread->pools);
     }
-    growBuffer(&thisThread->readBuf, &thisThread->readSize,
-               READ_SIZE + config->replyMax);
-    growBuffer(&thisThread->scratch, &thisThread->scratchSize,
-               config->replyMax + 2);
+    helperPoolGrowBuffers(thisThread, replyMax);
     return thisThread;
 }
 
@@ -72,6 +76,9 @@ initLists(HelperPool *pool)
     listInit(&pool->overdue);
     listInit(&pool->reservations);
     listInit(&pool->idleReservations);
+    listInit(&pool->worn);
+    listInit(&pool->outgoing);
+    listInit(&pool->retiring);
 }
 
 /* A pipe has no way to write without this signal. */
@@ -106,7 +113,8 @@ helperPoolCreate(const HelperConfig *config)
     commDeferInit(&pool->settle, onSettle, pool);
     helperAnswersInit(pool);
     helperTraceInit(pool);
-    pool->thread = joinThread(&copy);
+    pool->rss = helperRssCreate(pool);
+    pool->thread = joinThread(copy.replyMax);
     listPushBack(&pool->thread->pools, &pool->node);
     if (copy.ipcType == IPC_FIFO)
         ignoreSigpipe();
@@ -137,8 +145,8 @@ static bool
 isOverloaded(const HelperPool *pool)
 {
     const HelperConfig *config = &pool->config;
-    uint64_t missing =
-        config->max > pool->alive ? config->max - pool->alive : 0;
+    unsigned staff = helperPoolStaff(pool);
+    uint64_t missing = config->max > staff ? config->max - staff : 0;
 
     return config->overload != HELPER_OVERLOAD_WAIT &&
            pool->queued >= config->queueMax + missing * pool->place.limit;
@@ -343,7 +351,8 @@ leaveAll(HelperPool *pool)
 
     pool->target = 0;
     LIST_FOREACH(&pool->channels, node, tmp)
-        helperChannelLeave(CHANNEL(node), "the pool stops");
+        helperChannelLeave(CHANNEL(node), HELPER_GONE_STOPPED,
+                           "the pool stops");
 }
 
 static void
@@ -355,6 +364,8 @@ stopTimers(HelperPool *pool)
     commTimerCancel(&pool->drainTimer);
     commTimerCancel(&pool->deadlineTimer);
     commTimerCancel(&pool->reclaimTimer);
+    commTimerCancel(&pool->ageTimer);
+    commTimerCancel(&pool->probeTimer);
 }
 
 /* A stopping pool sends its processes off when the last request is done. */
@@ -384,6 +395,8 @@ onSettle(void *data)
         helperRecruit(pool);
     flushDirty(pool);
     helperRecruitWatchIdle(pool);
+    helperRetireWatch(pool);
+    helperProbeWatch(pool);
     if (pool->stopping)
         stopWhenDone(pool);
 }
@@ -479,6 +492,7 @@ helperPoolDestroy(HelperPool **pool)
         return;
     old->stopping = old->closing = old->destroyed = true;
     stopTimers(old);
+    helperRssDestroy(&old->rss);
     commDeferCancel(&old->settle);
     releaseAll(&old->channels);
     releaseAll(&old->leavers);

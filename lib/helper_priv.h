@@ -36,6 +36,7 @@
 
 typedef struct HelperChannel HelperChannel;
 typedef struct HelperFlight HelperFlight;
+typedef struct HelperRss HelperRss;
 typedef struct HelperThread HelperThread;
 
 typedef enum HelperRequestState {
@@ -55,6 +56,7 @@ typedef enum HelperRequestState {
 typedef enum HelperRequestKind {
     HELPER_KIND_LOOKUP, /* any process may answer it, or another one again */
     HELPER_KIND_DIALOG, /* of a reservation, which is in data */
+    HELPER_KIND_PROBE,  /* of the pool's own: counted nowhere */
     HELPER_KIND_COUNT
 } HelperRequestKind;
 
@@ -99,6 +101,7 @@ _Static_assert(sizeof(HelperRequest) <= 128, "two cache lines");
 typedef enum HelperChannelState {
     HELPER_CHANNEL_STARTING,   /* has not answered yet; takes requests */
     HELPER_CHANNEL_READY,      /* has answered; takes requests */
+    HELPER_CHANNEL_RETIRING,   /* takes no more; leaves when it has none */
     HELPER_CHANNEL_LOST,       /* no more output; its end is near */
     HELPER_CHANNEL_LEAVING,    /* has seen EOF */
     HELPER_CHANNEL_TERMINATED, /* has got SIGTERM */
@@ -115,7 +118,21 @@ struct HelperChannel {
     ListNode dirtyNode; /* in pool->dirty while it has lines to write */
     HelperPlaceEntry place;
     HelperReservation *reservation; /* that it serves alone, or NULL */
-    unsigned number; /* within the pool's life, from 1 */
+    ListNode retireNode; /* in pool->worn, pool->outgoing or pool->retiring */
+    bool hasIds;         /* channel-IDs, as configured when it was started */
+    bool isOutgoing;     /* in pool->outgoing */
+    bool isRetiring;     /* in pool->retiring */
+    HelperGone retireWhy;
+    HelperRequest *probe; /* that it has to answer; then it is held */
+    bool isUnproven;      /* has not answered its first probe */
+    bool hasAnswered;     /* anything that was good */
+    CommTimer *probeTimer;
+    int64_t probedUs; /* when it last answered one */
+    long rssKb;       /* as of rssUs; 0: not known */
+    int64_t rssUs;
+    uint64_t requestsMax; /* it is worn then */
+    int64_t ageMaxUs;     /* and at that age */
+    unsigned number;      /* within the pool's life, from 1 */
     pid_t pid;
     int readFd, writeFd; /* equal for sockets; -1 once closed */
     bool isDead;         /* reaped */
@@ -201,6 +218,15 @@ struct HelperPool {
     ListNode dirty;    /* channels with lines to write */
     unsigned alive, leaving;
     unsigned target; /* processes wanted: startup, raised by need */
+
+    /* Processes on their way to be replaced, all of them alive. */
+    ListNode worn;     /* those that are due */
+    ListNode outgoing; /* those that serve until their replacement has
+                          started */
+    ListNode retiring; /* those that finish what they have */
+    unsigned replaced; /* in outgoing and retiring */
+    unsigned outgoingCount;
+    unsigned unproven; /* wait for the answer to their first probe */
     unsigned lastNumber;
     HelperRestart restart;
     char trouble[256]; /* how the last process ended or failed to start */
@@ -227,11 +253,13 @@ struct HelperPool {
 
     CommDeferred settle; /* decides and writes at the end of the turn */
     CommTimer *deadlineTimer, *restTimer, *startTimer, *idleTimer, *drainTimer;
-    CommTimer *reclaimTimer;
+    CommTimer *reclaimTimer, *ageTimer, *probeTimer;
+    HelperRss *rss;
     int64_t overloadToldUs; /* when the log last said so */
 
     uint64_t requests, replies, byResult[HELPER_RESULT_COUNT];
     uint64_t timeouts, retries, restarts, overloads;
+    uint64_t gone[HELPER_GONE_COUNT];
     HelperAnswers answers;
     HelperTraces traces;
     HelperHistogram queueUs, serviceUs;
@@ -254,6 +282,13 @@ int helperConfigCopy(const HelperConfig *config, HelperConfig *copyOut);
 
 /* Free the strings of a copy. */
 void helperConfigFini(HelperConfig *config);
+
+/* True when processes started with the one would differ from those started
+ * with the other. */
+bool helperConfigIsOther(const HelperConfig *a, const HelperConfig *b);
+
+/* True when a and b have the same program with the same arguments. */
+bool helperConfigIsSameProgram(const HelperConfig *a, const HelperConfig *b);
 
 /* argv joined with blanks; returns owned. */
 char *helperConfigProgram(const HelperConfig *config);
@@ -418,13 +453,18 @@ void helperPoolPlace(HelperRequest *request, const char *line, size_t len);
 HelperChannel *helperChannelStart(HelperPool *pool);
 
 /* Put it down for what it did; its requests go back to the pool. */
-void helperChannelFail(HelperChannel *channel, const char *why);
+void helperChannelFail(HelperChannel *channel, HelperGone reason,
+                       const char *why);
 
 /* It has no more to say; wait a moment for how it ends. */
 void helperChannelLose(HelperChannel *channel, const char *why);
 
 /* Give its requests back now and let it leave by EOF, SIGTERM, SIGKILL. */
-void helperChannelLeave(HelperChannel *channel, const char *why);
+void helperChannelLeave(HelperChannel *channel, HelperGone reason,
+                        const char *why);
+
+/* Give it no more requests; it finishes those it has. */
+void helperChannelRetire(HelperChannel *channel);
 
 /* Give its requests back now and leave the process to ipc, which ends and
  * reaps it. */
@@ -439,8 +479,12 @@ bool helperChannelIsServing(const HelperChannel *channel);
 /* An answer of it is overdue: put it down if that is too much. */
 void helperChannelMissed(HelperChannel *channel);
 
-/* The process has given its first valid answer. */
-void helperChannelFirstAnswer(HelperChannel *channel);
+/* The process has given a valid answer. */
+void helperChannelAnswered(HelperChannel *channel);
+
+/* Put the process down for a line that it said, which is shown. */
+void helperChannelFailForLine(HelperChannel *channel, const char *wrong,
+                              const char *line, size_t len);
 
 /* The name of a state. */
 const char *helperChannelStateName(HelperChannelState state);
@@ -483,6 +527,59 @@ void helperRecruit(HelperPool *pool);
 /* Give waiting requests to processes that have room. */
 void helperRecruitPlace(HelperPool *pool);
 
+/* Processes that are not to be replaced. */
+static inline unsigned
+helperPoolStaff(const HelperPool *pool)
+{
+    return pool->alive - pool->replaced;
+}
+
+/* A process has been started: probe it first, if that is configured. */
+void helperProbeStart(HelperChannel *channel);
+
+/* The answer to a probe has come. Takes request. */
+void helperProbeReplied(HelperChannel *channel, HelperRequest *request,
+                        char *line, size_t len);
+
+/* The process serves no more, or gives back its requests (isOver). */
+void helperProbeForget(HelperChannel *channel, bool isOver);
+
+/* See to it that idle processes are probed. */
+void helperProbeWatch(HelperPool *pool);
+
+/* Memory figures, which are sampled while somebody asks for them. */
+HelperRss *helperRssCreate(HelperPool *pool);
+
+/* Somebody asks: sample some now and the rest in later turns. */
+void helperRssWant(HelperRss *rss);
+
+/* Clears *rss. */
+void helperRssDestroy(HelperRss **rss);
+
+/* How long a process may serve, by the configuration. */
+void helperRetireSetLimits(HelperChannel *channel);
+
+/* It is to be replaced, in its turn. Harmless when it already is. */
+void helperRetireNote(HelperChannel *channel, HelperGone why);
+
+/* It is not to be replaced any more: it goes, or somebody needs it. */
+void helperRetireForget(HelperChannel *channel);
+
+/* Choose those that are replaced next; starts follow. */
+void helperRetireBegin(HelperPool *pool);
+
+/* Send off those that are replaced, done, or too many. */
+void helperRetireGo(HelperPool *pool);
+
+/* See to it that processes are replaced at their age. */
+void helperRetireWatch(HelperPool *pool);
+
+/* Look again when each process has to be replaced for its age. */
+void helperRetireReset(HelperPool *pool);
+
+/* Go on with another timeoutMs. */
+void helperQueueRearm(HelperPool *pool, int timeoutMs);
+
 /* See to it that processes without work leave after a time. */
 void helperRecruitWatchIdle(HelperPool *pool);
 
@@ -514,6 +611,9 @@ void helperReservedExpired(HelperRequest *request);
 /* Requests wait and no process can be started: take processes back from
  * dialogs that have been idle too long. */
 void helperReservedReclaim(HelperPool *pool);
+
+/* Make the buffers of the thread large enough for replyMax. */
+void helperPoolGrowBuffers(HelperThread *thread, size_t replyMax);
 
 /* Let the reservations outlive the pool. */
 void helperReservedEnd(HelperPool *pool);

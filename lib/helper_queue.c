@@ -409,7 +409,7 @@ static HelperRequest *
 firstLate(const ListNode *list, const HelperPool *pool, int64_t nowUs)
 {
     ListNode *node = listFirst(list);
-    if (!node)
+    if (!node || timeoutUs(pool) == 0)
         return NULL;
 
     HelperRequest *request = BY_DEADLINE(node);
@@ -433,6 +433,27 @@ rearmDeadline(HelperPool *pool, int64_t nowUs)
         atUs = BY_DEADLINE(over)->dispatchUs + timeoutUs(pool);
     if (atUs != INT64_MAX)
         armDeadline(pool, atUs, nowUs);
+}
+
+static void
+forgetDeadlines(ListNode *list)
+{
+    ListNode *node;
+
+    while ((node = listFirst(list)))
+        listRemove(node);
+}
+
+/* Requests without a deadline keep none. */
+void
+helperQueueRearm(HelperPool *pool, int timeoutMs)
+{
+    if (timeoutMs == 0) {
+        forgetDeadlines(&pool->deadlines);
+        forgetDeadlines(&pool->overdue);
+    }
+    pool->config.timeoutMs = timeoutMs;
+    rearmDeadline(pool, commNowUs());
 }
 
 static void

@@ -45,16 +45,18 @@ static bool
 needsProcess(HelperPool *pool)
 {
     const HelperConfig *config = &pool->config;
+    unsigned staff = helperPoolStaff(pool);
+    /* Those that are not proven yet will take their share. */
+    uint64_t soon = (uint64_t)pool->unproven * pool->place.limit;
 
-    if (!listIsEmpty(&pool->queue) && pool->alive >= pool->target &&
-        pool->alive < config->max) {
-        unsigned room = config->max - pool->alive;
-        pool->target =
-            pool->alive + (config->idle < room ? config->idle : room);
+    if (!listIsEmpty(&pool->queue) && staff >= pool->target &&
+        staff < config->max && pool->queued > soon) {
+        unsigned room = config->max - staff;
+        pool->target = staff + (config->idle < room ? config->idle : room);
     }
     if (pool->stopping && listIsEmpty(&pool->queue))
         return false;
-    return pool->alive < pool->target;
+    return staff < pool->target;
 }
 
 static void
@@ -135,10 +137,12 @@ void
 helperRecruit(HelperPool *pool)
 {
     helperRecruitPlace(pool);
+    helperRetireBegin(pool);
     while (needsProcess(pool) && mayStart(pool)) {
         startOne(pool);
         helperRecruitPlace(pool);
     }
+    helperRetireGo(pool);
     helperReservedReclaim(pool);
     if (pool->alive == 0 && helperRestartIsHopeless(&pool->restart) &&
         helperRestartWait(&pool->restart, commNowUs()) > 0)
@@ -151,8 +155,9 @@ hasSurplus(const HelperPool *pool)
 {
     const HelperConfig *config = &pool->config;
 
-    return pool->alive > config->startup &&
-           pool->alive - pool->reserved > config->idle;
+    unsigned staff = helperPoolStaff(pool);
+
+    return staff > config->startup && staff > pool->reserved + config->idle;
 }
 
 void
@@ -171,14 +176,18 @@ onIdle(void *data)
     HelperPool *pool = data;
     CHECK_OBJ(pool, HELPER_POOL_MAGIC);
     int64_t before = commNowUs() - pool->config.idleMs * 1000ll;
-    HelperPlaceEntry *entry;
+    const ListNode *idle = &pool->place.byLoad[0];
+    ListNode *node = idle->prev;
 
     pool->idleTimer = NULL;
-    while (hasSurplus(pool) &&
-           (entry = helperPlaceOldestIdle(&pool->place)) &&
-           PLACED(entry)->idleUs <= before) {
-        helperChannelLeave(PLACED(entry), "no work for it");
-        pool->target = pool->alive;
+    /* Oldest first, nearly: a probe puts a process to the end. */
+    while (node != idle && hasSurplus(pool)) {
+        HelperChannel *channel = PLACED(LIST_OBJ(node, HelperPlaceEntry, node));
+        node = node->prev;
+        if (channel->idleUs > before)
+            continue;
+        helperChannelLeave(channel, HELPER_GONE_IDLE, "no work for it");
+        pool->target = helperPoolStaff(pool);
     }
     helperRecruitWatchIdle(pool);
 }

@@ -250,7 +250,8 @@ helperReservedCancelled(HelperRequest *request)
         return false;
     lose(reservation, "one of its lines was given up unanswered");
     helperChannelAbandon(channel, request);
-    helperChannelLeave(channel, "it owes an answer to a dialog that has ended");
+    helperChannelLeave(channel, HELPER_GONE_DIALOG,
+                       "it owes an answer to a dialog that has ended");
     helperPoolSettle(channel->pool);
     return true;
 }
@@ -270,7 +271,8 @@ helperReservedExpired(HelperRequest *request)
     if (isBlamed)
         helperChannelFailLate(channel);
     else
-        helperChannelLeave(channel, "it owes a late answer to a dialog");
+        helperChannelLeave(channel, HELPER_GONE_DIALOG,
+                           "it owes a late answer to a dialog");
 }
 
 static void
@@ -335,7 +337,7 @@ helperReservedReclaim(HelperPool *pool)
     ListNode *node;
 
     commTimerCancel(&pool->reclaimTimer);
-    if (maxUs == 0 || (pool->alive < pool->config.max &&
+    if (maxUs == 0 || (helperPoolStaff(pool) < pool->config.max &&
                        helperRestartWait(&pool->restart, nowUs) == 0))
         return;
     while (!listIsEmpty(&pool->queue) &&

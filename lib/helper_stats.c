@@ -2,10 +2,29 @@
 #include "helper_priv.h"
 
 #include <inttypes.h>
-#include <stdio.h>
-#include <unistd.h>
+#include <string.h>
 
 #include "check.h"
+
+static const char *const goneNames[HELPER_GONE_COUNT] = {
+    [HELPER_GONE_EXIT] = "exit",
+    [HELPER_GONE_SIGNAL] = "signal",
+    [HELPER_GONE_GARBAGE] = "garbage",
+    [HELPER_GONE_TIMEOUT] = "timeout",
+    [HELPER_GONE_PROBE] = "probe",
+    [HELPER_GONE_REQUESTS] = "max_requests",
+    [HELPER_GONE_AGE] = "max_age",
+    [HELPER_GONE_RECONFIGURED] = "reconfigured",
+    [HELPER_GONE_IDLE] = "idle",
+    [HELPER_GONE_DIALOG] = "dialog",
+    [HELPER_GONE_STOPPED] = "stopped",
+};
+
+const char *
+helperGoneName(HelperGone why)
+{
+    return (unsigned)why < HELPER_GONE_COUNT ? goneNames[why] : "?";
+}
 
 static void
 sumLatency(const HelperHistogram *histogram, HelperLatency *out)
@@ -42,30 +61,15 @@ helperPoolStats(const HelperPool *pool, HelperPoolStats *statsOut)
         .cacheRefreshes = pool->answers.refreshes,
         .staleAnswers = pool->answers.stale,
         .collapsed = pool->answers.collapsed,
+        .trouble = pool->trouble,
     };
+    memcpy(statsOut->gone, pool->gone, sizeof(statsOut->gone));
     if (pool->answers.cache)
         statsOut->cacheEntries = helperCacheCount(pool->answers.cache);
     for (int i = 0; i < HELPER_RESULT_COUNT; i++)
         statsOut->byResult[i] = pool->byResult[i];
     sumLatency(&pool->queueUs, &statsOut->queueMs);
     sumLatency(&pool->serviceUs, &statsOut->serviceMs);
-}
-
-/* Resident memory, or -1 when the process has gone. */
-static long
-readRss(pid_t pid)
-{
-    char path[64];
-    long pages = -1;
-
-    (void)snprintf(path, sizeof(path), "/proc/%d/statm", (int)pid);
-    FILE *file = fopen(path, "re");
-    if (!file)
-        return -1;
-    if (fscanf(file, "%*d %ld", &pages) != 1)
-        pages = -1;
-    fclose(file);
-    return pages < 0 ? -1 : pages * (sysconf(_SC_PAGESIZE) / 1024);
 }
 
 static size_t
@@ -84,7 +88,7 @@ fillRows(const ListNode *list, HelperProcessStats *rows, size_t max,
                 .state = helperChannelStateName(channel->state),
                 .requests = channel->requests,
                 .inflight = channel->place.load,
-                .rssKb = readRss(channel->pid),
+                .rssKb = channel->rssKb,
                 .startedUs = channel->startedUs,
             };
         count++;
@@ -98,6 +102,8 @@ helperPoolProcesses(const HelperPool *pool, HelperProcessStats *rows,
 {
     CHECK_OBJ(pool, HELPER_POOL_MAGIC);
 
+    if (max > 0)
+        helperRssWant(pool->rss);
     size_t count = fillRows(&pool->channels, rows, max, 0);
     return fillRows(&pool->leavers, rows, max, count);
 }

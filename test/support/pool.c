@@ -53,32 +53,60 @@ poolFini(void)
     supportCommFini();
 }
 
-void
-poolCreateProgram(const char *command)
+/* Let argv have the words of text, which is changed. */
+static void
+splitWords(char *text, const char *argv[32])
 {
-    const char *argv[32] = {NULL};
-    char *text = strdup(command);
     char *rest = NULL;
     int count = 0;
 
     for (char *word = strtok_r(text, " ", &rest); word && count < 31;
          word = strtok_r(NULL, " ", &rest))
         argv[count++] = word;
+    argv[count] = NULL;
+}
+
+void
+poolCreateProgram(const char *command)
+{
+    const char *argv[32];
+    char *text = strdup(command);
+
+    splitWords(text, argv);
     poolConfig.argv = argv;
     pool = helperPoolCreate(&poolConfig);
     cr_assert_not_null(pool);
     free(text);
 }
 
+static void
+formatFake(const char *args, char *command, size_t size)
+{
+    const char *build = getenv("SQUIRE_BUILD");
+
+    snprintf(command, size, "%s%sfake_helper %s", build ? build : ".",
+             build ? "/test/" : "/", args);
+}
+
 void
 poolCreate(const char *args)
 {
-    const char *build = getenv("SQUIRE_BUILD");
     char command[1024];
 
-    snprintf(command, sizeof(command), "%s%sfake_helper %s",
-             build ? build : ".", build ? "/test/" : "/", args);
+    formatFake(args, command, sizeof(command));
     poolCreateProgram(command);
+}
+
+int
+poolReconfigure(const char *args)
+{
+    const char *argv[32];
+    char command[1024];
+
+    formatFake(args, command, sizeof(command));
+    splitWords(command, argv);
+    poolConfig.argv = argv;
+    return helperPoolReconfigure(pool, &poolConfig);
 }
 
 void

@@ -35,6 +35,9 @@ void poolCreate(const char *args);
 /* Create it for any program: path and arguments in one text. */
 void poolCreateProgram(const char *command);
 
+/* Reconfigure it by poolConfig, for fake_helper with other arguments. */
+int poolReconfigure(const char *args);
+
 /* Submit a line; its answer is recorded under tag. */
 int poolSubmit(const char *line, int tag);
 

@@ -1,0 +1,112 @@
+/* helper_reconfigure.c: a pool goes on with another configuration. Section
+ * 84. */
+#include "helper_priv.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+#include "debug.h"
+
+#define CHANNEL(n) LIST_OBJ(n, HelperChannel, node)
+
+/* A program that is another one has a fresh history: the back-off was for
+ * the old one. */
+static void
+setRestart(HelperPool *pool, bool isOther)
+{
+    const HelperConfig *config = &pool->config;
+    HelperRestart old = pool->restart;
+
+    helperRestartInit(&pool->restart, config->restartMinMs * 1000ll,
+                      config->restartMaxMs * 1000ll, config->attempts);
+    if (isOther)
+        return;
+    pool->restart.failures = old.failures;
+    pool->restart.notStarted = old.notStarted;
+    pool->restart.failedUs = old.failedUs;
+    pool->restart.notBeforeUs = old.notBeforeUs;
+}
+
+static void
+replaceAll(HelperPool *pool)
+{
+    ListNode *node, *tmp;
+
+    debug(DBG_HELPER, 1, "%s: %u processes are replaced: %s", pool->config.name,
+          pool->alive, pool->program);
+    LIST_FOREACH(&pool->channels, node, tmp)
+        helperRetireNote(CHANNEL(node), HELPER_GONE_RECONFIGURED);
+}
+
+/* What depends on the program, beside its processes: answers of another one
+ * are not kept. */
+static void
+setProgram(HelperPool *pool, bool isOther)
+{
+    helperAnswersReconfigure(pool, isOther);
+    helperTraceReconfigure(pool);
+    if (!isOther)
+        return;
+    free(pool->program);
+    pool->program = helperConfigProgram(&pool->config);
+}
+
+static void
+setSize(HelperPool *pool)
+{
+    const HelperConfig *config = &pool->config;
+
+    if (pool->target > config->max)
+        pool->target = config->max;
+    if (pool->target < config->startup)
+        pool->target = config->startup;
+    helperPlaceSetLimit(&pool->place,
+                        config->concurrency ? config->concurrency : 1);
+    helperPoolGrowBuffers(pool->thread, config->replyMax);
+    commTimerCancel(&pool->idleTimer);
+    commTimerCancel(&pool->probeTimer);
+}
+
+/* Let copy be the configuration; *oldOut is what was. The name stays the old
+ * one: others borrow it. */
+static void
+exchange(HelperPool *pool, HelperConfig *copy, HelperConfig *oldOut)
+{
+    const char *name = copy->name;
+
+    copy->name = pool->config.name;
+    *oldOut = pool->config;
+    oldOut->name = name;
+    helperQueueRearm(pool, copy->timeoutMs);
+    pool->config = *copy;
+}
+
+int
+helperPoolReconfigure(HelperPool *pool, const HelperConfig *config)
+{
+    HelperConfig copy, old;
+
+    if (!pool || pool->stopping)
+        return -ESHUTDOWN;
+    CHECK_OBJ(pool, HELPER_POOL_MAGIC);
+    int error = helperConfigCopy(config, &copy);
+    if (error < 0)
+        return error;
+    if (strcmp(copy.name, pool->config.name) != 0) {
+        helperConfigFini(&copy);
+        return -EINVAL;
+    }
+    exchange(pool, &copy, &old);
+    bool isOther = helperConfigIsOther(&old, &pool->config);
+    setSize(pool);
+    setRestart(pool, isOther);
+    helperRetireReset(pool);
+    setProgram(pool, !helperConfigIsSameProgram(&old, &pool->config));
+    if (isOther)
+        replaceAll(pool);
+    helperConfigFini(&old);
+    helperPoolSettle(pool);
+    return 0;
+}
