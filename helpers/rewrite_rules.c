@@ -4,8 +4,6 @@
 #include "xalloc.h"
 
 #include <ctype.h>
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -134,23 +132,19 @@ checkReplacement(const char *text, size_t groups)
     return NULL;
 }
 
-/* False for a line with nothing in it. */
-static bool
-splitLine(char *line, Fields *fields, const char **whyOut)
+/* NULL, or what is wrong. */
+static const char *
+splitLine(char *line, Fields *fields)
 {
     char *rest = NULL;
 
     fields->kind = strtok_r(line, " \t", &rest);
-    if (!fields->kind || fields->kind[0] == '#')
-        return false;
     fields->pattern = strtok_r(NULL, " \t", &rest);
     fields->replacement = strtok_r(NULL, " \t", &rest);
     fields->action = strtok_r(NULL, " \t", &rest);
     if (!fields->replacement)
-        *whyOut = "a rule is: exact|domain|regex PATTERN REPLACEMENT [ACTION]";
-    else if (strtok_r(NULL, " \t", &rest))
-        *whyOut = "more than four fields";
-    return true;
+        return "a rule is: exact|domain|regex PATTERN REPLACEMENT [ACTION]";
+    return strtok_r(NULL, " \t", &rest) ? "more than four fields" : NULL;
 }
 
 static const char *
@@ -179,60 +173,20 @@ addRule(RewriteRules *rules, const Fields *fields)
 }
 
 static const char *
-readLine(RewriteRules *rules, char *text, size_t len)
+addLine(void *table, char *line)
 {
     Fields fields;
-    const char *why = NULL;
+    const char *why = splitLine(line, &fields);
 
-    if (strlen(text) != len)
-        return "NUL in the line";
-    text[strcspn(text, "\r\n")] = '\0';
-    if (!splitLine(text, &fields, &why))
-        return NULL;
-    return why ? why : addRule(rules, &fields);
+    return why ? why : addRule(table, &fields);
 }
 
-static char *
-readRules(RewriteRules *rules, FILE *file, const char *path)
+static void *
+createRules(void)
 {
-    const char *why = NULL;
-    char *text = NULL;
-    char *error = NULL;
-    size_t size = 0;
-    unsigned line = 0;
-    ssize_t len;
+    RewriteRules *rules = xcalloc(1, sizeof(*rules));
 
-    while (!why && (len = getline(&text, &size, file)) >= 0) {
-        line++;
-        why = readLine(rules, text, (size_t)len);
-    }
-    if (why)
-        error = xasprintf("%s:%u: %s", path, line, why);
-    else if (ferror(file))
-        error = xasprintf("%s: %s", path, strerror(errno));
-    free(text);
-    return error;
-}
-
-RewriteRules *
-rewriteRulesLoad(const char *path, char **errorOut)
-{
-    FILE *file = fopen(path, "re");
-    RewriteRules *rules;
-    char *error;
-
-    if (!file) {
-        *errorOut = xasprintf("%s: %s", path, strerror(errno));
-        return NULL;
-    }
-    rules = xcalloc(1, sizeof(*rules));
     rules->regexTail = &rules->regexes;
-    error = readRules(rules, file, path);
-    fclose(file);
-    if (error) {
-        *errorOut = error;
-        rewriteRulesDestroy(&rules);
-    }
     return rules;
 }
 
@@ -249,15 +203,15 @@ destroyTable(RewriteRule *table)
     }
 }
 
-void
-rewriteRulesDestroy(RewriteRules **rulesPtr)
+static void
+destroyRules(void **table)
 {
-    RewriteRules *rules = *rulesPtr;
+    RewriteRules *rules = *table;
     RewriteRule *next;
 
     if (!rules)
         return;
-    *rulesPtr = NULL;
+    *table = NULL;
     destroyTable(rules->exact);
     destroyTable(rules->domains);
     for (RewriteRule *rule = rules->regexes; rule; rule = next) {
@@ -266,3 +220,9 @@ rewriteRulesDestroy(RewriteRules **rulesPtr)
     }
     free(rules);
 }
+
+const ReloadOps rewriteRulesOps = {
+    .create = createRules,
+    .addLine = addLine,
+    .destroy = destroyRules,
+};

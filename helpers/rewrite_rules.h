@@ -6,19 +6,14 @@
 #define SQUIRE_REWRITE_RULES_H
 
 #include "buf.h"
+#include "reload.h"
 
 #include <stddef.h>
 
 typedef struct RewriteRules RewriteRules;
 
-/*
- * Read a rule file. Returns owned, or NULL with *errorOut, owned by the
- * caller: "FILE:LINE: what is wrong", or "FILE: why it cannot be read".
- */
-RewriteRules *rewriteRulesLoad(const char *path, char **errorOut);
-
-/* Free the rules. Clears *rules; NULL inside is accepted. */
-void rewriteRulesDestroy(RewriteRules **rules);
+/* How reload.h reads a rule file into a RewriteRules. */
+extern const ReloadOps rewriteRulesOps;
 
 /*
  * Apply the first rule that fits: an exact one, else the longest domain, else

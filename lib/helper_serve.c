@@ -20,6 +20,7 @@ struct HelperServe {
     HelperServeCb *handler;
     void *data;
     int64_t id;     /* of the request being answered, -1: none */
+    char *line;     /* that request, as it came */
     bool replied;   /* that request has its reply */
     bool badPair;   /* a pair of that reply could not be kept */
     bool skipping;  /* inside a line that was too long */
@@ -141,6 +142,15 @@ helperServeAdd(HelperServe *serve, const char *key, const char *value)
 }
 
 char *
+helperServeWholeLine(HelperServe *serve)
+{
+    CHECK_OBJ(serve, SERVE_MAGIC);
+    CHECK(!serve->replied);
+    serve->id = -1;
+    return serve->line;
+}
+
+char *
 helperServeWord(char **cursor)
 {
     char *word = *cursor + strspn(*cursor, " \t");
@@ -171,6 +181,7 @@ takeId(HelperServe *serve, char *line, size_t len)
     uint32_t id;
     size_t skip = helperProtoParseId(line, len, &id);
 
+    serve->line = line;
     serve->id = -1;
     if (skip == 0 || (line[skip - 1] != ' ' && line[skip - 1] != '\t'))
         return line;

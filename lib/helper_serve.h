@@ -52,6 +52,13 @@ void helperServeReply(HelperServe *serve, HelperResult result,
 void helperServeAdd(HelperServe *serve, const char *key, const char *value);
 
 /*
+ * For requests that may themselves begin with a number: the line as it came,
+ * nothing of it taken as a channel-ID. Call it before the line is changed;
+ * the reply then goes without ID. Borrowed as the line is.
+ */
+char *helperServeWholeLine(HelperServe *serve);
+
+/*
  * Split the next blank-separated word off *cursor, as it is: URLs and tokens.
  * Borrowed from the line. NULL at the end.
  */

@@ -2,13 +2,12 @@
 """url_rewrite_map over the wire: rules, IDs, quoting, reloading, bad files."""
 
 import os
-import re
-import subprocess
 import sys
 import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
-from channel import BUILD, DEADLINE, SOURCE, Helper, check, equal, wait_until
+from channel import (BUILD, Helper, check, equal, manual_session, run,
+                     try_session, wait_until, write_file)
 
 PROGRAM = os.path.join(BUILD, "helpers", "url_rewrite_map")
 
@@ -79,15 +78,8 @@ BROKEN = [
 ]
 
 
-def write_rules(path, text):
-    """As editors do: a new file under the old name."""
-    with open(path + ".new", "w", encoding="latin-1") as file:
-        file.write(text)
-    os.rename(path + ".new", path)
-
-
 def test_rules(path):
-    write_rules(path, RULES)
+    write_file(path, RULES)
     with Helper(PROGRAM, path) as helper:
         for url, expected in CASES:
             equal(helper.ask(url), expected, url)
@@ -98,13 +90,13 @@ def test_rules(path):
 
 
 def test_crlf_file(path):
-    write_rules(path, "exact http://a/ http://b/\r\n# c\r\n\r\n")
+    write_file(path, "exact http://a/ http://b/\r\n# c\r\n\r\n")
     with Helper(PROGRAM, path) as helper:
         equal(helper.ask("http://a/"), 'OK rewrite-url="http://b/"')
 
 
 def test_batch(path):
-    write_rules(path, RULES)
+    write_file(path, RULES)
     with Helper(PROGRAM, path) as helper:
         helper.send("".join(f"{i} http://a.test/x\n" for i in range(500)))
         for i in range(500):
@@ -113,21 +105,16 @@ def test_batch(path):
 
 def test_broken_at_start(path):
     for text, line, why in BROKEN:
-        write_rules(path, text + "\n")
-        done = subprocess.run([PROGRAM, path], stdin=subprocess.DEVNULL,
-                              capture_output=True, text=True,
-                              timeout=DEADLINE)
-        equal(done.returncode, 1, text)
-        check(f"{path}:{line}: " in done.stderr and
-              why in done.stderr,
-              f"{text!r}: {done.stderr!r}")
+        write_file(path, text + "\n")
+        status, errors = run(PROGRAM, path)
+        equal(status, 1, text)
+        check(f"{path}:{line}: " in errors and why in errors,
+              f"{text!r}: {errors!r}")
     os.unlink(path)
     for argv in ([PROGRAM, path], [PROGRAM], [PROGRAM, os.path.dirname(path)]):
-        done = subprocess.run(argv, stdin=subprocess.DEVNULL,
-                              capture_output=True, text=True,
-                              timeout=DEADLINE)
-        equal(done.returncode, 1, argv)
-        check(done.stderr, "no message")
+        status, errors = run(*argv)
+        equal(status, 1, argv)
+        check(errors, "no message")
 
 
 def test_reload(path, log):
@@ -138,15 +125,15 @@ def test_reload(path, log):
         with open(log, encoding="utf-8") as file:
             return text in file.read()
 
-    write_rules(path, "exact http://a/ http://one/\n")
+    write_file(path, "exact http://a/ http://one/\n")
     with Helper(PROGRAM, path, stderr_path=log) as helper:
         one, two = 'OK rewrite-url="http://one/"', 'OK rewrite-url="http://two/"'
         equal(helper.ask("http://a/"), one)
-        write_rules(path, "exact http://a/ http://two/\n")
+        write_file(path, "exact http://a/ http://two/\n")
         wait_until(answers(two), "changed file is read")
         check(not log_has(":"), "a good file needs no message")
 
-        write_rules(path, "exact http://a/ http://three/\nregex ( x\n")
+        write_file(path, "exact http://a/ http://three/\nregex ( x\n")
         wait_until(lambda: answers(two)() and log_has(f"{path}:2: "),
                    "broken file is reported")
         equal(helper.ask("http://a/"), two, "old rules stay")
@@ -154,31 +141,19 @@ def test_reload(path, log):
         os.unlink(path)
         wait_until(lambda: answers(two)() and log_has("No such file"),
                    "missing file is reported")
-        write_rules(path, "exact http://a/ http://one/\n")
+        write_file(path, "exact http://a/ http://one/\n")
         wait_until(answers(one), "file that came back is read")
         equal(helper.end(), 0)
     with open(log, encoding="utf-8") as file:
         equal(len(file.read().splitlines()), 2, "one message for each event")
 
 
-def literal_blocks(page):
-    """The .Bd -literal blocks of a manual page, as text."""
-    blocks = re.findall(r"^\.Bd -literal[^\n]*\n(.*?)^\.Ed$", page, re.S | re.M)
-    return [block.replace("\\e", "\\") for block in blocks]
-
-
 def test_manual(path):
     """The rules and the session of the manual page."""
-    with open(os.path.join(SOURCE, "doc", "url_rewrite_map.8"),
-              encoding="utf-8") as file:
-        blocks = literal_blocks(file.read())
-    session = [block for block in blocks if block.startswith("> ")]
-    rules = blocks[blocks.index(session[0]) - 1]
-    write_rules(path, rules)
-    lines = session[0].splitlines()
+    rules, session = manual_session("url_rewrite_map.8")
+    write_file(path, rules)
     with Helper(PROGRAM, path) as helper:
-        for request, expected in zip(lines[::2], lines[1::2]):
-            equal("< " + helper.ask(request[2:]), expected, request)
+        try_session(helper, session)
 
 
 def main():

@@ -1,6 +1,7 @@
 """A helper program at the other end of a socketpair, for integration tests."""
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -66,6 +67,43 @@ def equal(got, expected, text=""):
         print(f"FAIL line {caller.f_lineno}: {text}\n  got      {got!r}\n"
               f"  expected {expected!r}", flush=True)
         sys.exit(1)
+
+
+def manual_blocks(name):
+    """The .Bd -literal blocks of a manual page of doc/, as text."""
+    with open(os.path.join(SOURCE, "doc", name), encoding="utf-8") as file:
+        page = file.read()
+    blocks = re.findall(r"^\.Bd -literal[^\n]*\n(.*?)^\.Ed$", page,
+                        re.S | re.M)
+    return [block.replace("\\e", "\\") for block in blocks]
+
+
+def manual_session(name):
+    """Of a manual page: the literal block before its session, which is the
+    file that the session needs, and the session's lines ("> " typed, "< "
+    answered)."""
+    blocks = manual_blocks(name)
+    session = [block.startswith("> ") for block in blocks].index(True)
+    return blocks[session - 1], blocks[session].splitlines()
+
+
+def try_session(helper, lines):
+    for request, expected in zip(lines[::2], lines[1::2]):
+        equal("< " + helper.ask(request[2:]), expected, request)
+
+
+def run(*argv):
+    """A program without input: its exit status and messages."""
+    done = subprocess.run(argv, stdin=subprocess.DEVNULL, text=True,
+                          capture_output=True, timeout=DEADLINE)
+    return done.returncode, done.stderr
+
+
+def write_file(path, text):
+    """As editors do: a new file under the old name."""
+    with open(path + ".new", "w", encoding="latin-1") as file:
+        file.write(text)
+    os.rename(path + ".new", path)
 
 
 def wait_until(condition, text):
