@@ -4,6 +4,7 @@
 #include "log_queue.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -11,21 +12,43 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define READ_MAX 65536u
 #define LINE_MAX_OCTETS (4u * 1024 * 1024)
 #define QUEUE_DEFAULT_MIB 32
 #define QUEUE_MAX_MIB 4096
-#define LAST_WORDS_MS 200 /* what may still arrive after SIGTERM */
+#define ACKNOWLEDGE_EVERY 64 /* commands, at least */
+#define LAST_WORDS_MS 200    /* what may still arrive after SIGTERM */
 
 static struct {
     LogQueue *queue;
     LogOutput *output;
     size_t queueMax;
-    Buf partial;   /* the beginning of a command */
-    bool skipping; /* within a line that was too long */
+    bool acknowledges; /* to squire, which started it */
+    uint64_t told;     /* commands that were acknowledged */
+    Buf partial;       /* the beginning of a command */
+    bool skipping;     /* within a line that was too long */
 } state;
+
+/* "=DONE LOST": so many commands are done, so many lines of them lost. When
+ * it finds no room, the next one says the same. */
+static void
+acknowledge(bool isFirst)
+{
+    uint64_t done = logOutputDone(state.output);
+    char text[64];
+    int len;
+
+    if (!state.acknowledges || (done == state.told && !isFirst))
+        return;
+    len = snprintf(text, sizeof(text), "=%" PRIu64 " %" PRIu64 "\n", done,
+                   logOutputLost(state.output));
+    if (send(STDOUT_FILENO, text, (size_t)len, MSG_DONTWAIT | MSG_NOSIGNAL) ==
+        len)
+        state.told = done;
+}
 
 static void
 doCommands(const Buf *batch)
@@ -38,6 +61,8 @@ doCommands(const Buf *batch)
         const char *stop = lf ? lf : end;
 
         logOutputCommand(state.output, at, (size_t)(stop - at));
+        if (logOutputDone(state.output) >= state.told + ACKNOWLEDGE_EVERY)
+            acknowledge(false);
         at = stop + 1;
     }
     logOutputSettle(state.output);
@@ -51,9 +76,11 @@ runWriter(void *data)
 
     (void)data;
     bufInit(&batch, state.queueMax + LOG_QUEUE_SPARE);
+    acknowledge(true);
     while (logQueueTake(state.queue, &batch, &lost)) {
         doCommands(&batch);
         logOutputAddLost(state.output, lost, "the file is too slow");
+        acknowledge(false);
         bufClear(&batch);
     }
     bufFini(&batch);
@@ -193,5 +220,6 @@ main(int argc, char **argv)
         return 1;
     }
     state.queueMax = (size_t)mib * 1024 * 1024;
+    state.acknowledges = getenv("SQUIRE_DEBUG") != NULL;
     return run(argv[argc - 1]);
 }

@@ -30,6 +30,8 @@ struct LogOutput {
     bool isBuffered;
     bool midLine; /* the file ends within a line */
     long oldFiles;
+    uint64_t commands; /* so far */
+    uint64_t done;     /* of them */
     uint64_t lost;
     bool failing;    /* lines were lost, and nobody was told that it ended */
     time_t nextTell; /* seconds of the monotonic clock */
@@ -41,6 +43,21 @@ static int
 openFile(const char *path)
 {
     return open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+}
+
+/* Whoever wrote it before was killed in the middle of a write. */
+static bool
+endsMidLine(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    char last = '\n';
+
+    if (fd < 0)
+        return false;
+    if (lseek(fd, -1, SEEK_END) >= 0 && read(fd, &last, 1) != 1)
+        last = '\n';
+    fdClosep(&fd);
+    return last != '\n';
 }
 
 LogOutput *
@@ -55,6 +72,7 @@ logOutputOpen(const char *path)
     output->magic = OUTPUT_MAGIC;
     output->path = xstrdup(path);
     output->fd = fd;
+    output->midLine = endsMidLine(path);
     return output;
 }
 
@@ -71,10 +89,9 @@ mayTell(LogOutput *output)
     return true;
 }
 
-void
-logOutputAddLost(LogOutput *output, uint64_t lines, const char *why)
+static void
+addLost(LogOutput *output, uint64_t lines, const char *why)
 {
-    CHECK_OBJ(output, OUTPUT_MAGIC);
     if (lines == 0)
         return;
     output->lost += lines;
@@ -82,6 +99,16 @@ logOutputAddLost(LogOutput *output, uint64_t lines, const char *why)
     if (mayTell(output))
         fprintf(stderr, "log_file: %s: %s; %" PRIu64 " lines lost so far\n",
                 output->path, why, output->lost);
+}
+
+void
+logOutputAddLost(LogOutput *output, uint64_t lines, const char *why)
+{
+    CHECK_OBJ(output, OUTPUT_MAGIC);
+    output->commands += lines;
+    if (output->used == 0)
+        output->done = output->commands;
+    addLost(output, lines, why);
 }
 
 static void
@@ -127,8 +154,7 @@ writeText(LogOutput *output, const char *text, size_t len)
     if (done == len)
         tellRecovery(output);
     else
-        logOutputAddLost(output, countLines(text + done, len - done),
-                         strerror(errno));
+        addLost(output, countLines(text + done, len - done), strerror(errno));
 }
 
 static void
@@ -139,6 +165,7 @@ flush(LogOutput *output)
     output->used = 0;
     if (len > 0)
         writeText(output, output->held, len);
+    output->done = output->commands;
 }
 
 static void
@@ -292,6 +319,9 @@ logOutputCommand(LogOutput *output, const char *command, size_t len)
     else if (len == 0 || !doControl(output, command, len))
         fprintf(stderr, "log_file: not a command: \"%.*s\"\n",
                 (int)(len < SHOWN_MAX ? len : SHOWN_MAX), command);
+    output->commands++;
+    if (output->used == 0)
+        output->done = output->commands;
 }
 
 void
@@ -300,6 +330,13 @@ logOutputSettle(LogOutput *output)
     CHECK_OBJ(output, OUTPUT_MAGIC);
     if (!output->isBuffered)
         flush(output);
+}
+
+uint64_t
+logOutputDone(const LogOutput *output)
+{
+    CHECK_OBJ(output, OUTPUT_MAGIC);
+    return output->done;
 }
 
 uint64_t

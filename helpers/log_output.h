@@ -11,7 +11,8 @@
 
 typedef struct LogOutput LogOutput;
 
-/* Open (create, append) the file. Returns owned, or NULL with errno. */
+/* Open (create, append) the file. One that ends within a line gets the end of
+ * that line first. Returns owned, or NULL with errno. */
 LogOutput *logOutputOpen(const char *path);
 
 /*
@@ -26,6 +27,9 @@ void logOutputSettle(LogOutput *output);
 
 /* Count lines that were lost before they came here. */
 void logOutputAddLost(LogOutput *output, uint64_t lines, const char *why);
+
+/* Commands that are done: what they say is in the file, or lost. */
+uint64_t logOutputDone(const LogOutput *output);
 
 /* Lines lost so far. */
 uint64_t logOutputLost(const LogOutput *output);

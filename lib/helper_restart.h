@@ -14,6 +14,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define HELPER_RESTART_EXEC_MAX 3 /* failed tries to execute, in a row */
 #define HELPER_RESTART_LIVED_US (30 * 1000000ll) /* so long is no bad start */
 #define HELPER_RESTART_TRIES_MAX 30 /* with blameless deaths, per request */
@@ -71,5 +75,9 @@ bool helperRestartIsHopeless(const HelperRestart *restart);
  * process that had worked (a one-shot helper, or one that recycles itself).
  */
 bool helperRestartIsBlameless(const HelperDeath *death);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

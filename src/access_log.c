@@ -30,6 +30,8 @@ struct AccessLog {
     uint32_t magic;
     int fd;
     char *path;
+    LogDaemon *daemon; /* then what follows is used for one line only */
+    uint64_t lines;
     CommTimer *timer; /* runs while lines are held */
     int64_t second;   /* whose text secondText is */
     char secondText[24];
@@ -76,23 +78,49 @@ openFile(const char *path)
     return fd < 0 ? -errno : fdAboveStdio(fd);
 }
 
-AccessLog *
-accessLogOpen(const char *path)
+static AccessLog *
+createLog(const char *path, int fd)
 {
-    int fd = openFile(path);
-    AccessLog *log;
+    AccessLog *log = xmalloc(sizeof(*log));
 
-    if (fd < 0) {
-        errno = -fd;
-        return NULL;
-    }
-    log = xmalloc(sizeof(*log));
     memset(log, 0, offsetof(AccessLog, held));
     log->magic = ACCESS_LOG_MAGIC;
     log->fd = fd;
     log->path = xstrdup(path);
     log->second = -1;
     return log;
+}
+
+AccessLog *
+accessLogOpen(const char *path)
+{
+    int fd = openFile(path);
+
+    if (fd < 0) {
+        errno = -fd;
+        return NULL;
+    }
+    return createLog(path, fd);
+}
+
+AccessLog *
+accessLogOpenDaemon(const LogDaemonConfig *config)
+{
+    AccessLog *log = createLog(config->path, -1);
+
+    log->daemon = logDaemonCreate(config);
+    return log;
+}
+
+bool
+accessLogIsSame(const AccessLog *log, const char *path,
+                const LogDaemonConfig *config)
+{
+    CHECK_OBJ(log, ACCESS_LOG_MAGIC);
+    if (log->daemon == NULL || config == NULL)
+        return log->daemon == NULL && config == NULL &&
+               strcmp(log->path, path) == 0;
+    return logDaemonIsSame(log->daemon, config);
 }
 
 static size_t
@@ -209,6 +237,10 @@ accessLogFlush(AccessLog *log)
     if (!log)
         return;
     CHECK_OBJ(log, ACCESS_LOG_MAGIC);
+    if (log->daemon != NULL) {
+        logDaemonFlush(log->daemon);
+        return;
+    }
     writeHeld(log);
     if (log->used > 0)
         armTimer(log);
@@ -225,6 +257,7 @@ accessLogClose(AccessLog **logp)
     if (!log)
         return;
     CHECK_OBJ(log, ACCESS_LOG_MAGIC);
+    logDaemonStop(&log->daemon);
     writeHeld(log);
     if (log->used > 0)
         dropHeld(log, EAGAIN);
@@ -241,6 +274,10 @@ accessLogReopen(AccessLog *log)
     int fd;
 
     CHECK_OBJ(log, ACCESS_LOG_MAGIC);
+    if (log->daemon != NULL) {
+        logDaemonRotate(log->daemon);
+        return 0;
+    }
     accessLogFlush(log);
     fd = openFile(log->path);
     if (fd < 0)
@@ -251,11 +288,29 @@ accessLogReopen(AccessLog *log)
     return 0;
 }
 
+void
+accessLogGetStats(const AccessLog *log, AccessLogStats *out)
+{
+    LogDaemonStats stats = {.lost = log->lost};
+
+    CHECK_OBJ(log, ACCESS_LOG_MAGIC);
+    if (log->daemon != NULL)
+        logDaemonGetStats(log->daemon, &stats);
+    *out = (AccessLogStats){.path = log->path,
+                            .type = log->daemon != NULL ? "daemon" : "stdio",
+                            .lines = log->lines,
+                            .lost = stats.lost,
+                            .restarts = stats.restarts,
+                            .queued = stats.queued};
+}
+
 uint64_t
 accessLogLost(const AccessLog *log)
 {
-    CHECK_OBJ(log, ACCESS_LOG_MAGIC);
-    return log->lost;
+    AccessLogStats stats;
+
+    accessLogGetStats(log, &stats);
+    return stats.lost;
 }
 
 static char *
@@ -459,8 +514,14 @@ accessLogAdd(AccessLog *log, const AccessEntry *entry)
     if (!log)
         return;
     CHECK_OBJ(log, ACCESS_LOG_MAGIC);
+    log->lines++;
     CHECK(entry->result < ACCESS_RESULT_COUNT && entry->end < ACCESS_END_COUNT);
     CHECK(entry->hierarchy < ACCESS_HIER_COUNT);
+    if (log->daemon != NULL) {
+        end = putEntry(log, log->held, entry);
+        logDaemonAdd(log->daemon, log->held, (size_t)(end - log->held));
+        return;
+    }
     if (!hasRoom(log, entry))
         accessLogFlush(log);
     if (!hasRoom(log, entry)) {

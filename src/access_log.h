@@ -2,8 +2,9 @@
  * access_log.h: one line per finished request, in Squid's native format.
  *
  * Lines are collected and written once a second, or when 64 KiB are full,
- * with one write. A log that cannot be written loses lines, counts them and
- * says so in the debug log now and then; it never waits. Thread: loop.
+ * with one write; or they are handed to a daemon (log_daemon.h). A log that
+ * cannot be written loses lines, counts them and says so in the debug log now
+ * and then; it never waits. Thread: loop.
  */
 #ifndef SQUIRE_ACCESS_LOG_H
 #define SQUIRE_ACCESS_LOG_H
@@ -12,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
+
+#include "log_daemon.h"
 
 typedef struct AccessLog AccessLog;
 
@@ -39,7 +42,7 @@ typedef enum AccessResult {
 #define X(name, text) ACCESS_##name,
     ACCESS_RESULTS(X)
 #undef X
-    ACCESS_RESULT_COUNT
+        ACCESS_RESULT_COUNT
 } AccessResult;
 
 typedef enum AccessEnd {
@@ -98,7 +101,17 @@ const char *accessResultName(AccessResult result);
  */
 AccessLog *accessLogOpen(const char *path);
 
-/* Write what is held and close. Clears *log; NULL inside is accepted. */
+/* Start a daemon that writes the log. Returns owned; never NULL: one that
+ * cannot be started is tried again. */
+AccessLog *accessLogOpenDaemon(const LogDaemonConfig *config);
+
+/* True when the log is of this kind and place: a file at path, or, with
+ * config, such a daemon. */
+bool accessLogIsSame(const AccessLog *log, const char *path,
+                     const LogDaemonConfig *config);
+
+/* Write what is held and close; a daemon has some seconds for it. Clears *log;
+ * NULL inside is accepted. */
 void accessLogClose(AccessLog **log);
 
 /* Add the line of one request. log may be NULL: nothing happens. */
@@ -107,9 +120,21 @@ void accessLogAdd(AccessLog *log, const AccessEntry *entry);
 /* Write what is held now. */
 void accessLogFlush(AccessLog *log);
 
-/* Flush, then open the path anew (after a rename). 0, or -errno and the
- * old file goes on. */
+/* Flush, then open the path anew (after a rename); a daemon rotates. 0, or
+ * -errno and the old file goes on. */
 int accessLogReopen(AccessLog *log);
+
+typedef struct AccessLogStats {
+    const char *path;  /* borrowed from the log */
+    const char *type;  /* "stdio" or "daemon"; constant */
+    uint64_t lines;    /* of requests so far */
+    uint64_t lost;     /* of them */
+    uint64_t restarts; /* of the daemon */
+    size_t queued;     /* lines not known to be written; of a daemon */
+} AccessLogStats;
+
+/* The figures of a log. */
+void accessLogGetStats(const AccessLog *log, AccessLogStats *out);
 
 /* Lines lost so far because the file could not be written. */
 uint64_t accessLogLost(const AccessLog *log);

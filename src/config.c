@@ -275,6 +275,7 @@ freeTexts(Config *config)
         free(config->managerPorts[i]);
     free(config->managerPorts);
     free(config->cacheLog);
+    free(config->logfileDaemon);
     free(config->debugOptions);
     free(config->pidFilename);
     free(config->coredumpDir);

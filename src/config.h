@@ -26,6 +26,7 @@ typedef struct ConfigPort {
 
 typedef struct ConfigAccessLog {
     char *path; /* never NULL; "none" gives no row at all */
+    bool isDaemon; /* written by logfile_daemon */
 } ConfigAccessLog;
 
 typedef enum ConfigForwardedFor {
@@ -104,6 +105,9 @@ typedef struct Config {
     char *debugOptions;
     ConfigAccessLog *accessLogs;
     size_t accessLogCount;
+    char *logfileDaemon;
+    int64_t logfileRotate; /* old files that the daemon keeps */
+    bool bufferedLogs;
     bool stripQueryTerms; /* for AccessEntry.stripQuery */
     char *pidFilename;
     char *coredumpDir;

@@ -104,16 +104,20 @@ const ConfigKind configKindManager = {
 
 /* The file of "stdio:FILE", "daemon:FILE" or "FILE"; NULL after an error. */
 static const char *
-logFile(ConfigLoader *loader, const ConfigLine *line)
+logFile(ConfigLoader *loader, const ConfigLine *line, bool *isDaemonOut)
 {
     const char *place = line->words[1].text;
     const char *file = optionValue(place, "stdio:");
 
-    if (!file)
+    if (!file) {
         file = optionValue(place, "daemon:");
+        *isDaemonOut = file != NULL;
+    }
     if (!file && strchr(place, ':') && place[0] != '/') {
-        configError(loader, line, 1,
-                    "expected FILE, stdio:FILE or none, not \"%s\"", place);
+        configError(
+            loader, line, 1,
+            "expected FILE, stdio:FILE, daemon:FILE or none, not \"%s\"",
+            place);
         return NULL;
     }
     if (!file)
@@ -164,6 +168,7 @@ parseAccessLog(ConfigLoader *loader, const ConfigRow *row,
 {
     Config *config = loader->config;
     const char *file;
+    bool isDaemon = false;
 
     if (line->count < 2) {
         configWantWords(loader, row, line, 1);
@@ -173,7 +178,7 @@ parseAccessLog(ConfigLoader *loader, const ConfigRow *row,
         parseNoLog(loader, line);
         return;
     }
-    file = logFile(loader, line);
+    file = logFile(loader, line, &isDaemon);
     if (!file)
         return;
     for (size_t i = 2; i < line->count; i++)
@@ -181,8 +186,8 @@ parseAccessLog(ConfigLoader *loader, const ConfigRow *row,
     config->accessLogs =
         xrealloc(config->accessLogs,
                  (config->accessLogCount + 1) * sizeof(*config->accessLogs));
-    config->accessLogs[config->accessLogCount++].path =
-        configResolve(line->file, file);
+    config->accessLogs[config->accessLogCount++] = (ConfigAccessLog){
+        .path = configResolve(line->file, file), .isDaemon = isDaemon};
 }
 
 const ConfigKind configKindAccessLog = {

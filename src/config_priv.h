@@ -182,6 +182,7 @@ extern const ConfigKind configKindText;
 extern const ConfigKind configKindWords;
 extern const ConfigKind configKindFile;
 extern const ConfigKind configKindBool;
+extern const ConfigKind configKindCount;
 extern const ConfigKind configKindHeadSize;
 extern const ConfigKind configKindSize;
 extern const ConfigKind configKindTime;

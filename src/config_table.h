@@ -37,8 +37,24 @@
       "How much the debug log says: 0 only what is fatal, 1 what matters, "    \
       "up to 9. SECTION is a number or ALL.")                                  \
     X("access_log", AccessLog, accessLogs, CONFIG_LOG_DIR "/access.log",       \
-      "[stdio:]FILE [squid]|none",                                             \
-      "A line for each request, in Squid's native format.")                    \
+      "[stdio:|daemon:]FILE [squid]|none",                                     \
+      "A line for each request, in Squid's native format. stdio:, the "        \
+      "default: the proxy writes the file itself. daemon: it hands the lines " \
+      "to logfile_daemon.")                                                    \
+    X("logfile_daemon", File, logfileDaemon, CONFIG_LIBEXEC_DIR "/log_file",   \
+      "PROGRAM|none",                                                          \
+      "The program that writes the logs of access_log daemon:, a process for " \
+      "each; Squid's log_file_daemon works too. One that dies is started "     \
+      "again and told what it had not written: by log_file, which "            \
+      "acknowledges, a line may be written twice when it is killed in the "    \
+      "middle of a write; by one that does not, those of the last 64 KB may. " \
+      "Lines wait in 4 MB at most; those that are lost are counted, in the "   \
+      "debug log and in the manager's /info.")                                 \
+    X("logfile_rotate", Count, logfileRotate, "10", "NUMBER",                  \
+      "How many old files a log daemon keeps when the logs are rotated; with " \
+      "0 it opens the file anew, as the proxy always does with its own.")      \
+    X("buffered_logs", Bool, bufferedLogs, "off", "on|off",                    \
+      "Whether lines for a log daemon may wait for up to a second.")           \
     X("strip_query_terms", Bool, stripQueryTerms, "on", "on|off",              \
       "Whether the access log leaves out what follows the ? of a URL.")        \
     X("pid_filename", File, pidFilename, CONFIG_RUN_DIR "/squire.pid",         \
@@ -135,7 +151,6 @@
     X("always_direct")                                                         \
     X("auth_param")                                                            \
     X("authenticate_ttl")                                                      \
-    X("buffered_logs")                                                         \
     X("cache")                                                                 \
     X("cache_dir")                                                             \
     X("cache_mgr")                                                             \
@@ -180,8 +195,6 @@
     X("icp_port")                                                              \
     X("ipcache_size")                                                          \
     X("log_mime_hdrs")                                                         \
-    X("logfile_daemon")                                                        \
-    X("logfile_rotate")                                                        \
     X("logformat")                                                             \
     X("max_filedescriptors")                                                   \
     X("memory_cache_mode")                                                     \

@@ -17,6 +17,7 @@ typedef struct Unit {
 } Unit;
 
 #define SECOND INT64_C(1000)
+#define COUNT_MAX 9999
 #define DAY (24 * 3600 * SECOND)
 
 /* The first spelling of a factor is the one that is shown. */
@@ -347,6 +348,33 @@ parseSize(ConfigLoader *loader, const ConfigRow *row, const ConfigLine *line)
         configWantWords(loader, row, line, index - 1))
         *(int64_t *)fieldOf(loader, row) = value;
 }
+
+static void
+parseCount(ConfigLoader *loader, const ConfigRow *row, const ConfigLine *line)
+{
+    long value;
+
+    if (!configWantWords(loader, row, line, 1))
+        return;
+    if (configParseNumber(line->words[1].text, 0, COUNT_MAX, &value))
+        *(int64_t *)fieldOf(loader, row) = value;
+    else
+        configError(loader, line, 1,
+                    "expected a number from 0 to %d, not "
+                    "\"%s\"",
+                    COUNT_MAX, line->words[1].text);
+}
+
+static void
+formatCount(const void *field, Buf *out)
+{
+    bufPrintf(out, "%" PRId64, *(const int64_t *)field);
+}
+
+const ConfigKind configKindCount = {
+    .parse = parseCount,
+    .format = formatCount,
+};
 
 /* Buffers for heads are made for this much. */
 static void

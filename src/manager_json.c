@@ -170,6 +170,29 @@ cacheJson(const CacheStoreStats *cache)
     return object;
 }
 
+static json_t *
+logsJson(const Proxy *proxy)
+{
+    json_t *array = json_array();
+    size_t room = proxyLogStats(proxy, NULL, 0);
+    AccessLogStats *rows = xcalloc(room + 1, sizeof(*rows));
+    size_t count = proxyLogStats(proxy, rows, room);
+
+    for (size_t i = 0; i < count; i++) {
+        json_t *object = json_object();
+
+        setText(object, "path", rows[i].path);
+        setText(object, "type", rows[i].type);
+        setInt(object, "lines", rows[i].lines);
+        setInt(object, "lost", rows[i].lost);
+        setInt(object, "restarts", rows[i].restarts);
+        setInt(object, "queued", rows[i].queued);
+        json_array_append_new(array, object);
+    }
+    free(rows);
+    return array;
+}
+
 int
 managerWriteInfo(Buf *out, const Proxy *proxy)
 {
@@ -195,5 +218,6 @@ managerWriteInfo(Buf *out, const Proxy *proxy)
     setInt(object, "octets_out", stats.octetsOut);
     json_object_set_new(object, "results", resultsJson(&stats));
     json_object_set_new(object, "cache", cacheJson(&stats.cache));
+    json_object_set_new(object, "access_log", logsJson(proxy));
     return dump(out, object);
 }

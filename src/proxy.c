@@ -176,17 +176,29 @@ takeRoutes(Proxy *proxy, const Config *config)
         proxy->pinger = pingerCreate(config->pingerProgram);
 }
 
+/* The log of a line of the configuration: the one that is open, or a new
+ * one; NULL with errno. */
 static AccessLog *
-takeLog(Proxy *proxy, const char *path)
+takeLog(Proxy *proxy, const ConfigAccessLog *line)
 {
+    const Config *config = proxy->config;
+    LogDaemonConfig daemonConfig = {.program = config->logfileDaemon,
+                                    .path = line->path,
+                                    .rotate = (unsigned)config->logfileRotate,
+                                    .isBuffered = config->bufferedLogs};
+    const LogDaemonConfig *daemon =
+        line->isDaemon && config->logfileDaemon != NULL ? &daemonConfig : NULL;
+
     for (size_t i = 0; i < proxy->logCount; i++) {
-        if (proxy->logs[i] != NULL && strcmp(proxy->logPaths[i], path) == 0) {
-            AccessLog *log = proxy->logs[i];
+        AccessLog *log = proxy->logs[i];
+
+        if (log != NULL && accessLogIsSame(log, line->path, daemon)) {
             proxy->logs[i] = NULL;
             return log;
         }
     }
-    return accessLogOpen(path);
+    return daemon != NULL ? accessLogOpenDaemon(daemon)
+                          : accessLogOpen(line->path);
 }
 
 static void
@@ -215,7 +227,7 @@ openLogs(Proxy *proxy, ProxyComplainCb *complain, void *data)
 
     for (size_t i = 0; i < count; i++) {
         paths[i] = xstrdup(config->accessLogs[i].path);
-        logs[i] = takeLog(proxy, paths[i]);
+        logs[i] = takeLog(proxy, &config->accessLogs[i]);
         if (logs[i] != NULL)
             continue;
         failure = -errno;
@@ -436,6 +448,7 @@ proxyDestroy(Proxy **proxyp)
         destroyPort(LIST_OBJ(listFirst(&proxy->ports), ProxyPort, node));
     freeSpare(proxy);
     closeLogs(proxy);
+    logDaemonFini();
     cacheStoreDestroy(&proxy->store);
     configUnref(&proxy->config);
     free(proxy->via);
@@ -465,6 +478,22 @@ proxyPeers(const Proxy *proxy)
 {
     CHECK_OBJ(proxy, PROXY_MAGIC);
     return proxy->peers;
+}
+
+size_t
+proxyLogStats(const Proxy *proxy, AccessLogStats *out, size_t room)
+{
+    size_t count = 0;
+
+    CHECK_OBJ(proxy, PROXY_MAGIC);
+    for (size_t i = 0; i < proxy->logCount; i++) {
+        if (proxy->logs[i] == NULL)
+            continue;
+        if (count < room)
+            accessLogGetStats(proxy->logs[i], &out[count]);
+        count++;
+    }
+    return count;
 }
 
 const char *

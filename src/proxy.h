@@ -51,7 +51,8 @@ int proxyStart(Proxy *proxy, ProxyComplainCb *complain, void *data);
  */
 void proxyReconfigure(Proxy *proxy, Config *config);
 
-/* Reopen the access logs. No helper is touched. */
+/* Reopen the access logs, and have log daemons rotate theirs. No helper is
+ * touched. */
 void proxyRotate(Proxy *proxy);
 
 /* Take no more requests; let those in progress finish, then stop the
@@ -69,6 +70,9 @@ const Pinger *proxyPinger(const Proxy *proxy);
 
 /* The parents; borrowed as above. NULL before the start. */
 const PeerSet *proxyPeers(const Proxy *proxy);
+
+/* Copy the figures of at most room access logs. How many there are. */
+size_t proxyLogStats(const Proxy *proxy, AccessLogStats *out, size_t room);
 
 /* The address of the first http_port as text ("127.0.0.1:3128"); returns
  * borrowed while the proxy lives. */

@@ -387,6 +387,17 @@ Test(config, access_logs)
     cr_expect_str_eq(config->accessLogs[0].path, "/x/a");
     cr_expect_str_eq(config->accessLogs[1].path, "/x/b");
     cr_expect_str_eq(config->accessLogs[2].path, "/x/c");
+    cr_expect_not(config->accessLogs[0].isDaemon);
+    cr_expect_not(config->accessLogs[1].isDaemon);
+    cr_expect(config->accessLogs[2].isDaemon);
+    cr_expect_eq(config->logfileRotate, 10);
+    cr_expect_not(config->bufferedLogs);
+    configUnref(&config);
+    config = loadLines("logfile_daemon /x/d\nlogfile_rotate 0\n"
+                       "buffered_logs on");
+    cr_expect_str_eq(config->logfileDaemon, "/x/d");
+    cr_expect_eq(config->logfileRotate, 0);
+    cr_expect(config->bufferedLogs);
     configUnref(&config);
     config = loadLines("access_log none");
     cr_expect_eq(config->accessLogCount, 0);
