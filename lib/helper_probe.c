@@ -11,8 +11,8 @@
 #include "debug.h"
 
 #define ANSWER_MS 10000 /* for the answer, where requests have no deadline */
-#define TICKS 16        /* looks at idle ones in the time between probes */
-#define AT_ONCE_MAX 64  /* probes in one of them */
+#define TICKS 64        /* looks at idle ones in the time between probes */
+#define AT_ONCE_MAX 16  /* probes in one of them */
 
 #define CHANNEL_AT(n)                                                          \
     LIST_OBJ(LIST_OBJ(n, HelperPlaceEntry, node), HelperChannel, place)

@@ -86,6 +86,7 @@ putCounters(Buf *out, const HelperPoolStats *stats)
         {"idle", stats->idle},
         {"queue", stats->queue},
         {"inflight", stats->inflight},
+        {"reserved", stats->reserved},
         {"requests", stats->requests},
         {"replies", stats->replies},
         {"ok", stats->byResult[HELPER_OK]},
@@ -103,6 +104,19 @@ putCounters(Buf *out, const HelperPoolStats *stats)
                   (unsigned long long)rows[i].value);
 }
 
+/* Why processes went, and what befell the last one that did by itself. */
+static void
+putGone(Buf *out, const HelperPoolStats *stats)
+{
+    bufPrintf(out, "    \"restarts_by\": {");
+    for (int why = 0; why < HELPER_GONE_COUNT; why++)
+        bufPrintf(out, "%s\"%s\": %llu", why > 0 ? ", " : "",
+                  helperGoneName((HelperGone)why),
+                  (unsigned long long)stats->gone[why]);
+    bufPrintf(out, "},\n");
+    putText(out, "trouble", stats->trouble);
+}
+
 static void
 putPool(HelperPool *pool, void *data)
 {
@@ -114,6 +128,7 @@ putPool(HelperPool *pool, void *data)
     putText(out, "name", stats.name);
     putText(out, "program", stats.program);
     putCounters(out, &stats);
+    putGone(out, &stats);
     putLatency(out, "queue_ms", &stats.queueMs);
     putLatency(out, "service_ms", &stats.serviceMs);
     putProcesses(out, pool);

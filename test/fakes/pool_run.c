@@ -6,8 +6,10 @@
  * Each line of stdin is a request; all that came in one read are submitted
  * together. Each answer is a line on stdout: the number of the request (from
  * 0), result, text, message and key=value pairs, separated by tabs. With
- * load=SECONDS, inflight=N requests (`line I`) are kept going instead. At the
- * end a line of figures, and what is left open: descriptors and children.
+ * load=SECONDS, inflight=N requests (`line I`) are kept going instead. With
+ * dialogs=1 a line holds the lines of a dialog, separated by tabs: the next is
+ * asked after TT, and the last answer counts. At the end a line of figures, and
+ * what is left open: descriptors and children.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -29,6 +31,7 @@ static HelperConfig config;
 static const char *logPath;
 static double loadS;
 static unsigned loadInflight = 16;
+static unsigned isDialogs;
 
 static char *input;
 static size_t inputLen;
@@ -44,7 +47,7 @@ static const struct Option {
     {"max", &config.max},        {"startup", &config.startup},
     {"idle", &config.idle},      {"concurrency", &config.concurrency},
     {"queue", &config.queueMax}, {"attempts", &config.attempts},
-    {"inflight", &loadInflight},
+    {"inflight", &loadInflight}, {"dialogs", &isDialogs},
 };
 
 static void
@@ -77,10 +80,67 @@ stopWhenDone(void)
         commLoopStop();
 }
 
+typedef struct Dialog {
+    HelperReservation *reservation;
+    unsigned long number;
+    char *lines, *next;
+} Dialog;
+
+static HelperReplyCb onStep;
+
+static int
+askNext(Dialog *dialog)
+{
+    const char *line = strsep(&dialog->next, "\t");
+
+    return helperReservedSubmit(dialog->reservation, line, strlen(line), onStep,
+                                dialog, NULL);
+}
+
+static void
+endDialog(Dialog *dialog)
+{
+    helperRelease(&dialog->reservation);
+    free(dialog->lines);
+    free(dialog);
+}
+
+static void
+onStep(const HelperReply *reply, void *data)
+{
+    Dialog *dialog = data;
+
+    if (reply->result == HELPER_TT && dialog->next) {
+        CHECK(askNext(dialog) == 0);
+        return;
+    }
+    void *number = (void *)(uintptr_t)dialog->number;
+    onReply(reply, number);
+    endDialog(dialog);
+}
+
+static int
+beginDialog(const char *lines)
+{
+    Dialog *dialog = calloc(1, sizeof(*dialog));
+
+    CHECK(dialog);
+    dialog->reservation = helperReserve(pool, NULL);
+    dialog->number = asked;
+    dialog->next = dialog->lines = strdup(lines);
+    CHECK(dialog->reservation && dialog->lines);
+    int error = askNext(dialog);
+    if (error < 0)
+        endDialog(dialog);
+    return error;
+}
+
 static void
 submit(const char *line)
 {
-    int error = helperSubmit(pool, line, onReply, (void *)(uintptr_t)asked);
+    int error =
+        isDialogs ? beginDialog(line)
+                  : helperSubmit(pool, line, onReply, (void *)(uintptr_t)asked);
 
     asked++;
     if (error == 0)

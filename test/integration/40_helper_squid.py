@@ -2,8 +2,10 @@
 """Pools over the helper programs that come with Debian's Squid, and
 squidGuard, with and without channel-IDs."""
 
+import base64
 import os
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -155,6 +157,37 @@ def squidguard(folder):
                   "&c=10.0.0.1"})
 
 
+def ntlm_type3(user):
+    """The last message of a client; no passwords are in it."""
+    name = user.encode("ascii")
+    empty = struct.pack("<HHI", 0, 0, 64)
+    return base64.b64encode(
+        b"NTLMSSP\0" + struct.pack("<I", 3) + empty + empty + empty +
+        struct.pack("<HHI", len(name), len(name), 64) + empty + empty +
+        struct.pack("<I", 2) + name).decode("ascii")
+
+
+def ntlm_fake_auth():
+    """Forty dialogs over three processes, all at once: each gets its own
+    user, from the process that gave the challenge."""
+    type1 = base64.b64encode(b"NTLMSSP\0" + struct.pack(
+        "<II", 1, 0xe20882b7) + bytes(24)).decode("ascii")
+    users = [f"user{i}" for i in range(40)]
+    outcome = ask([SQUID + "ntlm_fake_auth"],
+                  [f"YR {type1}\tKK {ntlm_type3(user)}" for user in users],
+                  dialogs=1, max=3)
+    # It reads a domain where there is none.
+    equal([(answer.result, answer.text.split("\\")[-1])
+           for answer in outcome.answers], [("AF", user) for user in users])
+    equal(outcome.figures["restarts"], 0)
+    equal(outcome.figures["requests"], 80)
+
+    # What it does not know it does not answer: the dialog ends in time.
+    outcome = ask([SQUID + "ntlm_fake_auth"], [f"YR {type1}\tgarbage"],
+                  dialogs=1, max=1, timeout=300)
+    equal(short(outcome), [("TIMEOUT", "")])
+
+
 def main():
     if not os.path.exists(SQUID + "url_fake_rewrite"):
         print("no squid helpers here")
@@ -165,6 +198,7 @@ def main():
         storeid_file_rewrite(folder)
         basic_ncsa_auth(folder)
         basic_fake_auth()
+        ntlm_fake_auth()
         digest_file_auth(folder)
         squidguard(folder)
 
