@@ -11,6 +11,7 @@
 #include "debug.h"
 
 #define AT_ONCE_SHARE 8 /* of the processes are replaced at a time, or one */
+#define AT_ONCE_MAX 8   /* they leave in one turn of the loop */
 #define SPREAD_SHARE 8  /* of a limit by which processes differ */
 #define LOOK_AGAIN_US 1000000
 
@@ -80,7 +81,8 @@ helperRetireBegin(HelperPool *pool)
 
     LIST_FOREACH(&pool->worn, node, tmp) {
         HelperChannel *channel = RETIREE(node);
-        if (pool->outgoingCount > pool->alive / AT_ONCE_SHARE)
+        if (pool->outgoingCount > pool->alive / AT_ONCE_SHARE ||
+            pool->outgoingCount >= AT_ONCE_MAX)
             return;
         if (channel->reservation || !helperChannelIsServing(channel))
             continue;
