@@ -54,25 +54,31 @@ complainOf(Reader *reader, const char *what, const char *start)
     reader->complain(text, reader->data);
 }
 
+/* FORMAT_QUOTE_DEFAULT for an octet that is none. */
+static FormatQuote
+quoteNamed(char octet)
+{
+    static const char octets[] = "#\"[/'";
+    const char *at = octet != '\0' ? strchr(octets, octet) : NULL;
+
+    return at != NULL ? (FormatQuote)(FORMAT_QUOTE_URL + (at - octets))
+                      : FORMAT_QUOTE_DEFAULT;
+}
+
 static FormatQuote
 takeQuote(Reader *reader)
 {
-    static const struct {
-        char octet;
-        FormatQuote quote;
-    } rows[] = {{'#', FORMAT_QUOTE_URL},
-                {'"', FORMAT_QUOTE_STRING},
-                {'[', FORMAT_QUOTE_BLOB},
-                {'/', FORMAT_QUOTE_SHELL},
-                {'\'', FORMAT_QUOTE_RAW}};
+    FormatQuote quote = quoteNamed(*reader->at);
 
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        if (*reader->at == rows[i].octet) {
-            reader->at++;
-            return rows[i].quote;
-        }
-    }
-    return FORMAT_QUOTE_DEFAULT;
+    if (quote != FORMAT_QUOTE_DEFAULT)
+        reader->at++;
+    return quote;
+}
+
+int
+formatValue(char quote, HttpSlice value, char *out, size_t size, size_t *used)
+{
+    return formatQuote(quoteNamed(quote), value, out, size, used);
 }
 
 static bool
@@ -227,6 +233,13 @@ formatDestroy(Format **formatp)
     free(format->tokens);
     CHECK_OBJ_CLEAR(format);
     free(format);
+}
+
+bool
+formatIsEmpty(const Format *format)
+{
+    CHECK_OBJ(format, FORMAT_MAGIC);
+    return format->count == 0;
 }
 
 bool

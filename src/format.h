@@ -15,6 +15,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 
@@ -53,8 +54,14 @@ typedef void FormatComplainCb(const char *text, void *data);
  * Returns owned. */
 Format *formatCreate(const char *text, FormatComplainCb *complain, void *data);
 
+/* Print all codes with what they show, as roff. */
+void formatPrintCodes(FILE *out);
+
 /* Free it. Clears *format; NULL inside is accepted. */
 void formatDestroy(Format **format);
+
+/* True when there is nothing in it. */
+bool formatIsEmpty(const Format *format);
 
 /* True when it has that code in some form: "ul", "DATA". */
 bool formatHas(const Format *format, const char *code);
@@ -66,5 +73,10 @@ bool formatHas(const Format *format, const char *code);
  */
 ssize_t formatExpand(const Format *format, const FormatInput *input, char *out,
                      size_t size);
+
+/* Append one value to out[*used .. size) as the quoting `quote` (# " [ / ')
+ * writes it. Errors as formatExpand; *used is unchanged then. */
+int formatValue(char quote, HttpSlice value, char *out, size_t size,
+                size_t *used);
 
 #endif

@@ -48,6 +48,7 @@ struct FormatCode {
     void (*get)(const FormatInput *input, const FormatToken *token,
                 FormatValue *value); /* NULL: always absent */
     unsigned flags;
+    const char *help; /* NULL: another name of one */
 };
 
 /* The code that text begins with, the longest; NULL when there is none. */

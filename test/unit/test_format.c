@@ -1,0 +1,210 @@
+/* Tests of texts with codes. */
+#include <arpa/inet.h>
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include "format.h"
+
+static unsigned complaints;
+
+static void
+onComplaint(const char *text, void *data)
+{
+    (void)data;
+    cr_assert(strchr(text, '%') != NULL, "%s", text);
+    complaints++;
+}
+
+/* A request of Squid's own test run, with what may be hard about it. */
+typedef struct Sample {
+    struct sockaddr_in client;
+    struct sockaddr_in local;
+    HttpHeaders headers;
+    NoteList notes;
+    NoteList clientNotes;
+    FormatInput input;
+} Sample;
+
+static void
+addField(Sample *sample, const char *name, const char *value)
+{
+    cr_assert_eq(httpHeaderAdd(&sample->headers, httpSliceText(name),
+                               httpSliceText(value)),
+                 0);
+}
+
+static void
+setUp(Sample *sample)
+{
+    memset(sample, 0, sizeof(*sample));
+    sample->client.sin_family = sample->local.sin_family = AF_INET;
+    inet_pton(AF_INET, "10.0.0.1", &sample->client.sin_addr);
+    inet_pton(AF_INET, "10.0.0.9", &sample->local.sin_addr);
+    sample->client.sin_port = htons(4321);
+    sample->local.sin_port = htons(3128);
+    httpHeaderInit(&sample->headers, 65536);
+    addField(sample, "User-Agent", "agent \"q\" 100% \\back");
+    addField(sample, "Cookie", "a=1; id=x,y; b=2");
+    addField(sample, "X-List", "one=1, two=\"2, 3\"");
+    addField(sample, "X-List", "three=3");
+    addField(sample, "X-Empty", "");
+    noteListAdd(&sample->notes, "group", "staff");
+    noteListAdd(&sample->notes, "group", "two words");
+    noteListAdd(&sample->clientNotes, "clt_conn_tag", "t1");
+    sample->input = (FormatInput){
+        .client = (const void *)&sample->client,
+        .local = (const void *)&sample->local,
+        .method = httpSliceText("GET"),
+        .url = httpSliceText("http://h.test:8080/a%20b?x=1&z=\"w\"|"),
+        .scheme = "http",
+        .host = httpSliceText("h.test"),
+        .port = 8080,
+        .path = httpSliceText("/a%20b?x=1&z=\"w\"|"),
+        .request = &sample->headers,
+        .user = "al ice%",
+        .extUser = "ext\nuser",
+        .extLog = "log",
+        .extTag = "tag",
+        .notes = &sample->notes,
+        .clientNotes = &sample->clientNotes,
+        .aclName = "name",
+        .data = httpSliceText("a%20b c"),
+    };
+}
+
+static void
+tearDown(Sample *sample)
+{
+    httpHeaderFini(&sample->headers);
+    noteListClear(&sample->notes);
+    noteListClear(&sample->clientNotes);
+}
+
+static const struct {
+    const char *text;
+    const char *shown;
+} rows[] = {
+    {"", ""},
+    {"plain 100%%", "plain 100%"},
+    {"%>a %>p %la %lp %>la %>lp", "10.0.0.1 4321 10.0.0.9 3128 10.0.0.9 3128"},
+    {"%>rm %>rs %>rd %>rP", "GET http h.test 8080"},
+    /* hazards 5 and 6: one word, that can be decoded */
+    {"%ul %un", "al%20ice%25 al%20ice%25"},
+    {"%ue %ea %et", "ext%0Auser log tag"},
+    {"%>rp", "/a%2520b?x=1&z=%22w%22%7C"},
+    {"%ru", "http://h.test:8080/a%2520b?x=1&z=%22w%22%7C"},
+    {"%>ha{User-Agent}", "agent%20%22q%22%20100%25%20%5Cback"},
+    {"%{User-Agent}>h", "agent%20%22q%22%20100%25%20%5Cback"},
+    /* quoting */
+    {"%#>ha{User-Agent}", "agent%20%22q%22%20100%25%20%5Cback"},
+    {"%\">ha{User-Agent}", "agent \\\"q\\\" 100% \\\\back"},
+    {"%/>ha{User-Agent}", "\"agent \\\"q\\\" 100% \\\\back\""},
+    {"%[>ha{User-Agent}", "agent \"q\" 100%25 \\\\back"},
+    {"%'>ha{User-Agent}", "agent \"q\" 100% \\back"},
+    {"%'ru", "http://h.test:8080/a%20b?x=1&z=\"w\"|"},
+    {"%\"ue %[ue %/ue", "ext\\nuser ext\\nuser ext\\nuser"},
+    /* members of lists */
+    {"%>ha{Cookie:;id}", "x,y"},
+    {"%>ha{Cookie:;none}", "-"},
+    {"%>ha{X-List:two}", "%222,%203%22"},
+    {"%>ha{X-List:three}", "3"},
+    {"%'>ha{X-List}", "one=1, two=\"2, 3\", three=3"},
+    {"%>ha{x-list:ONE}", "1"},
+    /* what is missing */
+    {"%>ha{X-Empty} %>ha{X-None} %<h{Server}", "- - -"},
+    {"%>A %ui %us %>eui %USER_CERT_CN %ssl::>sni", "- - - - - -"},
+    /* annotations */
+    {"%note{group}", "staff,%20two%20words"},
+    {"%note{clt_conn_tag} %{none}note", "t1 -"},
+    /* external_acl_type */
+    {"%ACL %DATA", "name a%20b c"},
+    {"%LOGIN %SRC %SRCPORT", "al%20ice%25 10.0.0.1 4321"},
+    {"%METHOD %PROTO %DST %PORT", "GET http h.test 8080"},
+    {"%MYADDR %MYPORT %EXT_LOG", "10.0.0.9 3128 log"},
+    {"%EXT_USER %TAG %EXT_TAG", "ext%0Auser tag tag"},
+    {"%PATH", "/a%2520b?x=1&z=%22w%22%7C"},
+    {"%>{User-Agent} %>{Cookie:;b}", "agent%20%22q%22%20100%25%20%5Cback 2"},
+    {"%<{Server} %IDENT %SRCEUI48", "- - -"},
+    /* widths */
+    {"[%5>rs|%-6>rs|%06>p|%.2>rs]", "[ http|http  |004321|ht]"},
+};
+
+Test(format, every_code)
+{
+    Sample sample;
+
+    setUp(&sample);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        Format *format = formatCreate(rows[i].text, onComplaint, NULL);
+        char out[512];
+        ssize_t len = formatExpand(format, &sample.input, out, sizeof(out));
+
+        cr_assert_geq(len, 0, "%s", rows[i].text);
+        cr_expect_eq((size_t)len, strlen(rows[i].shown), "%s: %.*s",
+                     rows[i].text, (int)len, out);
+        cr_expect_eq(memcmp(out, rows[i].shown, (size_t)len), 0, "%s: %.*s",
+                     rows[i].text, (int)len, out);
+        formatDestroy(&format);
+    }
+    cr_expect_eq(complaints, 0);
+    tearDown(&sample);
+}
+
+Test(format, unknown_codes_are_told_and_a_dash)
+{
+    static const char *const bad[] = {"%zz",  "%",     "%{a",
+                                      "%>ha", "%note", "%99999zz"};
+    Sample sample;
+    char out[2048];
+
+    setUp(&sample);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        unsigned before = complaints;
+        Format *format = formatCreate(bad[i], onComplaint, NULL);
+
+        cr_expect_eq(complaints, before + 1, "%s", bad[i]);
+        cr_expect_geq(formatExpand(format, &sample.input, out, sizeof(out)), 1,
+                      "%s", bad[i]);
+        cr_expect(memchr(out, '-', 2000) != NULL, "%s", bad[i]);
+        formatDestroy(&format);
+    }
+    tearDown(&sample);
+}
+
+Test(format, knows_what_is_in_it)
+{
+    Format *format = formatCreate("x %LOGIN %DATA", onComplaint, NULL);
+    Format *empty = formatCreate("", onComplaint, NULL);
+
+    cr_expect(formatHas(format, "ul"), "by any of its names");
+    cr_expect(formatHas(format, "DATA"));
+    cr_expect_not(formatHas(format, "ACL"));
+    cr_expect_not(formatIsEmpty(format));
+    cr_expect(formatIsEmpty(empty));
+    formatDestroy(&format);
+    formatDestroy(&empty);
+    cr_expect_null(format);
+}
+
+Test(format, never_cut_and_never_two_lines)
+{
+    Format *format = formatCreate("%>a %ue", onComplaint, NULL);
+    Format *raw = formatCreate("%'ue", onComplaint, NULL);
+    Sample sample;
+    char out[64];
+
+    setUp(&sample);
+    ssize_t len = formatExpand(format, &sample.input, out, sizeof(out));
+    cr_assert_gt(len, 0);
+    for (size_t size = 0; size < (size_t)len; size++)
+        cr_expect_eq(formatExpand(format, &sample.input, out, size), -EMSGSIZE,
+                     "%zu", size);
+    cr_expect_eq(formatExpand(format, &sample.input, out, (size_t)len), len);
+    cr_expect_eq(formatExpand(raw, &sample.input, out, sizeof(out)), -EINVAL,
+                 "a line may not end in a value");
+    formatDestroy(&format);
+    formatDestroy(&raw);
+    tearDown(&sample);
+}
