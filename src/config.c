@@ -200,6 +200,7 @@ finish(ConfigLoader *loader)
 
     applyDefaults(loader);
     configRewriteFinish(loader);
+    configExternalFinish(loader);
     nameHost(config);
     aclSetFreeze(config->acls);
     if (config->httpPortCount == 0)
@@ -219,6 +220,7 @@ createConfig(const char *path)
     config->httpAccess = aclRulesCreate();
     configHelperInit(&config->rewrite.helper, "url_rewrite");
     config->rewrite.timeoutMs = -1;
+    configHelperInit(&config->storeId.helper, "store_id");
     return config;
 }
 
@@ -301,13 +303,23 @@ destroyConfig(Config *config)
         config->origins = origin->next;
         dropOrigin(origin);
     }
-    configRewriteFini(&config->rewrite);
     configPeersFini(config);
+    configRewriteFini(config);
+    configExternalFini(config);
     aclRulesDestroy(&config->httpAccess);
     aclSetDestroy(&config->acls);
     freeTexts(config);
     CHECK_OBJ_CLEAR(config);
     free(config);
+}
+
+void
+configForEachHelper(const Config *config, ConfigHelperCb *cb, void *data)
+{
+    cb(&config->rewrite.helper, data);
+    cb(&config->storeId.helper, data);
+    for (size_t i = 0; i < config->externalCount; i++)
+        cb(&config->externals[i]->helper, data);
 }
 
 void

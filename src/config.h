@@ -14,6 +14,7 @@
 #include <stdio.h>
 
 #include "acl.h"
+#include "format.h"
 #include "helper.h"
 
 /* No limit of a head can be set higher. */
@@ -76,13 +77,34 @@ typedef struct ConfigHelper {
     size_t envCount;
 } ConfigHelper;
 
+/* What follows the URL: "%>a/%>A %un %>rm myip=%la myport=%lp". */
+typedef struct ConfigExtras {
+    char *text;
+    Format *format;
+} ConfigExtras;
+
 typedef struct ConfigRewrite {
     ConfigHelper helper;
     int timeoutMs; /* url_rewrite_timeout, in helper too; -1: not given */
     ConfigOnTimeout onTimeout;
     char *response; /* a helper's reply line, or NULL */
-    char *extras;   /* "%>a/%>A %un %>rm myip=%la myport=%lp" */
+    ConfigExtras extras;
 } ConfigRewrite;
+
+typedef struct ConfigStoreId {
+    ConfigHelper helper;
+    ConfigExtras extras;
+} ConfigStoreId;
+
+/* One external_acl_type. */
+typedef struct ConfigExternal {
+    char *name;
+    ConfigHelper helper; /* its pool is "external/NAME" */
+    Format *format;
+    bool hasData;   /* %DATA says where the words of the acl go */
+    bool needsUser; /* the user has to be known first */
+    bool isShell;   /* the words are quoted as for a shell, not as in URLs */
+} ConfigExternal;
 
 /*
  * Times are milliseconds (0: no limit), sizes octets. Strings are owned by
@@ -133,6 +155,9 @@ typedef struct Config {
     ConfigForwardedFor forwardedFor;
 
     ConfigRewrite rewrite;
+    ConfigStoreId storeId;
+    ConfigExternal **externals;
+    size_t externalCount;
 
     ConfigPeer *peers;
     size_t peerCount;
@@ -165,6 +190,16 @@ char *configPidFilename(const char *path);
 
 /* Take one more reference; returns config. */
 Config *configRef(Config *config);
+
+/* The external_acl_type of that name, or NULL; borrowed. */
+const ConfigExternal *configExternalLookup(const Config *config,
+                                           const char *name);
+
+typedef void ConfigHelperCb(const ConfigHelper *helper, void *data);
+
+/* Call cb for every class of helpers that there is, with a program or
+ * without. */
+void configForEachHelper(const Config *config, ConfigHelperCb *cb, void *data);
 
 /* Drop a reference; the last one frees. Clears *config; NULL inside is
  * accepted. */

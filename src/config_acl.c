@@ -84,6 +84,27 @@ addWord(AclValues *values, const ConfigLine *line, size_t i)
         configError(values->loader, line, i, "too many flags");
 }
 
+/* False after a complaint. */
+static bool
+checkExternal(ConfigLoader *loader, const ConfigLine *line)
+{
+    if (line->count < 4)
+        configError(loader, line, 3,
+                    "acl %s: expected the name of an external_acl_type",
+                    line->words[1].text);
+    else if (!configExternalLookup(loader->config, line->words[3].text))
+        configError(loader, line, 3,
+                    "acl %s: no external_acl_type is called \"%s\"",
+                    line->words[1].text, line->words[3].text);
+    else if (aclSetHas(loader->config->acls, line->words[1].text))
+        configError(loader, line, 1,
+                    "acl %s: one of kind external has one line only",
+                    line->words[1].text);
+    else
+        return true;
+    return false;
+}
+
 static void
 parseAcl(ConfigLoader *loader, const ConfigRow *row, const ConfigLine *line)
 {
@@ -94,6 +115,9 @@ parseAcl(ConfigLoader *loader, const ConfigRow *row, const ConfigLine *line)
         configWantWords(loader, row, line, 3);
         return;
     }
+    if (strcmp(line->words[2].text, "external") == 0 &&
+        !checkExternal(loader, line))
+        return;
     values.line.name = line->words[1].text;
     values.line.kind = line->words[2].text;
     values.lineNo = line->words[2].line;

@@ -154,5 +154,23 @@ configPrintManual(FILE *out)
           "without it.\n",
           out);
     configHelperForEachOption(printOption, out);
+    fputs(".SH FORMAT CODES\n"
+          "What helpers are told is written with codes of the form\n"
+          "%[QUOTE][\\-][0][WIDTH][.MAX]CODE or %...{ARGUMENT}CODE or "
+          "%...CODE{ARGUMENT}.\n"
+          "A value that is missing is \\-.\n"
+          "Without QUOTE, URLs, header fields, user names and notes are "
+          "escaped as %XX, also\n"
+          "the percent sign, so that each is one word and can be decoded. "
+          "QUOTE is # for that\n"
+          "with any code, \\(dq for a backslash before quotes, [ for %XX of "
+          "controls and\n"
+          "brackets, / for a word in double quotes when it has blanks, "
+          "\\(aq for the value as it\n"
+          "is.\n"
+          ".PP\n"
+          "Codes:\n",
+          out);
+    formatPrintCodes(out);
     fputs(".SH SEE ALSO\n.BR squire (8)\n", out);
 }

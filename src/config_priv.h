@@ -172,8 +172,19 @@ bool configTakeTimeMs(ConfigLoader *loader, const ConfigLine *line,
 /* Set what follows from several directives together. */
 void configRewriteFinish(ConfigLoader *loader);
 
-/* Free what the rewrite directives own. */
-void configRewriteFini(ConfigRewrite *rewrite);
+/* The same for every external_acl_type. */
+void configExternalFinish(ConfigLoader *loader);
+
+/* Free them. */
+void configExternalFini(Config *config);
+
+/* Free what the directives of url_rewrite and store_id own. */
+void configRewriteFini(Config *config);
+
+/* A quoted text, or all the words with a blank between them; returns owned.
+ * NULL after a complaint. */
+char *configTakeWords(ConfigLoader *loader, const ConfigRow *row,
+                      const ConfigLine *line);
 
 /* Free what the cache_peer lines own. */
 void configPeersFini(Config *config);
@@ -195,6 +206,8 @@ extern const ConfigKind configKindAcl;
 extern const ConfigKind configKindRules;
 extern const ConfigKind configKindProgram;
 extern const ConfigKind configKindChildren;
+extern const ConfigKind configKindExternal;
+extern const ConfigKind configKindExtras;
 extern const ConfigKind configKindHelperTimeout;
 extern const ConfigKind configKindPeer;
 

@@ -1,4 +1,5 @@
-/* config_rewrite.c: what url_rewrite has beside a class of helpers. */
+/* config_rewrite.c: what url_rewrite and store_id have beside a class of
+ * helpers. */
 #include "config_priv.h"
 
 #include <stdlib.h>
@@ -81,12 +82,55 @@ configRewriteFinish(ConfigLoader *loader)
     configHelperFinish(&rewrite->helper);
     if (rewrite->timeoutMs >= 0)
         rewrite->helper.pool.timeoutMs = rewrite->timeoutMs;
+    configHelperFinish(&loader->config->storeId.helper);
+}
+
+static void
+freeExtras(ConfigExtras *extras)
+{
+    free(extras->text);
+    formatDestroy(&extras->format);
 }
 
 void
-configRewriteFini(ConfigRewrite *rewrite)
+configRewriteFini(Config *config)
 {
-    configHelperFini(&rewrite->helper);
-    free(rewrite->response);
-    free(rewrite->extras);
+    configHelperFini(&config->rewrite.helper);
+    configHelperFini(&config->storeId.helper);
+    free(config->rewrite.response);
+    freeExtras(&config->rewrite.extras);
+    freeExtras(&config->storeId.extras);
 }
+
+/* Where a code stands that is not known. */
+typedef struct Place {
+    ConfigLoader *loader;
+    const ConfigLine *line;
+} Place;
+
+static void
+onBadCode(const char *text, void *data)
+{
+    const Place *place = data;
+
+    configWarn(place->loader, place->line, 1, "%s, shown as -", text);
+}
+
+static void
+parseExtras(ConfigLoader *loader, const ConfigRow *row, const ConfigLine *line)
+{
+    ConfigExtras *extras =
+        (ConfigExtras *)(void *)((char *)loader->config + row->offset);
+    Place place = {loader, line};
+    char *text = configTakeWords(loader, row, line);
+
+    if (text == NULL)
+        return;
+    freeExtras(extras);
+    extras->text = text;
+    extras->format = formatCreate(text, onBadCode, &place);
+}
+
+const ConfigKind configKindExtras = {
+    .parse = parseExtras,
+};

@@ -17,6 +17,19 @@
       "squirectl(1) asks. A path is a unix socket: whoever may write to it may "\
       "command the proxy. Over an address only this machine may. May be given "\
       "several times.")                                                        \
+    X("external_acl_type", External, externals, NULL,                          \
+      "NAME [OPTION=VALUE...] [ipv4|ipv6] %CODE... PROGRAM [ARG...]",          \
+      "A class of helpers that acls of kind external ask. They are told the "  \
+      "codes (FORMAT CODES; also Squid's older names, as %SRC, %LOGIN, "       \
+      "%DST, %URI, %>{Header}), then the words of the acl line, escaped as "   \
+      "%XX (protocol=3.0 or quote=url, the default) or as shell words "        \
+      "(protocol=2.5 or quote=shell); %DATA says where else they go. OK "      \
+      "matches, ERR does not, with anything else the check is denied. An "     \
+      "answer may have user=, log=, tag=, message= (shown when access is "     \
+      "denied), clt_conn_tag=; all its pairs are annotations (acl note).\n\n"  \
+      "Options: POOL OPTIONS, with children-max=5, ttl=3600, "                 \
+      "negative_ttl= as ttl, cache=262144 and collapse=on unless given. The "  \
+      "channel is a Unix socket, with ipv4 or ipv6 a TCP connection.")         \
     X("acl", Acl, acls, NULL, "NAME KIND [-i] [-n] VALUE|\"FILE\"...",         \
       "Gives a name to a property of requests. Several values, also on "       \
       "several lines, mean: any of them. A quoted value is a file with one "   \
@@ -24,8 +37,9 @@
       "ADDR-ADDR), dstdomain (host.example.com, .example.com for it and all "  \
       "below), port, localport (80, 1025-65535), method, proto, myportname, "  \
       "url_regex, urlpath_regex, dstdom_regex (POSIX extended; -i ignores "    \
-      "case).\n\nAlways there: all, localhost, to_localhost, to_linklocal, "   \
-      "manager, CONNECT.")                                                     \
+      "case), external (CLASS WORD..., of external_acl_type), note ([-m] "     \
+      "NAME VALUE...), tag, ext_user (what such helpers said).\n\nAlways "     \
+      "there: all, localhost, to_localhost, to_linklocal, manager, CONNECT.")  \
     X("http_access", Rules, httpAccess, NULL, "allow|deny [!]ACL...",          \
       "Who may do what. The first line whose acls all match decides; when "    \
       "none does, the opposite of the last line. Without any line everything " \
@@ -131,9 +145,26 @@
       "[response=\"REPLY\"]",                                                  \
       "How long an answer may take, and what happens after. Without it: 10 "   \
       "seconds (or timeout= of url_rewrite_children), then fail.")             \
-    X("url_rewrite_extras", Words, rewrite.extras,                             \
+    X("url_rewrite_extras", Extras, rewrite.extras,                            \
       "\"%>a/%>A %un %>rm myip=%la myport=%lp\"", "\"FORMAT\"",                \
-      "What follows the URL in the line the helper reads.")
+      "What follows the URL in the line the helper reads. Codes are below: "   \
+      "FORMAT CODES.")                                                         \
+    X("store_id_program", Program, storeId.helper, NULL,                       \
+      "PROGRAM [ARG...]",                                                      \
+      "The helper that is asked under which name (store-id) the answer to a "  \
+      "URL is kept, so that several URLs share one.")                          \
+    X("store_id_children", Children, storeId.helper,                           \
+      "20 startup=0 idle=1 concurrency=0", "MAX [OPTION=VALUE...]",            \
+      "How many processes of it run, and how: POOL OPTIONS.")                  \
+    X("store_id_access", Rules, storeId.helper.access, NULL,                   \
+      "allow|deny [!]ACL...",                                                  \
+      "Which requests are asked about; without any line all are.")             \
+    X("store_id_bypass", Bool, storeId.helper.bypass, "on", "on|off",          \
+      "Whether requests go on with their URL as the name when there is no "    \
+      "answer; otherwise they get an error.")                                  \
+    X("store_id_extras", Extras, storeId.extras,                               \
+      "\"%>a/%>A %un %>rm myip=%la myport=%lp\"", "\"FORMAT\"",                \
+      "What follows the URL in the line the helper reads: FORMAT CODES.")
 
 /* Older names: X(old, name). */
 #define CONFIG_ALIASES(X)                                                      \
@@ -174,7 +205,6 @@
     X("email_err_data")                                                        \
     X("error_default_language")                                                \
     X("error_directory")                                                       \
-    X("external_acl_type")                                                     \
     X("follow_x_forwarded_for")                                                \
     X("forward_max_tries")                                                     \
     X("forward_timeout")                                                       \
@@ -231,11 +261,6 @@
     X("sslcrtd_children")                                                      \
     X("sslcrtd_program")                                                       \
     X("sslproxy_cert_error")                                                   \
-    X("store_id_access")                                                       \
-    X("store_id_bypass")                                                       \
-    X("store_id_children")                                                     \
-    X("store_id_extras")                                                       \
-    X("store_id_program")                                                      \
     X("store_miss")                                                            \
     X("tcp_outgoing_address")                                                  \
     X("tls_outgoing_options")                                                  \

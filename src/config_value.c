@@ -263,23 +263,33 @@ const ConfigKind configKindText = {
     .format = formatText,
 };
 
-/* A quoted text, or all the words with a blank between them. */
-static void
-parseWords(ConfigLoader *loader, const ConfigRow *row, const ConfigLine *line)
+char *
+configTakeWords(ConfigLoader *loader, const ConfigRow *row,
+                const ConfigLine *line)
 {
+    char *words;
     Buf text;
 
     if (line->count < 2) {
         configWantWords(loader, row, line, 1);
-        return;
+        return NULL;
     }
     bufInit(&text, 64 * 1024);
     for (size_t i = 1; i < line->count; i++)
         if (bufPrintf(&text, "%s%s", i > 1 ? " " : "", line->words[i].text))
             configError(loader, line, i, "the text is too long");
-    replaceText(fieldOf(loader, row),
-                xstrndup(bufLen(&text) ? bufData(&text) : "", bufLen(&text)));
+    words = xstrndup(bufLen(&text) ? bufData(&text) : "", bufLen(&text));
     bufFini(&text);
+    return words;
+}
+
+static void
+parseWords(ConfigLoader *loader, const ConfigRow *row, const ConfigLine *line)
+{
+    char *text = configTakeWords(loader, row, line);
+
+    if (text)
+        replaceText(fieldOf(loader, row), text);
 }
 
 const ConfigKind configKindWords = {

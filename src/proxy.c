@@ -268,21 +268,12 @@ proxyCreate(Config *config, ProxyComplainCb *complain, void *data)
     listInit(&proxy->fetches);
     listInit(&proxy->spare);
     proxy->stats.startedUs = commNowUs();
+    proxy->askers = askerSetCreate();
     takeConfig(proxy, config);
     proxy->store = cacheStoreMemCreate(&cache);
     if (openPorts(proxy, complain, data) < 0)
         proxyDestroy(&proxy);
     return proxy;
-}
-
-/* 0 or -errno. */
-static int
-startRewriter(Proxy *proxy)
-{
-    if (proxy->config->rewrite.helper.argv == NULL)
-        return 0;
-    proxy->redirect = redirectCreate(proxy->config);
-    return proxy->redirect != NULL ? 0 : -errno;
 }
 
 int
@@ -298,9 +289,9 @@ proxyStart(Proxy *proxy, ProxyComplainCb *complain, void *data)
         noteListening(proxy, LIST_OBJ(it, ProxyPort, node));
     proxy->isStarted = true;
     takeRoutes(proxy, proxy->config);
-    rc = startRewriter(proxy);
+    rc = askerSetConfigure(proxy->askers, proxy->config, 0);
     if (rc < 0)
-        complain("url_rewrite_program: cannot make the pool", data);
+        complain("cannot make the pools of all helpers", data);
     return rc;
 }
 
@@ -323,20 +314,6 @@ logComplaint(const char *text, void *data)
     debug(DBG_MAIN, 0, "%s", text);
 }
 
-static void
-replaceRewriter(Proxy *proxy)
-{
-    Config *config = proxy->config;
-
-    if (proxy->redirect != NULL && redirectIsSame(proxy->redirect, config)) {
-        redirectUpdate(proxy->redirect, config);
-        return;
-    }
-    redirectStop(&proxy->redirect, (int)config->shutdownLifetimeMs);
-    if (startRewriter(proxy) < 0)
-        logComplaint("url_rewrite_program: cannot make the pool", NULL);
-}
-
 void
 proxyReconfigure(Proxy *proxy, Config *config)
 {
@@ -352,8 +329,8 @@ proxyReconfigure(Proxy *proxy, Config *config)
     closeRemovedPorts(proxy);
     openPorts(proxy, logComplaint, NULL);
     openLogs(proxy, logComplaint, NULL);
-    replaceRewriter(proxy);
     takeRoutes(proxy, config);
+    askerSetConfigure(proxy->askers, config, (int)config->shutdownLifetimeMs);
 }
 
 void
@@ -366,6 +343,8 @@ proxyRotate(Proxy *proxy)
             debug(DBG_MAIN, 0, "access_log %s: %s", proxy->logPaths[i],
                   strerror(-rc));
     }
+    askerSetRotate(proxy->askers, proxy->config,
+                   (int)proxy->config->shutdownLifetimeMs);
 }
 
 static void
@@ -402,11 +381,13 @@ onStopPoll(void *data)
     CHECK_OBJ(proxy, PROXY_MAGIC);
     proxy->stopTimer = NULL;
     closeClients(proxy, isLate);
-    if (listIsEmpty(&proxy->clients) && proxy->redirect != NULL) {
-        redirectStop(&proxy->redirect, HELPER_DRAIN_MS);
+    if (listIsEmpty(&proxy->clients) && !proxy->isDraining) {
+        proxy->isDraining = true;
+        askerSetStop(proxy->askers, HELPER_DRAIN_MS);
         proxy->stopAtUs = commNowUs() + HELPER_DRAIN_MS * INT64_C(1000);
     }
-    if (listIsEmpty(&proxy->clients) && (isLate || redirectIsStopped())) {
+    if (listIsEmpty(&proxy->clients) &&
+        (isLate || askerSetIsStopped(proxy->askers))) {
         commLoopStop();
         return;
     }
@@ -440,10 +421,9 @@ proxyDestroy(Proxy **proxyp)
     commTimerCancel(&proxy->stopTimer);
     closeClients(proxy, true);
     cancelFetches(proxy);
-    redirectStop(&proxy->redirect, 0);
-    redirectFini();
     pingerDestroy(&proxy->pinger);
     peerSetDestroy(&proxy->peers);
+    askerSetDestroy(&proxy->askers);
     while (!listIsEmpty(&proxy->ports))
         destroyPort(LIST_OBJ(listFirst(&proxy->ports), ProxyPort, node));
     freeSpare(proxy);

@@ -45,14 +45,15 @@ int proxyStart(Proxy *proxy, ProxyComplainCb *complain, void *data);
 
 /*
  * Go on with another configuration: requests in progress keep theirs. Ports
- * are opened and closed, the rewriter's pool is replaced only if its
+ * are opened and closed, pools of helpers are replaced only if their
  * definition is another. What cannot be had (a port in use) is logged and
  * left out.
  */
 void proxyReconfigure(Proxy *proxy, Config *config);
 
 /* Reopen the access logs, and have log daemons rotate theirs. No helper is
- * touched. */
+ * touched, but those that write to the debug log by themselves (stderr=raw)
+ * are replaced. */
 void proxyRotate(Proxy *proxy);
 
 /* Take no more requests; let those in progress finish, then stop the

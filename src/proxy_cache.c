@@ -14,7 +14,9 @@ nowSec(void)
 void
 proxyCacheKey(const ProxyRequest *request, CacheKey *keyOut)
 {
-    cacheKeyInit(keyOut, CACHE_KEY_GET, request->urlText);
+    cacheKeyInit(keyOut, CACHE_KEY_GET,
+                 request->storeId != NULL ? httpSliceText(request->storeId)
+                                          : request->urlText);
 }
 
 /* Requests that a whole stored response may answer. */
@@ -175,6 +177,8 @@ proxyCacheInvalidate(ProxyRequest *request, const HttpResponse *response)
 {
     if (httpMethodIsSafe(request->http->method) || response->status >= 400)
         return;
+    if (request->storeId != NULL)
+        invalidateText(request->proxy, httpSliceText(request->storeId));
     invalidateText(request->proxy, request->urlText);
     invalidateField(request, response, HTTP_HEADER_LOCATION);
     invalidateField(request, response, HTTP_HEADER_CONTENT_LOCATION);

@@ -15,9 +15,11 @@
 #include <netinet/in.h>
 #include <sys/uio.h>
 
+#include "asker.h"
 #include "buf.h"
 #include "comm.h"
 #include "error_page.h"
+#include "external_acl.h"
 #include "http_date.h"
 #include "http_parse.h"
 #include "http_url.h"
@@ -30,6 +32,7 @@
 #include "proxy.h"
 #include "redirect.h"
 #include "resolve.h"
+#include "store_id.h"
 #include "tunnel.h"
 
 #define PROXY_MAGIC 0x9a0c1e01u
@@ -53,6 +56,7 @@ typedef struct ProxyFetch ProxyFetch;
     X(HEAD, "reading head")                                                    \
     X(ACCESS, "checking access")                                               \
     X(REWRITE, "waiting for rewriter")                                         \
+    X(STORE_ID, "waiting for store-id")                                        \
     X(FETCH, "waiting for origin")                                             \
     X(REPLY, "sending reply")                                                  \
     X(CONNECT, "connecting tunnel")                                            \
@@ -80,7 +84,7 @@ struct Proxy {
     uint32_t magic;
     Config *config;
     CacheStore *store;
-    Redirect *redirect; /* NULL: no url_rewrite_program */
+    AskerSet *askers;   /* all classes of helpers */
     Pinger *pinger;     /* NULL: pinger_enable off */
     PeerSet *peers;
     AccessLog **logs;   /* NULL inside: could not be opened */
@@ -96,6 +100,7 @@ struct Proxy {
     char statusText[PROXY_STATUS_MAX];
     bool isStarted;
     bool isStopping;
+    bool isDraining; /* the helpers leave */
     CommTimer *stopTimer;
     int64_t stopAtUs;
     ProxyStats stats;
@@ -178,6 +183,7 @@ typedef struct ProxyBody {
 typedef enum ProxyStep {
     PROXY_STEP_ACCESS,
     PROXY_STEP_REWRITE,
+    PROXY_STEP_STORE_ID,
     PROXY_STEP_COUNT
 } ProxyStep;
 
@@ -195,7 +201,14 @@ struct ProxyRequest {
     const char *host;
     const char *method;
     int64_t startUs;
-    RedirectCall redirect;
+    union {
+        UrlCall url;
+        RedirectCall redirect;
+        StoreIdCall storeId;
+    } call; /* what helpers are asked about the URL */
+    ExternalCall external;       /* what they are asked for the rules */
+    const AclExternal *askedAcl; /* about which acl */
+    char *storeId; /* what an answer is kept under; NULL: the URL */
     Resolve *resolve;
     struct sockaddr_storage dst[RESOLVE_MAX];
     size_t dstCount;
@@ -287,6 +300,9 @@ void proxyStepCancel(ProxyRequest *request);
 
 /* What the request is for the rules; borrows from it. */
 AclInput proxyStepInput(const ProxyRequest *request);
+
+/* What helpers can be told of it; borrows from it. */
+FormatInput proxyStepFacts(const ProxyRequest *request);
 
 /* The reply is sent: log it and let the client go on. */
 void proxyRequestFinish(ProxyRequest *request);

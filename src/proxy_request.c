@@ -93,6 +93,8 @@ dropWork(ProxyRequest *request)
     request->fetch = NULL;
     cacheObjectUnref(&request->object);
     aclFactsClear(&request->facts);
+    free(request->storeId);
+    request->storeId = NULL;
 }
 
 void

@@ -6,6 +6,7 @@
 #include "check.h"
 #include "debug.h"
 #include "proxy_priv.h"
+#include "xalloc.h"
 
 typedef enum StepResult {
     STEP_GO_ON, /* nothing to wait for */
@@ -44,6 +45,59 @@ proxyStepInput(const ProxyRequest *request)
     };
 }
 
+FormatInput
+proxyStepFacts(const ProxyRequest *request)
+{
+    const ProxyClient *client = request->client;
+    const HttpUrl *url = &request->url;
+    bool isConnect = url->scheme == HTTP_SCHEME_NONE;
+
+    return (FormatInput){
+        .client = (const struct sockaddr *)&client->peer,
+        .local = (const struct sockaddr *)&client->local,
+        .method = request->http->methodText,
+        .url = request->urlText,
+        .scheme = isConnect ? NULL : httpSchemeText(url->scheme),
+        .host = httpSliceText(request->host),
+        .port = url->port,
+        .path = isConnect ? httpSlice(NULL, 0) : url->path,
+        .request = &request->http->headers,
+        .user = request->facts.user,
+        .extUser = request->facts.extUser,
+        .extLog = request->facts.extLog,
+        .extTag = request->facts.extTag,
+        .notes = &request->facts.notes,
+        .clientNotes = request->facts.clientNotes,
+    };
+}
+
+/* The pool of that class as far as there is one. */
+static Asker *
+askerOf(const ProxyRequest *request, const ConfigHelper *helper)
+{
+    return helper->argv != NULL
+               ? askerSetLookup(request->proxy->askers, helper->name)
+               : NULL;
+}
+
+/* Whatever helpers say about a request becomes annotations of it; a tag of
+ * the connection stays with that. */
+static void
+noteReply(ProxyRequest *request, const HelperReply *reply)
+{
+    NoteList *client = &request->client->notes;
+
+    for (unsigned i = 0; reply != NULL && i < reply->pairCount; i++) {
+        const HelperPair *pair = &reply->pairs[i];
+
+        noteListAdd(&request->facts.notes, pair->key, pair->value);
+        if (strcmp(pair->key, "clt_conn_tag") != 0)
+            continue;
+        noteListRemove(client, pair->key);
+        noteListAdd(client, pair->key, pair->value);
+    }
+}
+
 static void
 onResolved(const struct sockaddr_storage *addrs, size_t count, void *data)
 {
@@ -74,10 +128,49 @@ needAuth(ProxyRequest *request, const AclDecision *decision)
     return STEP_GO_ON;
 }
 
+/* An answer that is none counts, too: the rules deny then. */
+static void
+takeAnswer(ProxyRequest *request, const AclExternal *acl,
+           const ExternalAnswer *answer)
+{
+    aclFactsSetAnswer(&request->facts, acl, answer->verdict);
+    if (answer->reply == NULL)
+        return;
+    externalNote(answer->reply, &request->facts);
+    noteReply(request, answer->reply);
+}
+
+static void
+onExternal(const ExternalAnswer *answer, void *data)
+{
+    ProxyRequest *request = data;
+
+    CHECK_OBJ(request, PROXY_REQUEST_MAGIC);
+    takeAnswer(request, request->askedAcl, answer);
+    proxyStepResume(request);
+}
+
 static StepResult
 needExternal(ProxyRequest *request, const AclDecision *decision)
 {
-    aclFactsSetAnswer(&request->facts, decision->external, ACL_VERDICT_UNKNOWN);
+    const AclExternal *acl = decision->external;
+    const ConfigExternal *kind =
+        configExternalLookup(request->config, acl->helperClass);
+    FormatInput input = proxyStepFacts(request);
+    const ExternalQuery query = {kind, acl, &input};
+    ExternalCall *call = &request->external;
+    ExternalAnswer answer = {ACL_VERDICT_UNKNOWN, NULL};
+    HelperReply reply;
+
+    if (kind->needsUser && request->facts.auth == ACL_AUTH_UNKNOWN)
+        return needAuth(request, decision);
+    call->cb = onExternal;
+    call->data = request;
+    request->askedAcl = acl;
+    if (!externalSubmit(call, askerOf(request, &kind->helper), &query, &reply,
+                        &answer))
+        return STEP_WAIT;
+    takeAnswer(request, acl, &answer);
     return STEP_GO_ON;
 }
 
@@ -112,10 +205,26 @@ rewriteRules(const Config *config)
     return config->rewrite.helper.access;
 }
 
+/* A question that could not be asked. */
+static StepResult
+afterSubmit(ProxyRequest *request, int rc, bool bypass)
+{
+    if (rc == 0)
+        return STEP_WAIT;
+    if (rc == -EMSGSIZE || rc == -EINVAL)
+        proxyReplyError(request, ERR_URI_TOO_LONG,
+                        "The helpers of this proxy cannot be asked about it.");
+    else if (!bypass)
+        proxyReplyError(request, ERR_GATEWAY_FAILURE, NULL);
+    else
+        return STEP_GO_ON;
+    return STEP_WAIT;
+}
+
 static bool
 hasRewriter(const ProxyRequest *request)
 {
-    return request->proxy->redirect != NULL;
+    return askerOf(request, &request->config->rewrite.helper) != NULL;
 }
 
 /* What was found out about the old URL holds no more. */
@@ -138,6 +247,7 @@ onRewritten(const RedirectAnswer *answer, void *data)
     ProxyRequest *request = data;
 
     CHECK_OBJ(request, PROXY_REQUEST_MAGIC);
+    noteReply(request, answer->reply);
     switch (answer->action) {
     case REDIRECT_REWRITE:
         rewriteTo(request, &answer->parts);
@@ -157,26 +267,60 @@ onRewritten(const RedirectAnswer *answer, void *data)
 static StepResult
 askRewriter(ProxyRequest *request)
 {
-    const ProxyClient *client = request->client;
-    RedirectQuery query = {
-        .url = request->urlText,
-        .method = request->http->methodText,
-        .client = (const struct sockaddr *)&client->peer,
-        .local = (const struct sockaddr *)&client->local,
-        .user = aclFactsUser(&request->facts),
-    };
+    const ConfigRewrite *config = &request->config->rewrite;
+    RedirectCall *call = &request->call.redirect;
+    FormatInput input = proxyStepFacts(request);
 
     proxyClientSetState(request->client, PROXY_CLIENT_REWRITE, "asked");
-    int rc = redirectSubmit(request->proxy->redirect, &query,
-                            &request->redirect, onRewritten, request);
-    if (rc == -EMSGSIZE)
-        proxyReplyError(request, ERR_URI_TOO_LONG,
-                        "The URL is too long for the rewriter.");
-    else if (rc < 0 && !request->config->rewrite.helper.bypass)
+    call->cb = onRewritten;
+    call->data = request;
+    int rc =
+        redirectSubmit(call, askerOf(request, &config->helper), config, &input);
+    return afterSubmit(request, rc, config->helper.bypass);
+}
+
+static const AclRules *
+storeIdRules(const Config *config)
+{
+    return config->storeId.helper.access;
+}
+
+/* Tunnels are not kept. */
+static bool
+hasStoreId(const ProxyRequest *request)
+{
+    return request->http->method != HTTP_METHOD_CONNECT &&
+           askerOf(request, &request->config->storeId.helper) != NULL;
+}
+
+static void
+onStoreId(const StoreIdAnswer *told, void *data)
+{
+    ProxyRequest *request = data;
+
+    CHECK_OBJ(request, PROXY_REQUEST_MAGIC);
+    noteReply(request, told->reply);
+    if (told->key.data != NULL)
+        request->storeId = xstrndup(told->key.data, told->key.len);
+    if (told->isFailed)
         proxyReplyError(request, ERR_GATEWAY_FAILURE, NULL);
-    return rc < 0 && rc != -EMSGSIZE && request->config->rewrite.helper.bypass
-               ? STEP_GO_ON
-               : STEP_WAIT;
+    else
+        proxyStepNext(request);
+}
+
+static StepResult
+askStoreId(ProxyRequest *request)
+{
+    const ConfigStoreId *config = &request->config->storeId;
+    StoreIdCall *call = &request->call.storeId;
+    FormatInput input = proxyStepFacts(request);
+
+    proxyClientSetState(request->client, PROXY_CLIENT_STORE_ID, "asked");
+    call->cb = onStoreId;
+    call->data = request;
+    int rc =
+        storeIdSubmit(call, askerOf(request, &config->helper), config, &input);
+    return afterSubmit(request, rc, config->helper.bypass);
 }
 
 static const Step steps[PROXY_STEP_COUNT] = {
@@ -185,6 +329,10 @@ static const Step steps[PROXY_STEP_COUNT] = {
                             .isOptional = true,
                             .isWanted = hasRewriter,
                             .allowed = askRewriter},
+    [PROXY_STEP_STORE_ID] = {.rules = storeIdRules,
+                             .isOptional = true,
+                             .isWanted = hasStoreId,
+                             .allowed = askStoreId},
 };
 
 static StepResult
@@ -246,6 +394,7 @@ proxyStepNext(ProxyRequest *request)
 void
 proxyStepCancel(ProxyRequest *request)
 {
-    redirectCancel(&request->redirect);
+    urlCallCancel(&request->call.url);
+    externalCancel(&request->external);
     resolveCancel(&request->resolve);
 }

@@ -3,21 +3,18 @@
  *
  * What a helper may answer is in doc/helper-protocol.md; nothing that it
  * answers is believed: a URL that is none leaves the request unchanged and
- * is told in the debug log (section 61) at a bounded rate.
+ * is told in the debug log at a bounded rate.
  * Thread: loop.
  */
 #ifndef SQUIRE_REDIRECT_H
 #define SQUIRE_REDIRECT_H
 
 #include <stdbool.h>
-#include <stdint.h>
-#include <sys/socket.h>
 
 #include "config.h"
 #include "helper.h"
 #include "http_url.h"
-
-typedef struct Redirect Redirect;
+#include "url_call.h"
 
 typedef enum RedirectAction {
     REDIRECT_UNCHANGED, /* go on with the URL as it is */
@@ -34,63 +31,28 @@ typedef struct RedirectAnswer {
     HttpSlice url;   /* REWRITE and LOCATION; borrowed until return */
     HttpUrl parts;   /* the same, of REWRITE */
     const char *why; /* constant: what was wrong with the reply, or NULL */
+    const HelperReply *reply; /* the helper's; NULL when there was none */
 } RedirectAnswer;
 
+/* answer and all in it are borrowed until return. */
 typedef void RedirectCb(const RedirectAnswer *answer, void *data);
 
-/* What the helper is told; borrowed for the call. */
-typedef struct RedirectQuery {
-    HttpSlice url; /* canonical; CONNECT: host:port */
-    HttpSlice method;
-    const struct sockaddr *client;
-    const struct sockaddr *local;
-    const char *user; /* NULL: none */
-} RedirectQuery;
-
-#define REDIRECT_LINE_MAX 9216
-
-/* One question; lives in its asker. */
+/* One question; lives in its asker, all zero at first. */
 typedef struct RedirectCall {
-    Redirect *redirect; /* NULL while nothing is asked */
-    HelperRequest *request;
+    UrlCall url; /* first */
+    const ConfigRewrite *config;
     RedirectCb *cb;
     void *data;
     bool isRetry;
-    char line[REDIRECT_LINE_MAX]; /* what was asked, ends in NUL */
 } RedirectCall;
 
-/* Start the pool of a configuration that has a url_rewrite_program; keeps a
- * reference to it. Returns owned, or NULL with errno. */
-Redirect *redirectCreate(Config *config);
-
-/* True when this configuration defines the very pool that runs. */
-bool redirectIsSame(const Redirect *redirect, const Config *config);
-
-/* Go on with another configuration of the same pool. */
-void redirectUpdate(Redirect *redirect, Config *config);
-
-/* Let the requests in progress finish for drainMs, then free, later. Clears
- * *redirect; NULL inside is accepted. */
-void redirectStop(Redirect **redirect, int drainMs);
-
-/* True once nothing that redirectStop was called for is left. */
-bool redirectIsStopped(void);
-
-/* Free what redirectStop left, at once; callbacks run as in
- * helperPoolDestroy. */
-void redirectFini(void);
-
 /*
- * Ask. call: the caller's storage, in use until cb has begun or
- * redirectCancel. cb runs exactly once, later.
- * Errors (cb will not run): -EMSGSIZE the URL is too long for the helper,
- * -ESHUTDOWN.
+ * Ask; call->cb and data are set by the caller. call is in use until cb has
+ * begun or urlCallCancel; config is borrowed as long. cb runs exactly once,
+ * later. Errors (cb will not run): as urlCallSubmit.
  */
-int redirectSubmit(Redirect *redirect, const RedirectQuery *query,
-                   RedirectCall *call, RedirectCb *cb, void *data);
-
-/* Stop waiting: cb will not run. Harmless when nothing is asked. */
-void redirectCancel(RedirectCall *call);
+int redirectSubmit(RedirectCall *call, Asker *asker,
+                   const ConfigRewrite *config, const FormatInput *input);
 
 /*
  * What a helper's answer means, except for those the pool makes itself
@@ -98,13 +60,5 @@ void redirectCancel(RedirectCall *call);
  */
 void redirectParseReply(const HelperReply *reply, HttpSlice asked,
                         RedirectAnswer *out);
-
-/*
- * Append the query line (without LF) to out[0 .. size): the URL and the
- * extras in the format of url_rewrite_extras. Returns the octets, or
- * -EMSGSIZE. Pure.
- */
-ssize_t redirectFormatQuery(const char *extras, const RedirectQuery *query,
-                            char *out, size_t size);
 
 #endif

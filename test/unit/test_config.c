@@ -95,7 +95,7 @@ Test(config, defaults_are_those_of_squid)
     cr_expect_null(config->rewrite.helper.argv);
     cr_expect_null(config->effectiveUser);
     cr_expect(config->visibleHostname[0]);
-    cr_expect_str_eq(config->rewrite.extras,
+    cr_expect_str_eq(config->rewrite.extras.text,
                      "%>a/%>A %un %>rm myip=%la myport=%lp");
     configUnref(&config);
     cr_expect_null(config);
@@ -363,17 +363,82 @@ Test(config, rewrite_timeout_has_actions)
     configUnref(&config);
 }
 
+Test(config, external_acl_types_are_read)
+{
+    Config *config = loadLines(
+        "external_acl_type who children-max=3 children-startup=2 "
+        "children-idle=1 concurrency=4 queue-size=9 ttl=60 negative_ttl=5 "
+        "grace=10% cache=77 collapse=off timeout=2s fail=stale protocol=2.5 "
+        "ipv4 %LOGIN %>{X-Field:;m} %DATA /bin/asker -x \"a b\"\n"
+        "external_acl_type plain %SRC /bin/plain\n"
+        "acl w external who one -i two\n"
+        "http_access allow w");
+    const ConfigExternal *who = configExternalLookup(config, "who");
+    const ConfigExternal *plain = configExternalLookup(config, "plain");
+    const HelperConfig *pool;
+
+    cr_assert(who);
+    cr_assert(plain);
+    pool = &who->helper.pool;
+    cr_expect_str_eq(pool->name, "external/who");
+    cr_expect_str_eq(pool->argv[0], "/bin/asker");
+    cr_expect_str_eq(pool->argv[2], "a b");
+    cr_expect_null(pool->argv[3]);
+    cr_expect_eq(pool->max, 3);
+    cr_expect_eq(pool->startup, 2);
+    cr_expect_eq(pool->concurrency, 4);
+    cr_expect_eq(pool->queueMax, 9);
+    cr_expect_eq(pool->ttlMs, 60000);
+    cr_expect_eq(pool->negativeTtlMs, 5000);
+    cr_expect_eq(pool->gracePct, 10);
+    cr_expect_eq(pool->cacheMax, 77);
+    cr_expect_not(pool->collapse);
+    cr_expect_eq(pool->timeoutMs, 2000);
+    cr_expect_eq(pool->fail, HELPER_FAIL_STALE);
+    cr_expect_eq(pool->ipcType, IPC_TCP_SOCKET);
+    cr_expect(who->isShell);
+    cr_expect(who->hasData);
+    cr_expect(who->needsUser);
+    pool = &plain->helper.pool;
+    cr_expect_eq(pool->max, 5);
+    cr_expect_eq(pool->cacheMax, 262144);
+    cr_expect_eq(pool->ttlMs, 3600000);
+    cr_expect_eq(pool->negativeTtlMs, 3600000);
+    cr_expect(pool->collapse);
+    cr_expect_eq(pool->ipcType, IPC_STREAM);
+    cr_expect_not(plain->isShell);
+    cr_expect_not(plain->needsUser);
+    cr_expect_null(configExternalLookup(config, "none"));
+    configUnref(&config);
+}
+
+Test(config, store_id_is_a_class_of_its_own)
+{
+    Config *config = loadLines("store_id_program /bin/s\n"
+                               "store_id_children 3 concurrency=2\n"
+                               "store_id_extras \"%>rm\"");
+
+    cr_expect_str_eq(config->storeId.helper.pool.name, "store_id");
+    cr_expect_str_eq(config->storeId.helper.pool.argv[0], "/bin/s");
+    cr_expect_eq(config->storeId.helper.pool.max, 3);
+    cr_expect(config->storeId.helper.bypass, "on by default");
+    cr_expect_eq(config->storeId.helper.pool.overload, HELPER_OVERLOAD_BYPASS);
+    cr_expect_str_eq(config->storeId.extras.text, "%>rm");
+    cr_expect_null(config->rewrite.helper.argv);
+    configUnref(&config);
+}
+
 Test(config, extras_are_quoted_or_plain)
 {
     Config *config = loadLines("url_rewrite_extras \"%>a %un\"");
 
-    cr_expect_str_eq(config->rewrite.extras, "%>a %un");
+    cr_expect_str_eq(config->rewrite.extras.text, "%>a %un");
     configUnref(&config);
     config = loadLines("url_rewrite_extras %>a %un");
-    cr_expect_str_eq(config->rewrite.extras, "%>a %un");
+    cr_expect_str_eq(config->rewrite.extras.text, "%>a %un");
     configUnref(&config);
     config = loadLines("url_rewrite_extras \"\"");
-    cr_expect_str_eq(config->rewrite.extras, "");
+    cr_expect_str_eq(config->rewrite.extras.text, "");
     configUnref(&config);
 }
 
@@ -534,6 +599,18 @@ static const struct {
     {"url_rewrite_timeout 5 on_timeout=x", "error: on_timeout= expected fail"},
     {"url_rewrite_timeout 5 response=\"OK\"", "error: on_timeout=use_config"},
     {"url_rewrite_timeout 5 frob=1", "error: expected on_timeout= or respo"},
+    {"external_acl_type a", "squid.conf:2: error: expected: external_acl_t"},
+    {"external_acl_type a %SRC", "error: external_acl_type a has no program"},
+    {"external_acl_type a %zz /p", "squid.conf:2: error: unknown code \"%zz\""},
+    {"external_acl_type a ttl=x %SRC /p", "squid.conf:2: error: expected a t"},
+    {"external_acl_type a frob=1 %SRC /p", "\"frob=1\" is no option of ext"},
+    {"external_acl_type a startup=1 %SRC /p", "\"startup=1\" is no option"},
+    {"external_acl_type a %SRC /p\nexternal_acl_type a %SRC /p",
+     "squid.conf:3: error: external_acl_type a was given already"},
+    {"acl x external", "error: acl x: expected the name of an external_acl"},
+    {"acl x external y", "error: acl x: no external_acl_type is called \"y\""},
+    {"external_acl_type a %SRC /p\nacl x external a\nacl x external a",
+     "squid.conf:4: error: acl x: one of kind external has one line only"},
     {"visible_hostname \"a", "squid.conf:2: error: a quoted text does not end"},
     {"visible_hostname \"a\"b", "squid.conf:2: error: expected a blank after"},
     {"include no-such-file", "squid.conf:2: error: include: no file "},

@@ -143,88 +143,68 @@ Test(redirectParse, connect_is_rewritten_to_host_and_port_only)
                  REDIRECT_UNCHANGED);
 }
 
-static RedirectQuery
-sampleQuery(struct sockaddr_in *client, struct sockaddr_in *local)
+static void
+ignoreCode(const char *text, void *data)
 {
-    *client = (struct sockaddr_in){.sin_family = AF_INET};
-    *local = (struct sockaddr_in){.sin_family = AF_INET};
-    inet_pton(AF_INET, "10.0.0.1", &client->sin_addr);
-    inet_pton(AF_INET, "10.0.0.9", &local->sin_addr);
-    local->sin_port = htons(3128);
-    return (RedirectQuery){.url = httpSliceText("http://h/p?q"),
-                           .method = httpSliceText("GET"),
-                           .client = (const void *)client,
-                           .local = (const void *)local};
+    (void)text;
+    (void)data;
 }
 
-Test(redirectQuery, default_extras)
+/* The query about a URL with these extras, or -EMSGSIZE. */
+static ssize_t
+formatQuery(const char *extras, char *out, size_t size)
 {
-    struct sockaddr_in client, local;
-    RedirectQuery query = sampleQuery(&client, &local);
-    char out[256];
+    struct sockaddr_in client = {.sin_family = AF_INET};
+    struct sockaddr_in6 local = {.sin6_family = AF_INET6};
+    Format *format = formatCreate(extras, ignoreCode, NULL);
+    FormatInput input = {.url = httpSliceText("http://h/p?q"),
+                         .method = httpSliceText("GET"),
+                         .client = (const void *)&client,
+                         .local = (const void *)&local,
+                         .user = "al ice%\n"};
 
-    redirectFormatQuery("%>a/%>A %un %>rm myip=%la myport=%lp", &query, out,
-                        sizeof(out));
-    cr_assert_str_eq(out,
-                     "http://h/p?q 10.0.0.1/- - GET myip=10.0.0.9 myport=3128");
+    inet_pton(AF_INET, "10.0.0.1", &client.sin_addr);
+    inet_pton(AF_INET6, "::ffff:10.0.0.9", &local.sin6_addr);
+    local.sin6_port = htons(3128);
+    ssize_t len = urlCallFormat(format, &input, out, size);
+    formatDestroy(&format);
+    return len;
 }
 
-Test(redirectQuery, mapped_addresses_look_like_ipv4)
+Test(urlCall, default_extras)
 {
-    struct sockaddr_in client, local;
-    struct sockaddr_in6 mapped = {.sin6_family = AF_INET6};
-    RedirectQuery query = sampleQuery(&client, &local);
     char out[256];
 
-    inet_pton(AF_INET6, "::ffff:192.0.2.7", &mapped.sin6_addr);
-    query.client = (const void *)&mapped;
-    redirectFormatQuery("%>a", &query, out, sizeof(out));
-    cr_assert_str_eq(out, "http://h/p?q 192.0.2.7");
+    formatQuery("%>a/%>A %un %>rm myip=%la myport=%lp", out, sizeof(out));
+    cr_assert_str_eq(out, "http://h/p?q 10.0.0.1/- al%20ice%25%0A GET "
+                          "myip=10.0.0.9 myport=3128");
 }
 
-Test(redirectQuery, user_is_escaped)
+Test(urlCall, unknown_codes_are_a_dash_each)
 {
-    struct sockaddr_in client, local;
-    RedirectQuery query = sampleQuery(&client, &local);
     char out[256];
 
-    query.user = "al ice%\n";
-    redirectFormatQuery("%un", &query, out, sizeof(out));
-    cr_assert_str_eq(out, "http://h/p?q al%20ice%25%0A");
-}
-
-Test(redirectQuery, unknown_codes_are_a_dash_each)
-{
-    struct sockaddr_in client, local;
-    RedirectQuery query = sampleQuery(&client, &local);
-    char out[256];
-
-    redirectFormatQuery("%{X-Foo}>h %ssl::>sni %>eui|%zz,%<st/%ru:%lp %{a",
-                        &query, out, sizeof(out));
+    formatQuery("%{X-Foo}>h %ssl::>sni %>eui|%zz,%<st/%ru:%lp %{a", out,
+                sizeof(out));
     cr_assert_str_eq(out, "http://h/p?q - - -|-,-/http://h/p?q:3128 -{a");
 }
 
-Test(redirectQuery, no_extras_is_the_url_alone)
+Test(urlCall, no_extras_is_the_url_alone)
 {
-    struct sockaddr_in client, local;
-    RedirectQuery query = sampleQuery(&client, &local);
     char out[256];
 
-    redirectFormatQuery("", &query, out, sizeof(out));
+    formatQuery("", out, sizeof(out));
     cr_assert_str_eq(out, "http://h/p?q");
-    redirectFormatQuery("100%% %", &query, out, sizeof(out));
+    formatQuery("100%% %", out, sizeof(out));
     cr_assert_str_eq(out, "http://h/p?q 100% -");
 }
 
-Test(redirectQuery, never_cut)
+Test(urlCall, never_cut)
 {
-    struct sockaddr_in client, local;
-    RedirectQuery query = sampleQuery(&client, &local);
     const char expected[] = "http://h/p?q 10.0.0.1";
     char out[sizeof(expected)];
 
-    cr_assert_eq(redirectFormatQuery("%>a", &query, out, sizeof(expected)),
+    cr_assert_eq(formatQuery("%>a", out, sizeof(expected)),
                  (ssize_t)sizeof(expected) - 1);
-    cr_assert_eq(redirectFormatQuery("%>a", &query, out, sizeof(expected) - 1),
-                 -EMSGSIZE);
+    cr_assert_eq(formatQuery("%>a", out, sizeof(expected) - 1), -EMSGSIZE);
 }
