@@ -195,9 +195,10 @@ main(void)
 {
     static Pinger pinger;
     struct sigaction ignore = {.sa_handler = SIG_IGN};
-    int rc = openSockets(&pinger);
+    int rc;
 
     pinger.parent = getppid();
+    rc = openSockets(&pinger);
     sigaction(SIGPIPE, &ignore, NULL);
     if (rc < 0)
         return EXIT_FAILURE;

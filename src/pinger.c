@@ -13,6 +13,7 @@
 #include "debug.h"
 #include "helper_ping.h"
 #include "helper_restart.h"
+#include "helper_stderr.h"
 #include "ipc.h"
 #include "xalloc.h"
 
@@ -31,6 +32,7 @@ struct Pinger {
     pid_t pid; /* 0: not running */
     int fd;
     CommPidWatch *watch;
+    HelperStderr err;
     CommTimer *timer; /* of the next start */
     HelperRestart restart;
     int64_t startedUs;
@@ -48,6 +50,7 @@ stopProcess(Pinger *pinger)
     if (pinger->pid == 0)
         return;
     commWatchPidCancel(&pinger->watch);
+    helperStderrClose(&pinger->err);
     ipcClose(pinger->pid, pinger->fd, pinger->fd);
     pinger->pid = 0;
     pinger->fd = -1;
@@ -61,6 +64,7 @@ replaceProcess(Pinger *pinger, int waitStatus, bool isByUs, const char *why)
                          .byUs = isByUs,
                          .waitStatus = waitStatus};
 
+    helperStderrDrain(&pinger->err);
     debug(DBG_PINGER, 1, "pinger %d: %s", (int)pinger->pid, why);
     helperRestartDied(&pinger->restart, &death, commNowUs());
     stopProcess(pinger);
@@ -128,18 +132,25 @@ static int
 startProcess(Pinger *pinger)
 {
     const char *const args[] = {"(pinger)", NULL};
+    void *handle = NULL;
+    IpcChild *child;
     int rfd, wfd;
     IpcAttr attr;
 
     ipcAttrInit(&attr);
     attr.diesWithUs = true;
+    attr.stderrMode = IPC_STDERR_PIPE;
     attr.chatTimeoutMs = START_MS;
     pinger->pid = ipcCreateAttr(IPC_DGRAM, pinger->program, args, "pinger",
-                                &attr, &rfd, &wfd, NULL);
+                                &attr, &rfd, &wfd, &handle);
     if (pinger->pid < 0) {
         pinger->pid = 0;
         return -errno;
     }
+    child = handle;
+    helperStderrOpen(&pinger->err, ipcChildTakeStderr(child), "pinger", 1,
+                     pinger->pid);
+    ipcChildDestroy(&child);
     pinger->fd = rfd;
     pinger->hasAnswered = false;
     pinger->startedUs = commNowUs();

@@ -172,7 +172,9 @@ class PingerTest(unittest.TestCase):
                 [sys.executable, "-c", script, PINGER], stdin=theirs,
                 stdout=subprocess.PIPE, text=True)
             pid = int(parent.stdout.readline())
-            self.assertTrue(os.path.exists(f"/proc/{pid}"))
+            ours.settimeout(SECONDS)
+            ours.send(ask(1, "127.0.0.1"))
+            ours.recv(100)  # it has seen its parent
             parent.kill()
             parent.wait(SECONDS)
             parent.stdout.close()

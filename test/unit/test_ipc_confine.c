@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <pthread.h>
 #include <pwd.h>
 #include <sched.h>
 #include <signal.h>
@@ -387,6 +388,42 @@ BOTH_WAYS_TEST(our_process_stays_dumpable)
     attr.cwd = "/nonexistent";
     expectError(&attr, ENOENT);
     cr_assert_eq(prctl(PR_GET_DUMPABLE), 1);
+}
+
+static void *
+startMany(void *data)
+{
+    IpcAttr attr;
+
+    ipcAttrInit(&attr);
+    attr.user = data;
+    for (int i = 0; i < 30; i++)
+        if (errorOf(&attr) != 0)
+            return data;
+    return NULL;
+}
+
+/* Several starts at once, so that one begins while another has the memory
+ * undumpable. */
+BOTH_WAYS_TEST(our_process_stays_dumpable_with_threads)
+{
+    static char users[2][8] = {"nobody", "daemon"};
+    pthread_t threads[4];
+    void *failed;
+
+    if (!isRoot())
+        return;
+    ipcFakeSetWay(way);
+    for (size_t i = 0; i < 4; i++)
+        cr_assert_eq(pthread_create(&threads[i], NULL, startMany, users[i % 2]),
+                     0);
+    for (size_t i = 0; i < 4; i++) {
+        cr_assert_eq(pthread_join(threads[i], &failed), 0);
+        cr_assert_null(failed);
+    }
+    cr_assert_eq(prctl(PR_GET_DUMPABLE), 1);
+    cr_assert_eq(getuid(), 0);
+    ipcFakeAwaitNoChild();
 }
 
 /* The folder is entered, and the program found, by whom it becomes. */
