@@ -25,7 +25,8 @@
     X(46, ACCESS_LOG, "access log")                                     \
     X(54, IPC, "starting helpers")                                      \
     X(61, REDIRECT, "URL rewriting")                                    \
-    X(84, HELPER, "helper pools")
+    X(84, HELPER, "helper pools")                                        \
+    X(85, MUX, "squire-mux")
 
 enum DebugSection {
 #define X(number, name, text) DBG_##name = number,

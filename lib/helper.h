@@ -51,6 +51,11 @@ typedef struct HelperConfig {
     unsigned idle;           /* started at a time when growing, and kept when
                                 shrinking, 1 */
     unsigned concurrency;    /* 0: no channel-ID, one request at a time */
+    unsigned pipeline;       /* without channel-ID: requests that a process
+                                has at once, 0 or 1: one. More only for
+                                programs that answer each line by one line,
+                                in order, for sure: an answer too many is
+                                noticed only when no other is due */
     unsigned queueMax;       /* requests waiting beyond what processes not yet
                                 started could take; 0: 2 * max (at least 64) */
     HelperOverload overload; /* HELPER_OVERLOAD_ERR */

@@ -198,6 +198,16 @@ closeFds(HelperChannel *channel)
         commClose(writeFd);
 }
 
+/* True when it may be this request that a process died of. Without
+ * channel-IDs it has been working on its first. */
+static bool
+isSuspect(const HelperChannel *channel, const HelperRequest *request)
+{
+    if (!helperChannelHasBegun(channel, request))
+        return false;
+    return channel->hasIds || listFirst(&channel->inflight) == &request->node;
+}
+
 /* All its requests go back to the pool, in their order. Nothing is written
  * or read any more. */
 static void
@@ -211,10 +221,10 @@ giveBack(HelperChannel *channel, bool counts, const char *why)
         HelperRequest *request = REQUEST(channel->inflight.prev);
         bool isWanted = request->state != HELPER_REQUEST_ABANDONED &&
                         request->kind != HELPER_KIND_PROBE;
-        bool isBegun = helperChannelHasBegun(channel, request);
+        bool isBlamed = counts && isSuspect(channel, request);
         helperChannelDetach(channel, request);
         if (isWanted)
-            helperPoolTakeBack(request, counts && isBegun);
+            helperPoolTakeBack(request, isBlamed);
         else
             helperRequestFree(request);
     }

@@ -354,6 +354,17 @@ matchLine(const HelperChannel *channel, const char *line, size_t len,
     return NULL;
 }
 
+/* True when no request of a process without channel-IDs, after this one, can
+ * have an answer yet. */
+static bool
+isLastAsked(const HelperChannel *channel, const HelperRequest *request)
+{
+    ListNode *next = request->node.next;
+
+    return next == &channel->inflight ||
+           REQUEST(next)->wireEnd > channel->written;
+}
+
 void
 helperChannelFailForLine(HelperChannel *channel, const char *wrong,
                          const char *line, size_t len)
@@ -379,7 +390,8 @@ takeLine(HelperChannel *channel, char *line, size_t len, size_t rest)
     size_t skip;
 
     const char *wrong = matchLine(channel, line, len, &skip, &request);
-    if (!wrong && rest > 0 && !channel->hasIds)
+    if (!wrong && rest > 0 && !channel->hasIds &&
+        isLastAsked(channel, request))
         wrong = "it answered with a line too many";
     if (!wrong && len >= channel->pool->config.replyMax)
         wrong = "its answer is longer than the limit";

@@ -54,7 +54,8 @@ isUsable(const HelperConfig *config)
 
     return config->name && config->argv && config->argv[0] && isStream &&
            config->max > 0 && config->max <= PROCESSES_MAX &&
-           config->concurrency <= CONCURRENCY_MAX && config->timeoutMs >= 0 &&
+           config->concurrency <= CONCURRENCY_MAX &&
+           config->pipeline <= CONCURRENCY_MAX && config->timeoutMs >= 0 &&
            (unsigned)config->overload < HELPER_OVERLOAD_COUNT &&
            (unsigned)config->fail < HELPER_FAIL_COUNT &&
            config->gracePct <= 100 && isProbe(config) &&
@@ -197,7 +198,8 @@ bool
 helperConfigIsOther(const HelperConfig *a, const HelperConfig *b)
 {
     return !helperConfigIsSameProgram(a, b) || a->ipcType != b->ipcType ||
-           a->concurrency != b->concurrency || !isSameAttr(&a->attr, &b->attr);
+           a->concurrency != b->concurrency || a->pipeline != b->pipeline ||
+           !isSameAttr(&a->attr, &b->attr);
 }
 
 void
@@ -212,6 +214,14 @@ helperConfigFini(HelperConfig *config)
     freeConst(config->attr.group);
     freeConst(config->attr.fds);
     *config = (HelperConfig){0};
+}
+
+unsigned
+helperConfigShare(const HelperConfig *config)
+{
+    if (config->concurrency > 0)
+        return config->concurrency;
+    return config->pipeline > 1 ? config->pipeline : 1;
 }
 
 char *

@@ -107,7 +107,7 @@ helperPoolCreate(const HelperConfig *config)
     pool->program = helperConfigProgram(&copy);
     pool->target = copy.startup;
     initLists(pool);
-    helperPlaceInit(&pool->place, copy.concurrency ? copy.concurrency : 1);
+    helperPlaceInit(&pool->place, helperConfigShare(&copy));
     helperRestartInit(&pool->restart, copy.restartMinMs * 1000ll,
                       copy.restartMaxMs * 1000ll, copy.attempts);
     commDeferInit(&pool->settle, onSettle, pool);
@@ -295,6 +295,8 @@ helperPoolReplied(HelperRequest *request, const HelperChannel *from, char *line,
               pool->config.name, from->number, (int)from->pid, reply.message);
         reply.result = HELPER_BH;
         reply.source = HELPER_SOURCE_POOL;
+        reply.line = NULL;
+        reply.lineLen = 0;
         reply.text = "";
         reply.textLen = 0;
     }

@@ -290,6 +290,9 @@ bool helperConfigIsOther(const HelperConfig *a, const HelperConfig *b);
 /* True when a and b have the same program with the same arguments. */
 bool helperConfigIsSameProgram(const HelperConfig *a, const HelperConfig *b);
 
+/* Requests that one process may have at once. */
+unsigned helperConfigShare(const HelperConfig *config);
+
 /* argv joined with blanks; returns owned. */
 char *helperConfigProgram(const HelperConfig *config);
 

@@ -287,6 +287,8 @@ helperProtoParseReply(char *line, size_t len, char *scratch, size_t scratchSize,
     CHECK(scratchSize >= len + 2);
     if (len > 0 && line[len - 1] == '\r')
         line[--len] = '\0';
+    reply->line = line;
+    reply->lineLen = len;
     reply->result = len > 0 ? readResult(line, &wordLen) : HELPER_ERR;
     reply->source = HELPER_SOURCE_PROCESS;
     reply->message = "";

@@ -51,6 +51,9 @@ typedef enum HelperSource {
 typedef struct HelperReply {
     HelperResult result;
     HelperSource source;
+    const char *line; /* as it was said, without ID and line end; NULL when
+                         the pool made the reply */
+    size_t lineLen;
     const char *text; /* after the result word and its blanks; the whole line
                          for HELPER_UNKNOWN. Never NULL, NUL-terminated */
     size_t textLen;

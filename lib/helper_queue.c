@@ -277,6 +277,8 @@ finishWith(HelperRequest *request, HelperResult result, const char *why)
 
     reply.result = result;
     reply.source = HELPER_SOURCE_POOL;
+    reply.line = NULL;
+    reply.lineLen = 0;
     reply.text = "";
     reply.textLen = 0;
     reply.message = why;

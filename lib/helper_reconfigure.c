@@ -62,8 +62,7 @@ setSize(HelperPool *pool)
         pool->target = config->max;
     if (pool->target < config->startup)
         pool->target = config->startup;
-    helperPlaceSetLimit(&pool->place,
-                        config->concurrency ? config->concurrency : 1);
+    helperPlaceSetLimit(&pool->place, helperConfigShare(config));
     helperPoolGrowBuffers(pool->thread, config->replyMax);
     commTimerCancel(&pool->idleTimer);
     commTimerCancel(&pool->probeTimer);

@@ -484,3 +484,45 @@ Test(helperChannel, raw_stderr_goes_to_the_log_itself)
     cr_assert(isLogged("\nnoise 1\n") || isLogged("noise 1\n"));
     cr_assert_not(isLogged("): noise 1"), "%s", logText);
 }
+
+Test(helperChannel, pipelined_lines_are_with_the_program_at_once)
+{
+    poolConfig.max = 1;
+    poolConfig.startup = 1;
+    poolConfig.pipeline = 4;
+    poolCreate("count-lines");
+    poolWaitForActive(1);
+    for (int i = 0; i < 4; i++)
+        cr_assert_eq(poolSubmit("x", i), 0);
+    cr_assert(poolRunUntil(4));
+    for (int i = 0; i < 4; i++)
+        cr_assert_str_eq(poolAnswer(i)->message, "4");
+}
+
+Test(helperChannel, pipelined_answers_are_given_in_order)
+{
+    poolConfig.max = 2;
+    poolConfig.pipeline = 8;
+    poolCreate("bytes");
+    poolSubmitLines(40);
+    cr_assert(poolRunUntil(40));
+    poolExpectLines(40);
+    cr_assert_eq(poolStats().restarts, 0);
+}
+
+Test(helperChannel, pipelined_lines_do_not_suffer_for_the_one_that_kills)
+{
+    poolConfig.max = 1;
+    poolConfig.pipeline = 10;
+    poolConfig.restartMinMs = 1;
+    poolCreate("crash-after=1");
+    poolSubmitLines(12);
+    cr_assert(poolRunUntil(12));
+    poolExpectLines(12);
+}
+
+Test(helperChannel, pipelined_program_with_an_answer_too_many_is_put_down)
+{
+    poolConfig.pipeline = 10;
+    expectThreeAttempts("two-for-one", "a line too many");
+}
