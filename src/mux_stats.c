@@ -1,0 +1,80 @@
+/* mux_stats.c: what squire-mux says of itself. */
+#include "mux_stats.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "comm.h"
+#include "xalloc.h"
+
+static void
+addLatency(Buf *out, const char *name, const HelperLatency *latency)
+{
+    (void)bufPrintf(out,
+                    "  %s ms: p50 %.3f, p90 %.3f, p99 %.3f, max %.3f of "
+                    "%" PRIu64 "\n",
+                    name, latency->p50, latency->p90, latency->p99,
+                    latency->max, latency->count);
+}
+
+static void
+addResults(Buf *out, const HelperPoolStats *stats)
+{
+    (void)bufPrintf(out, "  results:");
+    for (int i = 0; i < HELPER_RESULT_COUNT; i++)
+        if (stats->byResult[i] > 0)
+            (void)bufPrintf(out, " %s %" PRIu64,
+                            helperProtoResultName((HelperResult)i),
+                            stats->byResult[i]);
+    (void)bufPrintf(out, "\n");
+}
+
+static int
+addProcesses(Buf *out, const HelperPool *pool)
+{
+    size_t count = helperPoolProcesses(pool, NULL, 0);
+    HelperProcessStats *list = xcalloc(count + 1, sizeof(*list));
+    int error = 0;
+
+    size_t now = helperPoolProcesses(pool, list, count);
+    for (size_t i = 0; i < count && i < now && error == 0; i++)
+        error = bufPrintf(out,
+                          "  #%u pid %d %s: %" PRIu64 " requests, %u in "
+                          "flight, %ld KiB, %.0f s old\n",
+                          list[i].id, (int)list[i].pid, list[i].state,
+                          list[i].requests, list[i].inflight, list[i].rssKb,
+                          (double)(commNowUs() - list[i].startedUs) / 1e6);
+    free(list);
+    return error;
+}
+
+int
+muxStatsFormat(const HelperPool *pool, const MuxRelay *relay, Buf *out)
+{
+    HelperPoolStats stats;
+    MuxRelayStats mux;
+
+    helperPoolStats(pool, &stats);
+    muxRelayStats(relay, &mux);
+    (void)bufPrintf(out, "squire-mux: %s: %s\n", stats.name, stats.program);
+    (void)bufPrintf(out,
+                    "  Squid: %" PRIu64 " requests, %" PRIu64
+                    " answers, %" PRIu64 " refused, %zu in flight, %" PRIu64
+                    " pauses, %zu octets to write\n",
+                    mux.requests, mux.replies, mux.refused, mux.inflight,
+                    mux.pauses, mux.outOctets);
+    (void)bufPrintf(out,
+                    "  processes: %u of %u, %u idle; %u requests wait, %u in "
+                    "flight\n",
+                    stats.active, stats.max, stats.idle, stats.queue,
+                    stats.inflight);
+    (void)bufPrintf(out,
+                    "  %" PRIu64 " timeouts, %" PRIu64 " retries, %" PRIu64
+                    " overloads, %" PRIu64 " restarts\n",
+                    stats.timeouts, stats.retries, stats.overloads,
+                    stats.restarts);
+    addResults(out, &stats);
+    addLatency(out, "waiting", &stats.queueMs);
+    addLatency(out, "service", &stats.serviceMs);
+    return addProcesses(out, pool);
+}
