@@ -245,6 +245,8 @@ helperAnswersFailNow(const HelperRequest *request, HelperResult result,
         helperTraceOwn(request, result);
     replyOut->result = result;
     replyOut->source = HELPER_SOURCE_POOL;
+    replyOut->line = NULL;
+    replyOut->lineLen = 0;
     replyOut->text = "";
     replyOut->textLen = 0;
     replyOut->message = why;

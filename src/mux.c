@@ -121,6 +121,7 @@ start(const MuxOptions *options)
     const HelperConfig *config = &options->pool;
     MuxRelayConfig relay = {
         .isPlain = options->isPlain,
+        .hasCache = config->cacheMax > 0,
         .isBypassing = config->overload == HELPER_OVERLOAD_BYPASS,
         .lineMax =
             config->lineMax > LINE_EXTRA ? config->lineMax - LINE_EXTRA : 0,

@@ -231,7 +231,13 @@ static void
 submit(MuxRelay *relay, const MuxLine *line)
 {
     MuxRequest *request = takeRequest(relay, line);
+    HelperReply reply;
 
+    if (relay->config.hasCache &&
+        helperLookup(relay->pool, line->text, line->len, &reply)) {
+        onReply(&reply, request);
+        return;
+    }
     int error = helperSubmitLen(relay->pool, line->text, line->len, onReply,
                                 request, NULL);
     if (error < 0)

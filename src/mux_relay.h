@@ -18,6 +18,7 @@ typedef struct MuxRelay MuxRelay;
 typedef struct MuxRelayConfig {
     bool isPlain;     /* no channel-IDs on Squid's side */
     bool isBypassing; /* OVERLOAD is answered OK */
+    bool hasCache;    /* the pool keeps answers */
     size_t lineMax;   /* of a query, as the pool takes it */
     size_t replyMax;  /* of an answer */
     int drainMs;      /* for what is in flight, at the end */
