@@ -252,6 +252,7 @@ typedef struct HelperProcessStats {
     unsigned inflight;
     long rssKb;        /* as of the last second, 0: not known yet */
     int64_t startedUs; /* commNowUs() at start */
+    HelperLatency serviceMs; /* off by at most 7 % */
 } HelperProcessStats;
 
 typedef struct HelperPoolStats {
@@ -276,6 +277,19 @@ typedef struct HelperPoolStats {
 
 /* Copy the figures of a pool. */
 void helperPoolStats(const HelperPool *pool, HelperPoolStats *statsOut);
+
+typedef enum HelperLatencyKind {
+    HELPER_LATENCY_QUEUE,   /* from submission to a process */
+    HELPER_LATENCY_SERVICE, /* from there to the answer */
+    HELPER_LATENCY_COUNT
+} HelperLatencyKind;
+
+typedef void HelperBucketCb(double fromMs, double toMs, uint64_t count,
+                            void *data);
+
+/* Call cb for each range of latencies that has any, in rising order. */
+void helperPoolBuckets(const HelperPool *pool, HelperLatencyKind kind,
+                       HelperBucketCb *cb, void *data);
 
 /*
  * Copy up to max process rows; returns how many there are. Memory is sampled

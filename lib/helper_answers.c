@@ -160,12 +160,15 @@ helperLookup(HelperPool *pool, const char *line, size_t len,
  * helper does not stand by it any more. With fail=stale it stays, for this
  * is what it is kept for.
  */
-static void
-keep(const HelperRequest *request, const HelperReply *reply, const char *line)
+void
+helperAnswersKeep(const HelperRequest *request, const HelperReply *reply,
+                  const char *line)
 {
     HelperPool *pool = request->pool;
     HelperCacheItem item = {.reply = line};
 
+    if (!pool->answers.cache)
+        return;
     item.key = helperRequestLine(request, &item.keyLen);
     item.replyLen = (size_t)(reply->text - line) + reply->textLen;
     if (reply->result == HELPER_OK || reply->result == HELPER_ERR)
@@ -265,8 +268,7 @@ void
 helperAnswersGive(HelperRequest *request, const HelperReply *reply,
                   const char *line)
 {
-    if (request->pool->answers.cache)
-        keep(request, reply, line);
+    helperAnswersKeep(request, reply, line);
     if (request->cb)
         helperAnswersFinish(request, reply);
     else

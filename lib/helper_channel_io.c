@@ -410,10 +410,12 @@ takeLine(HelperChannel *channel, char *line, size_t len, size_t rest)
     channel->replies++;
     if (!channel->hasAnswered)
         helperChannelAnswered(channel);
+    helperBriefAdd(&channel->serviceUs,
+                   channel->pool->thread->readUs - request->dispatchUs);
     if (isWanted)
         helperPoolReplied(request, channel, line + skip, len - skip);
     else
-        helperRequestFree(request);
+        helperPoolRepliedLate(request, channel, line + skip, len - skip);
     return channel->readFd >= 0;
 }
 

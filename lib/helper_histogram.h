@@ -11,6 +11,7 @@
 
 #include <stdint.h>
 
+#define HELPER_HISTOGRAM_BITS 6
 #define HELPER_HISTOGRAM_LINEAR 128 /* values with a bucket of their own */
 #define HELPER_HISTOGRAM_STEPS 64   /* buckets per power of two above */
 #define HELPER_HISTOGRAM_OCTAVES 26 /* up to 2^33 us, more than two hours */
@@ -24,18 +25,28 @@ typedef struct HelperHistogram {
     uint32_t buckets[HELPER_HISTOGRAM_BUCKETS];
 } HelperHistogram;
 
-/* The bucket of a value. */
+/* The bucket of a value, with 2^bits buckets per power of two and as many
+ * octaves above the values that have one of their own. */
+static inline unsigned
+helperHistogramPlace(uint64_t value, unsigned bits, unsigned octaves)
+{
+    unsigned steps = 1u << bits;
+
+    if (value < 2 * steps)
+        return (unsigned)value;
+    /* The top bits + 1 bits: a one, then those that choose the step. */
+    unsigned shift = 63u - (unsigned)__builtin_clzll(value) - bits;
+    if (shift > octaves)
+        return (octaves + 2) * steps - 1;
+    return 2 * steps + (shift - 1) * steps + (unsigned)(value >> shift) - steps;
+}
+
+/* The bucket of a value in a HelperHistogram. */
 static inline unsigned
 helperHistogramBucket(uint64_t value)
 {
-    if (value < HELPER_HISTOGRAM_LINEAR)
-        return (unsigned)value;
-    /* The top seven bits: 1xxxxxx, of which the six x choose the step. */
-    unsigned shift = 63u - (unsigned)__builtin_clzll(value) - 6u;
-    if (shift > HELPER_HISTOGRAM_OCTAVES)
-        return HELPER_HISTOGRAM_BUCKETS - 1;
-    return HELPER_HISTOGRAM_LINEAR + (shift - 1) * HELPER_HISTOGRAM_STEPS +
-           (unsigned)(value >> shift) - HELPER_HISTOGRAM_STEPS;
+    return helperHistogramPlace(value, HELPER_HISTOGRAM_BITS,
+                                HELPER_HISTOGRAM_OCTAVES);
 }
 
 /* Count one value; a negative one (a clock that went back) counts as 0. */
@@ -50,8 +61,41 @@ helperHistogramAdd(HelperHistogram *histogram, int64_t value)
         histogram->max = v;
 }
 
+/* The least and the first value beyond those that share a bucket. */
+void helperHistogramRange(unsigned bucket, uint64_t *fromOut, uint64_t *toOut);
+
 /* The value that the share q (0 .. 1) of all values does not exceed; 0 when
  * empty. Walks all buckets. */
 double helperHistogramQuantile(const HelperHistogram *histogram, double q);
+
+/* The same in a kilobyte, for what there are many of: a quantile is off by at
+ * most 7 %. */
+#define HELPER_BRIEF_BITS 3
+#define HELPER_BRIEF_OCTAVES 29
+#define HELPER_BRIEF_BUCKETS ((HELPER_BRIEF_OCTAVES + 2) << HELPER_BRIEF_BITS)
+
+typedef struct HelperBrief {
+    uint32_t count;
+    uint32_t max; /* more than an hour counts as that */
+    uint32_t buckets[HELPER_BRIEF_BUCKETS];
+} HelperBrief;
+
+/* Count one value, as helperHistogramAdd. */
+static inline void
+helperBriefAdd(HelperBrief *brief, int64_t value)
+{
+    uint32_t v = value <= 0           ? 0
+                 : value < UINT32_MAX ? (uint32_t)value
+                                      : UINT32_MAX;
+
+    brief->count++;
+    brief->buckets[helperHistogramPlace(v, HELPER_BRIEF_BITS,
+                                        HELPER_BRIEF_OCTAVES)]++;
+    if (v > brief->max)
+        brief->max = v;
+}
+
+/* As helperHistogramQuantile. */
+double helperBriefQuantile(const HelperBrief *brief, double q);
 
 #endif

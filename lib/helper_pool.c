@@ -309,6 +309,25 @@ helperPoolReplied(HelperRequest *request, const HelperChannel *from, char *line,
         helperRequestFinish(request, &reply);
 }
 
+/* Too late for its caller, but the next one may use it. */
+void
+helperPoolRepliedLate(HelperRequest *request, const HelperChannel *from,
+                      char *line, size_t len)
+{
+    const HelperPool *pool = request->pool;
+    const HelperThread *thread = pool->thread;
+    HelperReply reply;
+
+    if (pool->answers.cache && request->kind == HELPER_KIND_LOOKUP &&
+        helperProtoParseReply(line, len, thread->scratch, thread->scratchSize,
+                              &reply) == 0) {
+        helperAnswersKeep(request, &reply, line);
+        if (helperTraceIsOn(pool))
+            helperTraceReply(request, from, reply.result, line, len);
+    }
+    helperRequestFree(request);
+}
+
 void
 helperPoolTakeBack(HelperRequest *request, bool counts)
 {

@@ -154,6 +154,7 @@ struct HelperChannel {
     unsigned overdue; /* inflight requests whose answer is late */
     unsigned missed;  /* those that became so since its last answer */
     uint64_t requests, replies;
+    HelperBrief serviceUs;
     int64_t startedUs;
     int64_t idleUs; /* since when without a request */
     CommPidWatch *watch;
@@ -370,7 +371,11 @@ bool helperAnswersTake(HelperRequest *request, const char *line, size_t len);
 void helperAnswersGive(HelperRequest *request, const HelperReply *reply,
                        const char *line);
 
-/* The same for one that was joined. */
+/* Keep the answer to a request, or drop an older one. */
+void helperAnswersKeep(const HelperRequest *request, const HelperReply *reply,
+                       const char *line);
+
+/* Give an answer that was kept where it is to be. Takes request. */
 void helperAnswersFinish(HelperRequest *request, const HelperReply *reply);
 
 /* As helperQueueAnswer, but what the fail policy says instead, if it has
@@ -434,9 +439,6 @@ helperTraceIsOn(const HelperPool *pool)
 {
     return pool->traces.max > 0 || !listIsEmpty(&pool->traces.taps);
 }
-
-/* Keep an exchange in the ring and show it to the taps. */
-void helperTraceAdd(HelperPool *pool, const HelperTrace *trace);
 
 /* A process has answered a request; line as it was parsed. */
 void helperTraceReply(const HelperRequest *request, const HelperChannel *from,
@@ -625,6 +627,10 @@ void helperReservedEnd(HelperPool *pool);
  * process that gave it. Takes request. Callback: may destroy the pool. */
 void helperPoolReplied(HelperRequest *request, const HelperChannel *from,
                        char *line, size_t len);
+
+/* The same for a request whose caller has gone. */
+void helperPoolRepliedLate(HelperRequest *request, const HelperChannel *from,
+                           char *line, size_t len);
 
 /* A request comes back unanswered: try again or give up. counts: the failed
  * try is one of its attempts. */

@@ -37,6 +37,35 @@ sumLatency(const HelperHistogram *histogram, HelperLatency *out)
 }
 
 void
+helperPoolBuckets(const HelperPool *pool, HelperLatencyKind kind,
+                  HelperBucketCb *cb, void *data)
+{
+    CHECK_OBJ(pool, HELPER_POOL_MAGIC);
+    const HelperHistogram *histogram =
+        kind == HELPER_LATENCY_QUEUE ? &pool->queueUs : &pool->serviceUs;
+    uint64_t from, to;
+
+    for (unsigned i = 0; i < HELPER_HISTOGRAM_BUCKETS; i++) {
+        if (histogram->buckets[i] == 0)
+            continue;
+        helperHistogramRange(i, &from, &to);
+        cb((double)from / 1000, (double)to / 1000, histogram->buckets[i], data);
+    }
+}
+
+static HelperLatency
+sumBrief(const HelperBrief *brief)
+{
+    return (HelperLatency){
+        .count = brief->count,
+        .p50 = helperBriefQuantile(brief, 0.50) / 1000,
+        .p90 = helperBriefQuantile(brief, 0.90) / 1000,
+        .p99 = helperBriefQuantile(brief, 0.99) / 1000,
+        .max = (double)brief->max / 1000,
+    };
+}
+
+void
 helperPoolStats(const HelperPool *pool, HelperPoolStats *statsOut)
 {
     CHECK_OBJ(pool, HELPER_POOL_MAGIC);
@@ -90,6 +119,7 @@ fillRows(const ListNode *list, HelperProcessStats *rows, size_t max,
                 .inflight = channel->place.load,
                 .rssKb = channel->rssKb,
                 .startedUs = channel->startedUs,
+                .serviceMs = sumBrief(&channel->serviceUs),
             };
         count++;
     }

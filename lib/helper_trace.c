@@ -15,7 +15,7 @@
 #define TAP(n) LIST_OBJ(n, HelperTap, node)
 
 struct HelperTrail {
-    int64_t wallUs;
+    int64_t atUs; /* commNowUs() */
     int64_t queueUs;
     uint32_t number;
     pid_t pid;
@@ -70,8 +70,15 @@ atMost(size_t value, size_t limit)
     return value < limit ? value : limit;
 }
 
+/* Exchanges are kept with the loop's time, which costs nothing to know. */
+static int64_t
+wallOf(int64_t atUs)
+{
+    return commWallUs() - (commNowUs() - atUs);
+}
+
 static void
-keep(HelperTraces *traces, const HelperTrace *trace)
+keep(HelperTraces *traces, const HelperTrace *trace, int64_t atUs)
 {
     size_t replyLen = atMost(trace->replyLen, REPLY_ROOM);
     size_t requestLen = atMost(trace->requestLen, TEXT_MAX - replyLen);
@@ -82,7 +89,7 @@ keep(HelperTraces *traces, const HelperTrace *trace)
     HelperTrail *trail = &traces->ring[traces->next];
     traces->next = traces->next + 1 < traces->max ? traces->next + 1 : 0;
     traces->count += traces->count < traces->max;
-    trail->wallUs = trace->wallUs;
+    trail->atUs = atUs;
     trail->queueUs = trace->queueUs;
     trail->number = trace->number;
     trail->pid = trace->pid;
@@ -99,15 +106,24 @@ keep(HelperTraces *traces, const HelperTrace *trace)
     trail->text[requestLen + 1 + replyLen] = '\0';
 }
 
-void
-helperTraceAdd(HelperPool *pool, const HelperTrace *trace)
+static void
+showTaps(HelperPool *pool, const HelperTrace *trace, int64_t atUs)
 {
+    HelperTrace timed = *trace;
     ListNode *node, *tmp;
 
-    if (pool->traces.max > 0)
-        keep(&pool->traces, trace);
+    timed.wallUs = wallOf(atUs);
     LIST_FOREACH(&pool->traces.taps, node, tmp)
-        TAP(node)->cb(trace, TAP(node)->data);
+        TAP(node)->cb(&timed, TAP(node)->data);
+}
+
+static void
+add(HelperPool *pool, const HelperTrace *trace, int64_t atUs)
+{
+    if (pool->traces.max > 0)
+        keep(&pool->traces, trace, atUs);
+    if (!listIsEmpty(&pool->traces.taps))
+        showTaps(pool, trace, atUs);
 }
 
 void
@@ -117,7 +133,6 @@ helperTraceReply(const HelperRequest *request, const HelperChannel *from,
     HelperPool *pool = request->pool;
     int64_t nowUs = pool->thread->readUs;
     HelperTrace trace = {
-        .wallUs = commWallUs(),
         .number = from->number,
         .pid = from->pid,
         .queueUs = request->dispatchUs - request->submitUs,
@@ -130,15 +145,15 @@ helperTraceReply(const HelperRequest *request, const HelperChannel *from,
     trace.request = helperRequestLine(request, &trace.requestLen);
     if (len > 0 && line[len - 1] == '\0') /* it was a CR */
         trace.replyLen--;
-    helperTraceAdd(pool, &trace);
+    add(pool, &trace, nowUs);
 }
 
 void
 helperTraceOwn(const HelperRequest *request, HelperResult result)
 {
+    int64_t nowUs = commNowUs();
     HelperTrace trace = {
-        .wallUs = commWallUs(),
-        .queueUs = commNowUs() - request->submitUs,
+        .queueUs = nowUs - request->submitUs,
         .result = result,
         .reply = "",
     };
@@ -146,16 +161,16 @@ helperTraceOwn(const HelperRequest *request, HelperResult result)
     trace.request = helperRequestLine(request, &trace.requestLen);
     if (!trace.request)
         trace.request = "";
-    helperTraceAdd(request->pool, &trace);
+    add(request->pool, &trace, nowUs);
 }
 
 void
 helperTraceKept(HelperPool *pool, const HelperKept *kept, int64_t sinceUs)
 {
+    int64_t nowUs = commNowUs();
     HelperCacheItem item;
     HelperTrace trace = {
-        .wallUs = commWallUs(),
-        .queueUs = commNowUs() - sinceUs,
+        .queueUs = nowUs - sinceUs,
         .result = helperKeptItem(kept, &item),
     };
 
@@ -163,14 +178,14 @@ helperTraceKept(HelperPool *pool, const HelperKept *kept, int64_t sinceUs)
     trace.requestLen = item.keyLen;
     trace.reply = item.reply;
     trace.replyLen = item.replyLen;
-    helperTraceAdd(pool, &trace);
+    add(pool, &trace, nowUs);
 }
 
 static void
 show(const HelperTrail *trail, HelperTraceCb *cb, void *data)
 {
     HelperTrace trace = {
-        .wallUs = trail->wallUs,
+        .wallUs = wallOf(trail->atUs),
         .number = trail->number,
         .pid = trail->pid,
         .queueUs = trail->queueUs,

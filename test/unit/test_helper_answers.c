@@ -336,3 +336,45 @@ Test(helperAnswers, stale_is_better_than_overload)
     cr_assert_eq(stale, 3);
     cr_assert_eq(poolStats().overloads, 3);
 }
+
+Test(helperAnswers, an_answer_too_late_for_its_caller_serves_the_next_one)
+{
+    poolConfig.concurrency = 4;
+    poolConfig.timeoutMs = 100;
+    poolCreate("ids slow=200");
+    cr_assert_eq(ask("a")->result, HELPER_TIMEOUT);
+    for (int ms = 0; ms < POOL_WAIT_MS && poolStats().cacheEntries == 0; ms++)
+        (void)supportRunLoop(1);
+    expect("a", HELPER_SOURCE_CACHE, "a");
+}
+
+static uint64_t bucketTotal;
+
+static void
+onBucket(double fromMs, double toMs, uint64_t count, void *data)
+{
+    double *last = data;
+
+    cr_assert_geq(fromMs, *last);
+    cr_assert_gt(toMs, fromMs);
+    cr_assert_gt(count, 0);
+    *last = toMs;
+    bucketTotal += count;
+}
+
+Test(helperAnswers, latencies_of_the_pool_and_of_each_process)
+{
+    HelperProcessStats row;
+    double last = 0;
+
+    poolCreate("slow=5");
+    poolSubmitLines(10);
+    poolExpectLines(10);
+    helperPoolBuckets(pool, HELPER_LATENCY_SERVICE, onBucket, &last);
+    cr_assert_eq(bucketTotal, 10);
+    cr_assert_geq(last, 5);
+    cr_assert_eq(helperPoolProcesses(pool, &row, 1), 1);
+    cr_assert_eq(row.serviceMs.count, 10);
+    cr_assert_geq(row.serviceMs.p50, 4.6);
+    cr_assert_geq(row.serviceMs.max, row.serviceMs.p50);
+}

@@ -77,3 +77,36 @@ Test(helperHistogram, values_out_of_range_count_at_the_ends)
     cr_assert_eq(histogram.max, (uint64_t)INT64_MAX);
     cr_assert_gt(helperHistogramQuantile(&histogram, 0.9), 8e9);
 }
+
+Test(helperHistogram, ranges_are_those_of_the_buckets)
+{
+    uint64_t from, to, last = 0;
+
+    for (unsigned i = 0; i < HELPER_HISTOGRAM_BUCKETS; i++) {
+        helperHistogramRange(i, &from, &to);
+        cr_assert_eq(from, last, "they leave no gap");
+        cr_assert_eq(helperHistogramBucket(from), i);
+        cr_assert_eq(helperHistogramBucket(to - 1), i);
+        last = to;
+    }
+}
+
+Test(helperHistogram, a_brief_one_is_off_by_seven_percent_at_most)
+{
+    HelperBrief brief = {0};
+
+    cr_assert_float_eq(helperBriefQuantile(&brief, 0.5), 0, 1e-9);
+    for (double value = 1; value < 4e9; value *= 1.137) {
+        int64_t v = (int64_t)value;
+        brief = (HelperBrief){0};
+        helperBriefAdd(&brief, v);
+        helperBriefAdd(&brief, (int64_t)1 << 40);
+        double found = helperBriefQuantile(&brief, 0.5);
+        cr_assert(fabs(found - (double)v) <= (double)v * 0.07, "%lld became %f",
+                  (long long)v, found);
+    }
+    cr_assert_eq(brief.max, UINT32_MAX);
+    helperBriefAdd(&brief, -5);
+    cr_assert_eq(brief.count, 3);
+    cr_assert_eq(brief.buckets[0], 1);
+}
