@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "comm.h"
@@ -377,4 +378,32 @@ Test(helperAnswers, latencies_of_the_pool_and_of_each_process)
     cr_assert_eq(row.serviceMs.count, 10);
     cr_assert_geq(row.serviceMs.p50, 4.6);
     cr_assert_geq(row.serviceMs.max, row.serviceMs.p50);
+}
+
+Test(helperAnswers, another_configuration_keeps_them_another_program_does_not)
+{
+    HelperReply reply;
+    const char *argv[] = {NULL, "numbered", "crlf", NULL};
+    HelperConfig other;
+    char path[512];
+
+    poolCreate("numbered");
+    const char *build = getenv("SQUIRE_BUILD");
+    snprintf(path, sizeof(path), "%s%sfake_helper", build ? build : ".",
+             build ? "/test/" : "/");
+    argv[0] = path;
+    other = poolConfig;
+    other.argv = (const char *const[]){path, "numbered", NULL};
+    other.timeoutMs = 5000;
+    (void)ask("a");
+    cr_assert_eq(helperPoolReconfigure(pool, &other), 0);
+    cr_assert(helperLookup(pool, "a", 1, &reply));
+    other.argv = argv;
+    cr_assert_eq(helperPoolReconfigure(pool, &other), 0);
+    cr_assert_not(helperLookup(pool, "a", 1, &reply));
+    cr_assert_eq(poolStats().cacheEntries, 0);
+    (void)ask("a");
+    other.cacheMax = 0;
+    cr_assert_eq(helperPoolReconfigure(pool, &other), 0);
+    cr_assert_not(helperLookup(pool, "a", 1, &reply));
 }
