@@ -332,6 +332,32 @@ HelperTap *helperTapAdd(HelperPool *pool, HelperTraceCb *cb, void *data);
 /* Stop. Clears *tap; NULL inside is accepted; also after the pool's end. */
 void helperTapRemove(HelperTap **tap);
 
+typedef enum HelperEventKind {
+    HELPER_EVENT_START,
+    HELPER_EVENT_EXIT,    /* by itself, or as it was asked */
+    HELPER_EVENT_FAIL,    /* it is put down for what it did */
+    HELPER_EVENT_TIMEOUT, /* a request had no answer in time */
+    HELPER_EVENT_COUNT
+} HelperEventKind;
+
+/* What happened; all borrowed for the call. */
+typedef struct HelperEvent {
+    HelperEventKind kind;
+    const char *pool;
+    unsigned number; /* of the process, 0: none */
+    pid_t pid;       /* 0 likewise */
+    const char *text;
+} HelperEvent;
+
+typedef void HelperEventCb(const HelperEvent *event, void *data);
+
+/* Call cb, which must not call into pools, for every event of this loop's
+ * pools from now on, instead of the one before; NULL: nobody. */
+void helperEventSet(HelperEventCb *cb, void *data);
+
+/* "start", "exit", "fail", "timeout". Thread: any. */
+const char *helperEventName(HelperEventKind kind);
+
 /* The pool of this loop with that name, or NULL; borrowed. */
 HelperPool *helperPoolLookup(const char *name);
 

@@ -170,6 +170,7 @@ helperChannelStart(HelperPool *pool)
         helperProbeStart(channel);
     debug(DBG_HELPER, 2, "%s #%u (pid %d) started: %s", pool->config.name,
           channel->number, (int)channel->pid, pool->program);
+    helperEventRaise(pool, channel, HELPER_EVENT_START, "%s", pool->program);
     return channel;
 
 fail:
@@ -318,6 +319,7 @@ helperChannelFail(HelperChannel *channel, HelperGone reason, const char *why)
           "requests",
           pool->config.name, channel->number, (int)channel->pid, why,
           (unsigned long long)channel->replies, channel->place.load);
+    helperEventRaise(pool, channel, HELPER_EVENT_FAIL, "%s", why);
     helperPoolNoteTrouble(pool, "%s: %s", pool->program, why);
     noteDeath(channel, reason, NULL, &death);
     terminate(channel, why);
@@ -465,6 +467,8 @@ reportEnd(HelperChannel *channel, const HelperDeath *death)
           pool->config.name, channel->number, (int)channel->pid, how,
           (unsigned long long)channel->replies, load,
           words[0] ? "; it last said: " : "", words);
+    helperEventRaise(pool, channel, HELPER_EVENT_EXIT, "%s%s%s", how,
+                     words[0] ? "; it last said: " : "", words);
 }
 
 /* A process has ended by itself, or was killed by others. */
@@ -482,6 +486,18 @@ bury(HelperChannel *channel, int status)
     endChannel(channel, "it ended");
 }
 
+/* A process has ended that was asked to. */
+static void
+takeLeave(HelperChannel *channel, int status)
+{
+    char how[64];
+
+    describeEnd(status, how, sizeof(how));
+    helperEventRaise(channel->pool, channel, HELPER_EVENT_EXIT,
+                     "%s, as asked", how);
+    endChannel(channel, "it ended as asked");
+}
+
 static void
 onExit(pid_t pid, int status, void *data)
 {
@@ -496,5 +512,5 @@ onExit(pid_t pid, int status, void *data)
     if (isAlive(channel))
         bury(channel, status);
     else if (channel->state != HELPER_CHANNEL_ENDED)
-        endChannel(channel, "it ended as asked");
+        takeLeave(channel, status);
 }

@@ -639,6 +639,11 @@ void helperPoolTakeBack(HelperRequest *request, bool counts);
 /* Decide what to do next at the end of this turn. */
 void helperPoolSettle(HelperPool *pool);
 
+/* Tell who wants to know; channel NULL: no process. */
+void helperEventRaise(const HelperPool *pool, const HelperChannel *channel,
+                      HelperEventKind kind, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+
 /* Remember what went wrong last; given to requests that fail for it. */
 void helperPoolNoteTrouble(HelperPool *pool, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));

@@ -374,7 +374,14 @@ expireSent(HelperRequest *request)
 static void
 expire(HelperRequest *request)
 {
+    bool isSent = request->state == HELPER_REQUEST_SENT;
+
     request->pool->timeouts++;
+    helperEventRaise(request->pool, isSent ? request->channel : NULL,
+                     HELPER_EVENT_TIMEOUT, "%s",
+                     isSent || request->state == HELPER_REQUEST_JOINED
+                         ? "no answer in time"
+                         : "no process was free in time");
     switch ((HelperRequestState)request->state) {
     case HELPER_REQUEST_SENT:
         expireSent(request);

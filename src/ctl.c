@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "build_config.h"
+#include "ctl_term.h"
 #include "fd.h"
 
 #define DEFAULT_SOCKET CONFIG_RUN_DIR "/squire/manager.sock"
@@ -25,16 +26,69 @@ typedef struct Command {
 } Command;
 
 static const Command commands[] = {
+    {"bench", ctlBench, "[OPTION...] PROGRAM [ARG...]",
+     "how fast a helper program answers",
+     "  --processes M     processes (1)\n"
+     "  --concurrency N   channel-IDs, N requests at a time (0: no IDs)\n"
+     "  --inflight K      requests waiting for an answer (as many as fit)\n"
+     "  --time S          seconds (5)\n"
+     "  --line TEXT       what is asked (\"http://www.example.com/ "
+     "127.0.0.1/- - GET\")\n"
+     "  --file LINES      a file of lines to ask in turn\n"
+     "  --json            the figures as JSON\n"},
+    {"events", ctlEvents, "[--json] [-t SECONDS]",
+     "what happens to helpers, as it happens",
+     "  --json        one JSON object a line\n"
+     "  -t SECONDS    end after that time\n"},
     {"helpers", ctlHelpers, "[-a] [-p POOL] [--json]",
      "pools and processes as a table",
      "  -a            also the processes of all pools\n"
      "  -p POOL       only that pool, with its processes; may be repeated\n"
      "  --json        what the manager says, as it is\n"},
+    {"log", ctlLog, "[OPTION...]", "the debug log, filtered and followed",
+     "  -f FILE               the log; otherwise the manager is asked for it\n"
+     "  -n N                  the last N lines that match\n"
+     "  -F                    follow, also over rotation\n"
+     "  --section N|NAME,...  only these sections\n"
+     "  --level N             up to this level\n"
+     "  --helper POOL[#N]     about this pool, or this process of it\n"
+     "  --grep TEXT           with this text in it\n"},
     {"metrics", ctlMetrics, "", "all figures in Prometheus' text format", ""},
     {"reconfigure", ctlReconfigure, "", "read the configuration again", ""},
+    {"record", ctlRecord, "POOL FILE [-n N] [-t SECONDS] [--last]",
+     "save exchanges of a pool to a file",
+     "  -n N          end after N exchanges\n"
+     "  -t SECONDS    end after that time\n"
+     "  --last        only those that the pool remembers\n"
+     "FILE may be \"-\". Interrupt ends it too.\n"},
+    {"replay", ctlReplay, "[OPTION...] FILE [-- PROGRAM [ARG...]]",
+     "ask a program what a file says, compare the answers",
+     "  --concurrency N   channel-IDs, N requests at a time (0: no IDs)\n"
+     "  --speed X         with the pauses of the record, X times as fast\n"
+     "  --ignore-order    the answers of equal requests may be swapped\n"
+     "  --timeout S       seconds for each answer (10)\n"
+     "  -q                only whether there are differences\n"},
     {"rotate", ctlRotate, "", "open the logs anew; no helper is touched", ""},
     {"shutdown", ctlShutdown, "", "finish what is in progress and end", ""},
     {"snoop", ctlSnoop, "", "packets, live (not in this version)", ""},
+    {"tap", ctlTap, "POOL [--last] [--json] [-n N] [-t SECONDS]",
+     "follow the exchanges of a pool",
+     "  --last        those that the pool remembers, then end\n"
+     "  --json        one JSON object a line\n"
+     "  -n N          end after N exchanges\n"
+     "  -t SECONDS    end after that time\n"},
+    {"top", ctlTop, "[-b] [-n N] [-d SECONDS] [-s KEY]",
+     "pools and processes, live",
+     "  -b            plain text, for pipes and files\n"
+     "  -n N          end after N pictures\n"
+     "  -d SECONDS    between two pictures (1)\n"
+     "  -s KEY        order: name, rate, busy, queue, p99, restarts\n"
+     "Keys: q ends, s takes the next order, blank asks at once.\n"},
+    {"try", ctlTry, "[--concurrency N] PROGRAM [ARG...]",
+     "talk to a helper program by hand",
+     "  --concurrency N   put a channel-ID before each line\n"
+     "  --timeout S       seconds until a hint is given (2)\n"
+     "Lines from the terminal or a pipe are requests. Empty lines are too.\n"},
 };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
@@ -54,6 +108,7 @@ static void complain(const Ctl *ctl, const char *fmt, va_list ap)
 static void
 complain(const Ctl *ctl, const char *fmt, va_list ap)
 {
+    ctlTermClose(); /* so that it can be read */
     fflush(stdout);
     if (ctl->command != NULL)
         fprintf(stderr, "squirectl %s: ", ctl->command);

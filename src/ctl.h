@@ -75,10 +75,10 @@ int ctlHttpGet(const Ctl *ctl, const char *path, Buf *out);
 int ctlHttpPost(const Ctl *ctl, const char *path, Buf *out);
 
 /* Takes part of a stream; false ends it. Callback: must not call ctlHttp. */
-typedef bool CtlStreamCb(const char *data, size_t len, void *data2);
+typedef bool CtlStreamCb(const char *text, size_t len, void *data);
 
-/* Hand on what "GET path" gives until it ends, cb has enough, or ms (0: never)
- * are over. 0, or -1 after a complaint. Blocks. */
+/* Hand on what "GET path" gives until it ends, cb has enough, ms (0: never)
+ * are over, or SIGINT or SIGTERM comes. 0, or -1 after a complaint. Blocks. */
 int ctlHttpStream(const Ctl *ctl, const char *path, int64_t ms, CtlStreamCb *cb,
                   void *data);
 

@@ -1,5 +1,6 @@
 /* ctl_http.c: squirectl asks the manager. */
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,6 +24,35 @@ typedef struct Exchange {
     bool hasEnough;
     char error[CURL_ERROR_SIZE];
 } Exchange;
+
+static volatile sig_atomic_t isInterrupted;
+
+static void
+onInterrupt(int signo)
+{
+    (void)signo;
+    isInterrupted = 1;
+}
+
+/* Once: the second time ends the program at once. */
+static void
+catchInterrupt(void)
+{
+    struct sigaction action = {.sa_handler = onInterrupt,
+                               .sa_flags = (int)SA_RESETHAND};
+
+    isInterrupted = 0;
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+/* Asked about once a second, and whenever something comes. */
+static int
+onProgress(void *data, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+{
+    (void)data, (void)a, (void)b, (void)c, (void)d;
+    return isInterrupted;
+}
 
 static long
 statusOf(const Exchange *exchange)
@@ -124,7 +154,7 @@ perform(Exchange *exchange)
 {
     CURLcode code = curl_easy_perform(exchange->curl);
 
-    if (exchange->hasEnough ||
+    if (exchange->hasEnough || code == CURLE_ABORTED_BY_CALLBACK ||
         (code == CURLE_OPERATION_TIMEDOUT && exchange->cb != NULL &&
          statusOf(exchange) == 200))
         return 0;
@@ -175,6 +205,9 @@ ctlHttpStream(const Ctl *ctl, const char *path, int64_t ms, CtlStreamCb *cb,
     exchange.out = &refusal;
     int rc = -1;
     if (startExchange(&exchange, ctl, path, (long)ms)) {
+        catchInterrupt();
+        curl_easy_setopt(exchange.curl, CURLOPT_NOPROGRESS, 0L);
+        curl_easy_setopt(exchange.curl, CURLOPT_XFERINFOFUNCTION, onProgress);
         rc = perform(&exchange);
         endExchange(&exchange);
     }

@@ -14,7 +14,7 @@
 #include "http_parse.h"
 #include "list.h"
 #include "listener.h"
-#include "manager_priv.h"
+#include "manager_stream.h"
 #include "xalloc.h"
 
 #define MANAGER_MAGIC 0x3a9a6e01u
@@ -52,6 +52,7 @@ managerConnClose(ManagerConn *conn)
     CHECK_OBJ(conn, MANAGER_CONN_MAGIC);
     listRemove(&conn->node);
     conn->manager->connCount--;
+    managerStreamDestroy(&conn->stream);
     commClose(conn->fd);
     httpParserDestroy(&conn->parser);
     bufFini(&conn->out);

@@ -97,6 +97,13 @@ putCounters(Buf *out, const HelperPoolStats *stats)
         {"retries", stats->retries},
         {"restarts", stats->restarts},
         {"overloads", stats->overloads},
+        {"reserved", stats->reserved},
+        {"cache_entries", stats->cacheEntries},
+        {"cache_hits", stats->cacheHits},
+        {"cache_misses", stats->cacheMisses},
+        {"cache_refreshes", stats->cacheRefreshes},
+        {"stale_answers", stats->staleAnswers},
+        {"collapsed", stats->collapsed},
     };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)

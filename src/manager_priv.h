@@ -21,6 +21,7 @@ typedef struct ManagerConn {
     bool isUnix; /* came by a unix socket */
     HttpParser *parser;
     Buf out;
+    struct ManagerStream *stream; /* NULL: the answer has an end */
 } ManagerConn;
 
 /* What the connection's manager was made with; borrowed. */
@@ -39,6 +40,17 @@ void managerRouteAnswer(ManagerConn *conn);
  * the usual one). May close at once. */
 void managerRouteRefuse(ManagerConn *conn, int status, const char *fields,
                         const char *why);
+
+/* The value of name in the query of a request's target, decoded; false when
+ * there is none, or no room for it. */
+bool managerQueryGet(HttpSlice target, const char *name, char *out,
+                     size_t size);
+
+/* Answer by the stream of what a pool asks and is told. May close at once. */
+void managerTapOpen(ManagerConn *conn);
+
+/* Answer by the stream of what happens to helpers. May close at once. */
+void managerEventsOpen(ManagerConn *conn);
 
 /* NULL when whoever is at the other end may command and listen in, else why
  * not; constant. */

@@ -9,12 +9,15 @@
 
 #define COMMAND_TEXT_MAX (256 * 1024)
 
+/* One of write, open and neither: a document, a stream, a command. */
 typedef struct Route {
     const char *path;
     const char *type;
-    const char *fields;                         /* more header fields */
-    int (*write)(Buf *out, const Proxy *proxy); /* NULL: a command */
+    const char *fields; /* more header fields */
+    int (*write)(Buf *out, const Proxy *proxy);
+    void (*open)(ManagerConn *conn);
     ManagerCommand command;
+    bool isGuarded; /* see managerGuardRefusal */
 } Route;
 
 #define NOT_STORED "Cache-Control: no-store\r\n"
@@ -22,22 +25,25 @@ typedef struct Route {
     "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; " \
     "script-src 'unsafe-inline'; connect-src 'self'; img-src data:; "          \
     "base-uri 'none'; frame-ancestors 'none'\r\n"
+#define HTML "text/html; charset=utf-8"
+#define JSON "application/json"
 #define TEXT "text/plain; charset=utf-8"
+#define PROMETHEUS "text/plain; version=0.0.4; charset=utf-8"
 
 static const Route routes[] = {
-    {"/", "text/html; charset=utf-8", NOT_STORED PAGE_POLICY, managerWritePage,
-     0},
-    {"/helpers", "application/json", NOT_STORED, managerWriteHelpers, 0},
-    {"/info", "application/json", NOT_STORED, managerWriteInfo, 0},
-    {"/peers", "application/json", NOT_STORED, managerWritePeers, 0},
-    {"/pinger", "application/json", NOT_STORED, managerWritePinger, 0},
-    {"/metrics", "text/plain; version=0.0.4; charset=utf-8", NOT_STORED,
-     managerWriteMetrics, 0},
-    {"/demo", "text/html; charset=utf-8", "Cache-Control: max-age=60\r\n",
-     managerWriteDemo, 0},
-    {"/reconfigure", TEXT, NOT_STORED, NULL, MANAGER_RECONFIGURE},
-    {"/rotate", TEXT, NOT_STORED, NULL, MANAGER_ROTATE},
-    {"/shutdown", TEXT, NOT_STORED, NULL, MANAGER_SHUTDOWN},
+    {"/", HTML, NOT_STORED PAGE_POLICY, managerWritePage, NULL, 0, false},
+    {"/helpers", JSON, NOT_STORED, managerWriteHelpers, NULL, 0, false},
+    {"/info", JSON, NOT_STORED, managerWriteInfo, NULL, 0, false},
+    {"/peers", JSON, NOT_STORED, managerWritePeers, NULL, 0, false},
+    {"/pinger", JSON, NOT_STORED, managerWritePinger, NULL, 0, false},
+    {"/metrics", PROMETHEUS, NOT_STORED, managerWriteMetrics, NULL, 0, false},
+    {"/demo", HTML, "Cache-Control: max-age=60\r\n", managerWriteDemo, NULL, 0,
+     false},
+    {"/events", NULL, NULL, NULL, managerEventsOpen, 0, false},
+    {"/tap", NULL, NULL, NULL, managerTapOpen, 0, true},
+    {"/reconfigure", TEXT, NOT_STORED, NULL, NULL, MANAGER_RECONFIGURE, true},
+    {"/rotate", TEXT, NOT_STORED, NULL, NULL, MANAGER_ROTATE, true},
+    {"/shutdown", TEXT, NOT_STORED, NULL, NULL, MANAGER_SHUTDOWN, true},
 };
 
 static void
@@ -88,13 +94,8 @@ static void
 answerCommand(ManagerConn *conn, const Route *route)
 {
     const ManagerConfig *config = managerConnConfig(conn);
-    const char *refusal = managerGuardRefusal(conn);
     Buf text;
 
-    if (refusal != NULL) {
-        managerRouteRefuse(conn, 403, "", refusal);
-        return;
-    }
     debug(DBG_MANAGER, 1, "manager: %s was asked for", route->path + 1);
     bufInit(&text, COMMAND_TEXT_MAX);
     int rc = config->command(route->command, &text, config->data);
@@ -132,13 +133,33 @@ lookupRoute(HttpSlice target)
     return NULL;
 }
 
+static void
+answerRoute(ManagerConn *conn, const Route *route, HttpMethod method)
+{
+    const char *refusal = route->isGuarded ? managerGuardRefusal(conn) : NULL;
+    bool isGet = method == HTTP_METHOD_GET;
+    bool isHead = method == HTTP_METHOD_HEAD;
+
+    if (route->write != NULL && !isGet && !isHead)
+        managerRouteRefuse(conn, 405, "Allow: GET, HEAD\r\n", "");
+    else if (route->open != NULL && !isGet)
+        managerRouteRefuse(conn, 405, "Allow: GET\r\n", "");
+    else if (!route->write && !route->open && method != HTTP_METHOD_POST)
+        managerRouteRefuse(conn, 405, "Allow: POST\r\n", "");
+    else if (refusal != NULL)
+        managerRouteRefuse(conn, 403, "", refusal);
+    else if (route->write != NULL)
+        answerDocument(conn, route, isHead);
+    else if (route->open != NULL)
+        route->open(conn);
+    else
+        answerCommand(conn, route);
+}
+
 void
 managerRouteAnswer(ManagerConn *conn)
 {
     const HttpRequest *request = httpParserRequest(conn->parser);
-    bool isHead = request->method == HTTP_METHOD_HEAD;
-    bool isGet = isHead || request->method == HTTP_METHOD_GET;
-    bool isPost = request->method == HTTP_METHOD_POST;
     const Route *route = lookupRoute(request->target);
 
     debug(DBG_MANAGER, 3, "manager: %.*s %.*s",
@@ -147,12 +168,6 @@ managerRouteAnswer(ManagerConn *conn)
         managerRouteRefuse(conn, 403, "", "");
     else if (route == NULL || request->form != HTTP_TARGET_ORIGIN)
         managerRouteRefuse(conn, 404, "", "");
-    else if (route->write != NULL && isGet)
-        answerDocument(conn, route, isHead);
-    else if (route->write == NULL && isPost)
-        answerCommand(conn, route);
     else
-        managerRouteRefuse(
-            conn, 405,
-            route->write ? "Allow: GET, HEAD\r\n" : "Allow: POST\r\n", "");
+        answerRoute(conn, route, request->method);
 }

@@ -1,0 +1,202 @@
+#!/usr/bin/env python3
+"""Golden transcripts of Squid's helper programs and of squidGuard, asked again
+through our codec and a pool by `squirectl replay`, with and without
+channel-IDs. What each program must answer is in test/golden/*.rec.
+
+The certificate helpers are not here: their frames end at 0x01, which pools do
+not read. log_file_daemon never answers; it is no helper that a pool asks.
+"""
+
+import os
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "..", "support"))
+import squire_test
+from squire_test import BUILD, SOURCE
+
+SQUIRECTL = os.path.join(BUILD, "src", "squirectl")
+SQUID = "/usr/lib/squid/"
+GOLDEN = os.path.join(SOURCE, "test", "golden")
+
+NONE, IDS = "0", "5"  # --concurrency
+
+# Record, program, arguments, and with which concurrency it must do well and
+# with which it must fail without harm. {w} is the folder of made files.
+PROGRAMS = (
+    ("basic_ncsa_auth", "basic_ncsa_auth {w}/htpasswd", (NONE,), (IDS,)),
+    ("basic_fake_auth", "basic_fake_auth", (NONE,), (IDS,)),
+    ("digest_file_auth", "digest_file_auth {w}/digest", (NONE, IDS), ()),
+    ("digest_file_auth_c", "digest_file_auth -c {w}/digest_c", (NONE, IDS),
+     ()),
+    ("ext_file_userip_acl", "ext_file_userip_acl -f {w}/userip", (NONE,),
+     (IDS,)),
+    ("ext_unix_group_acl", "ext_unix_group_acl -p", (NONE,), (IDS,)),
+    ("ext_unix_group_acl_g", "ext_unix_group_acl -g root", (NONE,), ()),
+    ("ext_time_quota_acl", "ext_time_quota_acl -b {w}/quota.db {w}/quota",
+     (NONE,), (IDS,)),
+    ("ext_session_acl", "ext_session_acl -a -t 60 -b {w}/sessions", ("1",),
+     (NONE,)),
+    ("storeid_file_rewrite", "storeid_file_rewrite {w}/storeid", (NONE, IDS),
+     ()),
+    ("url_fake_rewrite", "url_fake_rewrite", (NONE, IDS), ()),
+    ("url_fake_rewrite_sh", "url_fake_rewrite.sh", (NONE,), (IDS,)),
+    ("ntlm_fake_auth", "ntlm_fake_auth", (NONE,), ()),
+    ("negotiate_wrapper_auth",
+     "negotiate_wrapper_auth --ntlm " + SQUID + "ntlm_fake_auth --kerberos "
+     + SQUID + "negotiate_kerberos_auth -s HTTP/localhost", (NONE,), ()),
+    ("negotiate_kerberos_auth", "negotiate_kerberos_auth -s HTTP/localhost",
+     (NONE,), ()),
+    ("unlinkd", "unlinkd", (NONE,), (IDS,)),
+    ("helper_mux", "helper-mux " + SQUID + "basic_ncsa_auth {w}/htpasswd",
+     ("1",), ()),
+    ("squidguard", "/usr/bin/squidGuard -c {w}/squidguard.conf", (NONE,), ()),
+)
+
+# Two answers for one line too long for their buffers (hazard 1): what follows
+# would get a wrong answer if such a line were sent.
+SHORT_BUFFERS = (
+    ("basic_ncsa_auth {w}/htpasswd", "alice ", "alice wonder%20land", "OK"),
+    ("digest_file_auth {w}/digest", '"', '"alice":"squid"',
+     'OK ha1="9b6e285ec11dd39774af5a5916382688"'),
+    ("url_fake_rewrite", "http://www.example.com/",
+     "http://www.example.com/", "ERR"),
+    ("ext_file_userip_acl -f {w}/userip", "10.1.2.3 ", "10.1.2.3 alice",
+     "OK"),
+)
+REFUSED = "(refused: longer than a helper is asked)"
+
+FILES = {
+    "digest": "alice:secret\n",
+    "digest_c": "bob:squid:e7bd4536827605fec8ab8bdff9f5e2da\n",
+    "userip": "10.1.2.0/255.255.255.0 alice\n"
+              "192.168.0.0/255.255.0.0 ALL\n127.0.0.1 ALL\n",
+    "quota": "alice 8h / 1d\nbob 1s / 1d\n",
+    "storeid": "^http://cdn[0-9]*\\.example\\.com/(.*)\t"
+               "http://cdn.example.com.squid.internal/$1\n",
+    "domains": "bad.example.com\nevil.org\n",
+    "urls": "site.example.net/porn\n",
+    "squidguard.conf": """
+dbhome {w}
+logdir {w}
+dest bad {{
+    domainlist domains
+    urllist urls
+}}
+acl {{
+    default {{
+        pass !bad all
+        redirect 302:http://proxy.test/blocked?u=%u&c=%a
+    }}
+}}
+""",
+}
+
+
+def openssl(*arguments):
+    return subprocess.run(["openssl", "passwd", *arguments], text=True,
+                          capture_output=True, check=True).stdout
+
+
+class Golden(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="squire-golden-")
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+        for name, text in FILES.items():
+            self.write(name, text.format(w=self.folder) if "{w}" in text
+                       else text)
+        self.write("htpasswd", "alice:"
+                   + openssl("-apr1", "-salt", "saltsalt", "wonder land")
+                   + "bob:" + openssl("-1", "-salt", "saltsalt", "p%ss"))
+        # An empty database; the program cannot make one.
+        with open(os.path.join(self.folder, "sessions"), "wb") as file:
+            file.write(b"TDB file\n".ljust(32, b"\0")
+                       + struct.pack("<II", 0x26011967 + 6, 131)
+                       + bytes(128 + 4 * 132))
+
+    def write(self, name, text):
+        path = os.path.join(self.folder, name)
+        with open(path, "w", encoding="latin-1") as file:
+            file.write(text)
+        return path
+
+    def command(self, text):
+        words = text.format(w=self.folder).split()
+        if not words[0].startswith("/"):
+            words[0] = SQUID + words[0]
+        return words
+
+    def replay(self, record, program, *options):
+        for name in ("unlinked", "quota.db"):
+            path = os.path.join(self.folder, name)
+            if os.path.exists(path):
+                os.unlink(path)
+        self.write("unlinked", "")
+        return subprocess.run(
+            [SQUIRECTL, "replay", *options, record, "--",
+             *self.command(program)], capture_output=True, cwd=self.folder,
+            encoding="latin-1", timeout=120, check=False)
+
+    def available(self, program):
+        if os.access(self.command(program)[0], os.X_OK):
+            return True
+        print("skipped:", program, "is not here")
+        return False
+
+    def test_programs_answer_as_recorded(self):
+        for name, program, good, _ in PROGRAMS:
+            if not self.available(program):
+                continue
+            for concurrency in good:
+                with self.subTest(name, concurrency=concurrency):
+                    result = self.replay(
+                        os.path.join(GOLDEN, name + ".rec"), program,
+                        "--concurrency", concurrency)
+                    self.assertEqual(result.returncode, 0,
+                                     result.stdout + result.stderr)
+                    self.assertIn(" 0 differ\n", result.stdout)
+
+    def test_a_wrong_concurrency_is_told_and_harms_nobody(self):
+        for name, program, _, bad in PROGRAMS:
+            if not self.available(program):
+                continue
+            for concurrency in bad:
+                with self.subTest(name, concurrency=concurrency):
+                    result = self.replay(
+                        os.path.join(GOLDEN, name + ".rec"), program,
+                        "--concurrency", concurrency)
+                    self.assertEqual(result.returncode, 1, result.stderr)
+                    self.assertRegex(
+                        result.stdout + result.stderr,
+                        "without channel-ID|exited with status 1")
+
+    def test_a_line_too_long_is_not_sent(self):
+        for program, start, request, answer in SHORT_BUFFERS:
+            if not self.available(program):
+                continue
+            record = self.record((start + "x" * 9000, REFUSED),
+                                 (request, answer),
+                                 (start + "x" * 8190, REFUSED),
+                                 (request, answer))
+            with self.subTest(program):
+                result = self.replay(record, program)
+                self.assertEqual(result.returncode, 0, result.stdout)
+                self.assertNotIn("put down", result.stderr)
+
+    def record(self, *exchanges):
+        """The path of a record of (request, answer)s."""
+        return self.write("made.rec", "# squire record 1\n" + "".join(
+            f"> {request}\n< {answer}\n" for request, answer in exchanges))
+
+
+if __name__ == "__main__":
+    if not os.path.exists(SQUID + "url_fake_rewrite"):
+        print("no squid helpers here")
+        sys.exit(77)
+    squire_test.main()
