@@ -66,6 +66,12 @@ bool ctlNumber(const Ctl *ctl, const char *what, const char *text,
 bool ctlSeconds(const Ctl *ctl, const char *what, const char *text,
                 int64_t *msOut);
 
+/* Print octets with control octets as \xNN. */
+void ctlPutText(const char *text, size_t len);
+
+/* Print a mark, the same and a line end. */
+void ctlPutLine(const char *mark, const char *text, size_t len);
+
 /* Append what "GET path" gives. 0, or -1 after a complaint. Blocks: 10 s at
  * most. */
 int ctlHttpGet(const Ctl *ctl, const char *path, Buf *out);

@@ -27,6 +27,8 @@ putTime(double seconds)
 static void
 show(const json_t *event)
 {
+    const char *text = ctlJsonText(event, "text");
+
     if (json_object_get(event, "lost") != NULL) {
         printf("... %lld events lost\n", (long long)ctlJsonInt(event, "lost"));
         return;
@@ -37,7 +39,7 @@ show(const json_t *event)
     if (ctlJsonInt(event, "id") > 0)
         printf(" #%lld (pid %lld)", (long long)ctlJsonInt(event, "id"),
                (long long)ctlJsonInt(event, "pid"));
-    printf(": %s\n", ctlJsonText(event, "text"));
+    ctlPutLine(": ", text, strlen(text));
 }
 
 /* Server-sent events: only the data matters, it has all. */

@@ -81,6 +81,24 @@ addProcesses(CtlTable *table, const json_t *pool)
     }
 }
 
+/* How the last process ended badly, and why those before have gone. */
+static void
+showTroubles(const json_t *pool)
+{
+    const char *name = ctlJsonText(pool, "name");
+    const char *trouble = ctlJsonText(pool, "trouble");
+    const json_t *count;
+    const char *why;
+
+    json_object_foreach(json_object_get(pool, "restarts_by"), why,
+                        count) if (json_number_value(count) > 0)
+        printf("%s: %.0f gone by %s\n", name, json_number_value(count), why);
+    if (trouble[0] == '\0')
+        return;
+    printf("%s: last trouble: ", name);
+    ctlPutLine("", trouble, strlen(trouble));
+}
+
 static int
 show(const Ctl *ctl, const Wish *wish, const json_t *pools)
 {
@@ -107,6 +125,9 @@ show(const Ctl *ctl, const Wish *wish, const json_t *pools)
     }
     if (found > 0)
         fwrite(bufData(&out), 1, bufLen(&out), stdout);
+    json_array_foreach(pools, i,
+                       pool) if (wish->showsProcesses && isWanted(wish, pool))
+        showTroubles(pool);
     ctlTableFini(&poolTable);
     ctlTableFini(&processTable);
     bufFini(&out);

@@ -13,7 +13,7 @@
 #define REPLAY_MAGIC 0xc74e9a01u
 #define DRAIN_MS 3000
 #define POLL_MS 10
-#define SHOWN_MAX 4096 /* octets of a line in a difference */
+#define SHOWN_MAX 1024 /* octets of a line in a difference */
 
 /* One request of the record, and what it is answered now. */
 typedef struct Exchange {
@@ -285,15 +285,11 @@ swapAnswer(Replay *replay, size_t at)
 static void
 putLine(const char *mark, const char *text, size_t len)
 {
+    bool isLong = len > SHOWN_MAX;
+
     fputs(mark, stdout);
-    for (size_t i = 0; i < len && i < SHOWN_MAX; i++) {
-        unsigned char octet = (unsigned char)text[i];
-        if (octet < 0x20 || octet == 0x7f)
-            printf("\\x%02x", octet);
-        else
-            putchar(octet);
-    }
-    puts(len > SHOWN_MAX ? "..." : "");
+    ctlPutText(text, isLong ? SHOWN_MAX : len);
+    puts(isLong ? "..." : "");
 }
 
 static void

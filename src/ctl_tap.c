@@ -18,20 +18,6 @@ typedef struct Tap {
 } Tap;
 
 static void
-putText(const char *mark, const char *text)
-{
-    fputs(mark, stdout);
-    for (; *text != '\0'; text++) {
-        unsigned char octet = (unsigned char)*text;
-        if (octet < 0x20 || octet == 0x7f)
-            printf("\\x%02x", octet);
-        else
-            putchar(octet);
-    }
-    putchar('\n');
-}
-
-static void
 putTime(double seconds)
 {
     time_t whole = (time_t)seconds;
@@ -41,6 +27,14 @@ putTime(double seconds)
     localtime_r(&whole, &local);
     strftime(text, sizeof(text), "%H:%M:%S", &local);
     printf("%s.%03d", text, (int)((seconds - (double)whole) * 1000));
+}
+
+static void
+putMember(const char *mark, const json_t *trace, const char *name)
+{
+    const char *text = ctlJsonText(trace, name);
+
+    ctlPutLine(mark, text, strlen(text));
 }
 
 /* An answer of the pool itself has no process. */
@@ -58,8 +52,8 @@ show(const json_t *trace)
     if (ctlJsonReal(trace, "queue_ms") >= 1)
         printf(" (+%.3f ms in the queue)", ctlJsonReal(trace, "queue_ms"));
     printf("%s\n", json_is_true(json_object_get(trace, "cut")) ? "  cut" : "");
-    putText("  > ", ctlJsonText(trace, "request"));
-    putText("  < ", ctlJsonText(trace, "reply"));
+    putMember("  > ", trace, "request");
+    putMember("  < ", trace, "reply");
 }
 
 static bool

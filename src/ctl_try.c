@@ -12,6 +12,7 @@
 #include "ctl.h"
 #include "ctl_hint.h"
 #include "ipc.h"
+#include "xalloc.h"
 
 #define HINT_MS 2000
 #define LEAVE_MS 2000
@@ -62,21 +63,6 @@ showHints(const CtlHints *hints)
         hint(hints->texts[i]);
 }
 
-/* Control octets as \xNN, so that the terminal takes none as a command. */
-static void
-showText(const char *mark, const char *text, size_t len)
-{
-    fputs(mark, stdout);
-    for (size_t i = 0; i < len; i++) {
-        unsigned char octet = (unsigned char)text[i];
-        if (octet < 0x20 || octet == 0x7f)
-            printf("\\x%02x", octet);
-        else
-            putchar(octet);
-    }
-    putchar('\n');
-}
-
 /* What the codec made of an answer. */
 static void
 showReply(const HelperReply *reply, int64_t us)
@@ -85,10 +71,10 @@ showReply(const HelperReply *reply, int64_t us)
            (double)us / 1000);
     for (unsigned i = 0; i < reply->pairCount; i++) {
         printf("  %s = ", reply->pairs[i].key);
-        showText("", reply->pairs[i].value, reply->pairs[i].valueLen);
+        ctlPutLine("", reply->pairs[i].value, reply->pairs[i].valueLen);
     }
     if (reply->message[0] != '\0')
-        showText("  text: ", reply->message, strlen(reply->message));
+        ctlPutLine("  text: ", reply->message, strlen(reply->message));
 }
 
 /* An answer that nobody waits for. */
@@ -140,7 +126,7 @@ takeLine(Try *try, char *text, size_t whole)
     Buf copy;
 
     try->lines++;
-    showText("< ", text, whole);
+    ctlPutLine("< ", text, whole);
     if (!try->isPending) {
         takeSurplus(try);
         return;
@@ -149,17 +135,16 @@ takeLine(Try *try, char *text, size_t whole)
     bufInit(&copy, 2 * REPLY_MAX + 8);
     bufAppend(&copy, line, len);
     bufAppend(&copy, "", 1);
-    char *scratch = malloc(len + 2);
-    int rc = scratch ? helperProtoParseReply(bufData(&copy), len, scratch,
-                                             len + 2, &reply)
-                     : -ENOMEM;
+    char *scratch = xmalloc(len + 2);
+    int rc =
+        helperProtoParseReply(bufData(&copy), len, scratch, len + 2, &reply);
     if (!try->hasIds && try->silent > 0 && !try->isLeaving)
         ctlHintAdd(&hints, "or is it the answer to a request before?");
     if (rc == 0) {
         showReply(&reply, us);
         ctlHintAnswer(&hints, line, len, &reply);
     } else {
-        printf("  not used: %s\n", scratch ? reply.message : strerror(ENOMEM));
+        printf("  not used: %s\n", reply.message);
     }
     showHints(&hints);
     free(scratch);
@@ -225,7 +210,7 @@ readStderr(Try *try)
            (lf = memchr(bufData(&try->errText), '\n', bufLen(&try->errText)))) {
         size_t len = (size_t)(lf - bufData(&try->errText));
 
-        showText("stderr| ", bufData(&try->errText), len);
+        ctlPutLine("stderr| ", bufData(&try->errText), len);
         bufConsume(&try->errText, len + 1);
     }
     fflush(stdout);
@@ -282,7 +267,7 @@ ask(Try *try, const char *line, size_t len)
     bufAppend(&text, id, idLen);
     bufAppend(&text, line, len);
     if (!try->isTerminal || try->hasIds)
-        showText("> ", bufData(&text), bufLen(&text));
+        ctlPutLine("> ", bufData(&text), bufLen(&text));
     bufAppend(&text, "\n", 1);
     fflush(stdout);
     try->isPending = true;
@@ -317,7 +302,7 @@ tellSilence(Try *try)
     try->isHinted = true;
     printf("  no answer within %.3g s\n", (double)try->hintMs / 1000);
     if (bufLen(&try->reply) > 0) {
-        showText("< ", bufData(&try->reply), bufLen(&try->reply));
+        ctlPutLine("< ", bufData(&try->reply), bufLen(&try->reply));
         hint("this answer has no line end yet");
     } else {
         hint("does it flush its output after each line? (C: fflush; Python: "

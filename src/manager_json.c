@@ -37,10 +37,12 @@ putProcess(Buf *out, const HelperProcessStats *row, bool isFirst)
 {
     bufPrintf(out,
               "%s\n      {\"id\": %u, \"pid\": %ld, \"state\": \"%s\", "
-              "\"requests\": %llu, \"inflight\": %u, \"rss_kb\": %ld}",
+              "\"requests\": %llu, \"inflight\": %u, \"rss_kb\": %ld, "
+              "\"age_ms\": %lld}",
               isFirst ? "" : ",", row->id, (long)row->pid, row->state,
               (unsigned long long)row->requests, row->inflight,
-              row->rssKb > 0 ? row->rssKb : 0);
+              row->rssKb > 0 ? row->rssKb : 0,
+              (long long)(commNowUs() - row->startedUs) / 1000);
 }
 
 static void

@@ -52,6 +52,8 @@ class Manager(unittest.TestCase):
         self.assertEqual(set(pool["queue_ms"]), LATENCY)
         self.assertEqual(set(pool["service_ms"]), LATENCY)
         self.assertEqual(pool["name"], "url_rewrite")
+        self.assertEqual(set(pool["restarts_by"].values()), {0})
+        self.assertEqual(pool["trouble"], "")
         self.assertIn("rewriter.py", pool["program"])
         self.assertEqual((pool["max"], pool["requests"], pool["err"]),
                          (4, 10, 10))

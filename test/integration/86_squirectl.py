@@ -197,6 +197,24 @@ class Running(unittest.TestCase):
         self.assertIsNone(self.squire.process.poll())
 
 
+class Troubles(unittest.TestCase):
+    def test_why_processes_have_gone(self):
+        with Squire() as squire:
+            program = squire.rewriter(
+                "import os\n"
+                "def rewrite(url, extras): os._exit(9)\n")
+            squire.reconfigure(
+                f"url_rewrite_program {program}\n"
+                "url_rewrite_children 1 concurrency=1 attempts=1\n")
+            squire.get("http://127.0.0.1:1/")
+            result = run("-u", f"127.0.0.1:{squire.manager}", "helpers", "-a")
+            self.assertRegex(result.stdout,
+                             r"(?m)^url_rewrite: [12] gone by exit$")
+            self.assertRegex(result.stdout, r"(?m)^url_rewrite: last trouble: "
+                             r".*rewriter\.py: exited with status 9")
+            squire.check_idle()
+
+
 class Ports(unittest.TestCase):
     def test_ports_come_and_go(self):
         with Squire() as squire:
