@@ -99,7 +99,6 @@ putCounters(Buf *out, const HelperPoolStats *stats)
         {"retries", stats->retries},
         {"restarts", stats->restarts},
         {"overloads", stats->overloads},
-        {"reserved", stats->reserved},
         {"cache_entries", stats->cacheEntries},
         {"cache_hits", stats->cacheHits},
         {"cache_misses", stats->cacheMisses},
