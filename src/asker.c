@@ -169,6 +169,25 @@ startAsker(AskerSet *set, Asker *old, const ConfigHelper *helper)
     listPushBack(&set->askers, &asker->node);
 }
 
+/* The pool stays, with what waits in it; what the change needs new processes
+ * for, it replaces itself. */
+static void
+changeAsker(AskerSet *set, Asker *asker, const ConfigHelper *helper)
+{
+    int rc = helperPoolReconfigure(asker->pool, &helper->pool);
+
+    asker->isWanted = true;
+    if (rc < 0) {
+        set->failure = rc;
+        debug(DBG_HELPER, 0, "%s: cannot change the pool: %s", helper->name,
+              strerror(-rc));
+        return;
+    }
+    free(asker->spec);
+    asker->spec = formatSpec(helper);
+    asker->isRaw = helper->pool.stderrRaw;
+}
+
 static void
 onHelper(const ConfigHelper *helper, void *data)
 {
@@ -177,10 +196,12 @@ onHelper(const ConfigHelper *helper, void *data)
 
     if (helper->argv == NULL)
         return;
-    if (asker != NULL && isSame(asker, helper))
+    if (asker == NULL)
+        startAsker(set, NULL, helper);
+    else if (isSame(asker, helper))
         asker->isWanted = true;
     else
-        startAsker(set, asker, helper);
+        changeAsker(set, asker, helper);
 }
 
 int

@@ -28,9 +28,21 @@ noteListClear(NoteList *list)
     noteListInit(list);
 }
 
+static bool
+hasNote(const NoteList *list, const char *name, const char *value)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (strcmp(list->notes[i].name, name) == 0 &&
+            strcmp(list->notes[i].value, value) == 0)
+            return true;
+    return false;
+}
+
 bool
 noteListAdd(NoteList *list, const char *name, const char *value)
 {
+    if (hasNote(list, name, value))
+        return true;
     if (list->count >= NOTE_MAX)
         return false;
     list->notes =

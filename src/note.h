@@ -26,7 +26,8 @@ void noteListInit(NoteList *list);
 /* Forget all of them. */
 void noteListClear(NoteList *list);
 
-/* Add one at the end; both are copied. False: the list is full. */
+/* Add one at the end, unless it is there; both are copied. False: the list is
+ * full. */
 bool noteListAdd(NoteList *list, const char *name, const char *value);
 
 /* Forget all of that name. */

@@ -217,6 +217,38 @@ class Answers(unittest.TestCase):
                 squire.get(url, [("X-Long", "y" * 9000)]).status, 200)
 
 
+    def test_clients_that_leave_and_a_stop_while_asked(self):
+        with Asked("def decide(words): return None",
+                   options="timeout=20s") as squire:
+            url = self.origin.url("/")
+            for _ in range(3):
+                connection = squire.connect()
+                connection.send(f"GET {url} HTTP/1.1\r\nHost: x\r\n\r\n")
+                wait_for("the question", squire.asked)
+                connection.reset()
+            squire.check_idle()
+            connection = squire.connect()
+            connection.send(f"GET {url} HTTP/1.1\r\nHost: x\r\n\r\n")
+            wait_for("the request", lambda: squire.info()["active"] == 1)
+        connection.close()
+
+    def test_helpers_that_die_are_replaced(self):
+        body = ("import random\n"
+                "def decide(words):\n"
+                "    if random.random() < 0.3:\n"
+                "        os._exit(1)\n"
+                "    return 'OK' if words[0][0] == 'y' else 'ERR'")
+        with Asked(body, form="%>{X-Word}", options="attempts=20 "
+                   "children-startup=2") as squire:
+            with squire.connect() as connection:
+                for number in range(40):
+                    word = f"{'yn'[number % 2]}{number}"
+                    self.assertEqual(
+                        connection.request(self.origin.url("/"), headers=[
+                            ("X-Word", word)]).status,
+                        403 if number % 2 else 200, word)
+
+
 class Pairs(unittest.TestCase):
     """What an answer says beside yes and no."""
 
@@ -366,6 +398,28 @@ class Reconfigured(unittest.TestCase):
                        for helper in pool["helpers"]
                        if helper["state"] == "ready"]
                 self.assertEqual(before in now and len(now) == 1, same)
+        origin.close()
+
+
+class Confined(unittest.TestCase):
+    """Options of the pool hold for its processes."""
+
+    def test_environment_limits_and_rights(self):
+        origin = Origin({"/": answer(200, b"here")})
+        body = (
+            "import resource\n"
+            "status = dict(line.split(':', 1) for line in "
+            "open('/proc/self/status'))\n"
+            "told = ' '.join([\n"
+            "    os.environ.get('ONLY', 'none'), str('HOME' in os.environ),\n"
+            "    str(resource.getrlimit(resource.RLIMIT_NOFILE)[0]),\n"
+            "    status['NoNewPrivs'].strip(), status['CapEff'].strip(),\n"
+            "    os.getcwd()])\n"
+            "def decide(words): return f'ERR message=\"{told}\"'")
+        with Asked(body, options="env=ONLY=this env=PATH files-limit=33 "
+                   "no-new-privs=on capabilities=none cwd=/usr") as squire:
+            page = squire.get(origin.url("/")).body.decode()
+            self.assertIn("this False 33 1 0000000000000000 /usr", page)
         origin.close()
 
 

@@ -743,8 +743,14 @@ Test(note, lists_are_bounded_and_give_the_first)
     noteListRemove(&list, "a");
     cr_expect_null(noteListGet(&list, "a"));
     cr_expect_str_eq(noteListGet(&list, "b"), "2");
-    while (noteListAdd(&list, "c", "4"))
-        cr_assert_leq(list.count, NOTE_MAX);
+    cr_expect(noteListAdd(&list, "b", "2"));
+    cr_expect_eq(list.count, 1, "the same is not added again");
+    for (unsigned i = 0; i < NOTE_MAX - 1; i++) {
+        char value[16];
+        snprintf(value, sizeof(value), "%u", i);
+        cr_expect(noteListAdd(&list, "c", value));
+    }
+    cr_expect_not(noteListAdd(&list, "c", "one more"));
     cr_expect_eq(list.count, NOTE_MAX);
     noteListClear(&list);
     cr_expect_eq(list.count, 0);
