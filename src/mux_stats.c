@@ -29,6 +29,37 @@ addResults(Buf *out, const HelperPoolStats *stats)
     (void)bufPrintf(out, "\n");
 }
 
+static void
+addGone(Buf *out, const HelperPoolStats *stats)
+{
+    const char *separator = "  processes that went:";
+
+    for (int i = 0; i < HELPER_GONE_COUNT; i++) {
+        if (stats->gone[i] == 0)
+            continue;
+        (void)bufPrintf(out, "%s %s %" PRIu64, separator,
+                        helperGoneName((HelperGone)i), stats->gone[i]);
+        separator = ",";
+    }
+    if (*separator == ',')
+        (void)bufPrintf(out, "\n");
+    if (stats->trouble[0])
+        (void)bufPrintf(out, "  the last trouble: %s\n", stats->trouble);
+}
+
+static void
+addKept(Buf *out, const HelperPoolStats *stats)
+{
+    if (stats->cacheHits + stats->cacheMisses + stats->collapsed == 0)
+        return;
+    (void)bufPrintf(
+        out,
+        "  kept answers: %u, %" PRIu64 " hits, %" PRIu64 " misses, %" PRIu64
+        " renewed, %" PRIu64 " stale; %" PRIu64 " requests joined others\n",
+        stats->cacheEntries, stats->cacheHits, stats->cacheMisses,
+        stats->cacheRefreshes, stats->staleAnswers, stats->collapsed);
+}
+
 static int
 addProcesses(Buf *out, const HelperPool *pool)
 {
@@ -74,6 +105,8 @@ muxStatsFormat(const HelperPool *pool, const MuxRelay *relay, Buf *out)
                     stats.timeouts, stats.retries, stats.overloads,
                     stats.restarts);
     addResults(out, &stats);
+    addGone(out, &stats);
+    addKept(out, &stats);
     addLatency(out, "waiting", &stats.queueMs);
     addLatency(out, "service", &stats.serviceMs);
     return addProcesses(out, pool);

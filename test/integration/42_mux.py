@@ -312,7 +312,11 @@ def try_stats():
         check("10 requests, 10 answers" in mux.logged(), mux.logged())
         check(re.search(r"#1 pid \d+ ready: 10 requests", mux.logged()),
               mux.logged())
+        os.kill(mux.children()[0], signal.SIGKILL)
         equal(mux.ask("11 x"), f"11 {ok('x')}")
+        wait_until(lambda: "killed by SIGKILL" in mux.logged(), "its death")
+        mux.process.send_signal(signal.SIGUSR1)
+        wait_until(lambda: "that went: signal 1" in mux.logged(), "why")
 
 
 def try_answers():
