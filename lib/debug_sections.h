@@ -20,6 +20,7 @@
     X(22, FRESHNESS, "freshness")                                       \
     X(26, TUNNEL, "CONNECT tunnels")                                    \
     X(28, ACL, "access control")                                        \
+    X(29, AUTH, "authentication of users")                              \
     X(33, CLIENT, "client connections")                                 \
     X(37, PINGER, "distances of origins")                               \
     X(46, ACCESS_LOG, "access log")                                     \

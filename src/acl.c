@@ -135,6 +135,15 @@ aclSetHas(const AclSet *set, const char *name)
     return lookupAcl(set, name) != NULL;
 }
 
+const char *
+aclSetFindAuth(const AclSet *set)
+{
+    for (const Acl *acl = set->byName; acl; acl = acl->hh.next)
+        if (acl->ops && acl->ops->isAuth)
+            return acl->name;
+    return NULL;
+}
+
 static void tellAbout(AclReport *report, AclSeverity severity, const char *fmt,
                       va_list ap) __attribute__((format(printf, 3, 0)));
 

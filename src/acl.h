@@ -100,6 +100,9 @@ void aclSetFreeze(AclSet *set);
 /* True when the set has an acl of that name. */
 bool aclSetHas(const AclSet *set, const char *name);
 
+/* The name of an acl that is about the user, or NULL; borrowed. */
+const char *aclSetFindAuth(const AclSet *set);
+
 /* Make an empty list. Returns owned. */
 AclRules *aclRulesCreate(void);
 

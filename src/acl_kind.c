@@ -11,7 +11,7 @@ static const AclKindOps *const kinds[] = {
     &aclKindMethod,    &aclKindProto,        &aclKindMyPortName,
     &aclKindUrlRegex,  &aclKindUrlPathRegex, &aclKindDstDomRegex,
     &aclKindExternal,  &aclKindNote,         &aclKindTag,
-    &aclKindExtUser,
+    &aclKindExtUser,   &aclKindProxyAuth,    &aclKindProxyAuthRegex,
 };
 
 #define KIND_COUNT (sizeof(kinds) / sizeof(kinds[0]))
@@ -42,8 +42,6 @@ static const char *const foreign[] = {
     "maxconn",
     "peername",
     "peername_regex",
-    "proxy_auth",
-    "proxy_auth_regex",
     "random",
     "referer_regex",
     "rep_header",

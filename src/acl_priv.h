@@ -70,6 +70,10 @@ bool aclLiteralOf(const char *pattern, char out[ACL_LITERAL_SIZE]);
 /* at is the '[' of a valid pattern; returns its ']'. */
 const char *aclRegexSkipBracket(const char *at);
 
+/* YES with *userOut set (borrowed) when the user is known, DUNNO when it
+ * cannot be, NEED_AUTH before anybody looked. */
+AclMatch aclAuthMatch(const AclInput *input, const char **userOut);
+
 extern const AclKindOps aclKindSrc;
 extern const AclKindOps aclKindDst;
 extern const AclKindOps aclKindLocalIp;
@@ -82,6 +86,8 @@ extern const AclKindOps aclKindMyPortName;
 extern const AclKindOps aclKindUrlRegex;
 extern const AclKindOps aclKindUrlPathRegex;
 extern const AclKindOps aclKindDstDomRegex;
+extern const AclKindOps aclKindProxyAuth;
+extern const AclKindOps aclKindProxyAuthRegex;
 extern const AclKindOps aclKindExternal;
 extern const AclKindOps aclKindNote;
 extern const AclKindOps aclKindTag;

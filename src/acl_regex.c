@@ -286,6 +286,32 @@ const AclKindOps aclKindUrlPathRegex = {
     .match = matchUrlPath,
 };
 
+/* Users by pattern; as a pattern, REQUIRED would be a trap. */
+static void
+addUserRegex(void *data, const char *value, unsigned flags, AclReport *report)
+{
+    addRegex(data, strcmp(value, "REQUIRED") == 0 ? "." : value, flags, report);
+}
+
+static AclMatch
+matchUser(const void *data, const AclInput *input)
+{
+    const char *user = NULL;
+    AclMatch match = aclAuthMatch(input, &user);
+
+    return match == ACL_MATCH_YES ? matchText(data, user) : match;
+}
+
+const AclKindOps aclKindProxyAuthRegex = {
+    .name = "proxy_auth_regex",
+    .isAuth = true,
+    .create = createRegexSet,
+    .destroy = destroyRegexSet,
+    .add = addUserRegex,
+    .freeze = freezeRegexSet,
+    .match = matchUser,
+};
+
 const AclKindOps aclKindDstDomRegex = {
     .name = "dstdom_regex",
     .create = createRegexSet,

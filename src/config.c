@@ -201,6 +201,7 @@ finish(ConfigLoader *loader)
     applyDefaults(loader);
     configRewriteFinish(loader);
     configExternalFinish(loader);
+    configAuthFinish(loader);
     nameHost(config);
     aclSetFreeze(config->acls);
     if (config->httpPortCount == 0)
@@ -221,6 +222,7 @@ createConfig(const char *path)
     configHelperInit(&config->rewrite.helper, "url_rewrite");
     config->rewrite.timeoutMs = -1;
     configHelperInit(&config->storeId.helper, "store_id");
+    configAuthInit(&config->auth);
     return config;
 }
 
@@ -306,6 +308,7 @@ destroyConfig(Config *config)
     configPeersFini(config);
     configRewriteFini(config);
     configExternalFini(config);
+    configAuthFini(&config->auth);
     aclRulesDestroy(&config->httpAccess);
     aclSetDestroy(&config->acls);
     freeTexts(config);

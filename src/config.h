@@ -15,6 +15,8 @@
 
 #include "acl.h"
 #include "format.h"
+#include "auth_header.h"
+#include "auth_nonce.h"
 #include "helper.h"
 
 /* No limit of a head can be set higher. */
@@ -105,6 +107,23 @@ typedef struct ConfigExternal {
     bool needsUser; /* the user has to be known first */
     bool isShell;   /* the words are quoted as for a shell, not as in URLs */
 } ConfigExternal;
+/* One scheme of auth_param. */
+typedef struct ConfigAuthScheme {
+    ConfigHelper helper; /* without argv: not offered */
+    char *realm;
+    char *keyExtras;       /* a format, or NULL */
+    bool isUtf8;           /* utf8 */
+    bool isCaseSensitive;  /* casesensitive */
+    bool keepAlive;        /* keep_alive */
+    int64_t ttlMs;         /* how long a helper's yes is good */
+    AuthNonceRules nonce;  /* nonce_... */
+} ConfigAuthScheme;
+
+typedef struct ConfigAuth {
+    ConfigAuthScheme schemes[AUTH_KIND_COUNT];
+    AuthKind order[AUTH_KIND_COUNT]; /* as they are offered */
+    unsigned count;                  /* of order */
+} ConfigAuth;
 
 /*
  * Times are milliseconds (0: no limit), sizes octets. Strings are owned by
@@ -158,6 +177,8 @@ typedef struct Config {
     ConfigStoreId storeId;
     ConfigExternal **externals;
     size_t externalCount;
+    ConfigAuth auth;
+    int64_t authenticateTtlMs;
 
     ConfigPeer *peers;
     size_t peerCount;

@@ -169,6 +169,16 @@ void configHelperFinish(ConfigHelper *helper);
 bool configTakeTimeMs(ConfigLoader *loader, const ConfigLine *line,
                       size_t *index, int *msOut);
 
+/* No scheme has a program, all else has its default. */
+void configAuthInit(ConfigAuth *auth);
+
+/* Set what follows from several directives together; complains when acls
+ * need users and no scheme can tell them. */
+void configAuthFinish(ConfigLoader *loader);
+
+/* Free what the auth directives own. */
+void configAuthFini(ConfigAuth *auth);
+
 /* Set what follows from several directives together. */
 void configRewriteFinish(ConfigLoader *loader);
 
@@ -204,6 +214,7 @@ extern const ConfigKind configKindManager;
 extern const ConfigKind configKindAccessLog;
 extern const ConfigKind configKindAcl;
 extern const ConfigKind configKindRules;
+extern const ConfigKind configKindAuth;
 extern const ConfigKind configKindProgram;
 extern const ConfigKind configKindChildren;
 extern const ConfigKind configKindExternal;

@@ -127,6 +127,27 @@
       "nearest address of a host is connected to first.")                      \
     X("pinger_program", File, pingerProgram, CONFIG_LIBEXEC_DIR "/pinger",     \
       "FILE|none", "The helper that measures them: pinger(8).")                \
+    X("auth_param", Auth, auth, NULL, "SCHEME PARAMETER VALUE",                \
+      "How users are known. SCHEME is basic, digest, ntlm or negotiate; each " \
+      "one with a program is offered to clients, in the order of their first " \
+      "lines, when an acl of kind proxy_auth is to be checked.\n\nAll have "    \
+      "program PROGRAM [ARG...]; children MAX [OPTION=VALUE...] (20 "          \
+      "startup=0 idle=1; the options are below: POOL OPTIONS; concurrency= "   \
+      "only for basic and digest; trace is 0, as lines have passwords); "      \
+      "key_extras \"FORMAT\", what follows the line the program reads.\n\n"     \
+      "basic and digest: realm TEXT (Squire proxy), utf8 on|off (off): "       \
+      "basic's ISO 8859-1 is made UTF-8, and charset= is offered.\n\nbasic: "  \
+      "credentialsttl TIME (2 hours), how long a right password needs not be " \
+      "asked about again; casesensitive on|off (off): names are made small "   \
+      "letters.\n\ndigest: nonce_max_duration TIME (30 minutes), "             \
+      "nonce_max_count N (50), nonce_garbage_interval TIME (5 minutes), "      \
+      "check_nonce_count on|off (on): each nc passes once; nonce_strictness "  \
+      "on|off (off): nc grows by one each time; post_workaround on|off has "   \
+      "no effect.\n\nntlm and negotiate: keep_alive on|off (on): whether the " \
+      "connection stays open after their first offer.")                        \
+    X("authenticate_ttl", Time, authenticateTtlMs, "1 hour", "TIME",           \
+      "How long what digest's helpers said of a user is used. A response "     \
+      "that is wrong by it makes them be asked again.")                        \
     X("url_rewrite_program", Program, rewrite.helper, NULL,                    \
       "PROGRAM [ARG...]", "The helper that is asked about every URL.")         \
     X("url_rewrite_children", Children, rewrite.helper,                        \
@@ -180,8 +201,8 @@
     X("adaptation_access")                                                     \
     X("adapted_http_access")                                                   \
     X("always_direct")                                                         \
-    X("auth_param")                                                            \
-    X("authenticate_ttl")                                                      \
+    X("authenticate_cache_garbage_interval")                                   \
+    X("authenticate_ip_ttl")                                                   \
     X("cache")                                                                 \
     X("cache_dir")                                                             \
     X("cache_mgr")                                                             \

@@ -122,9 +122,11 @@ formatHead(Buf *out, const ErrorPageInfo *info, size_t bodyLen)
                      "Content-Length: %zu\r\n"
                      "Cache-Control: no-store\r\n"
                      "X-Squire-Error: %s %d\r\n"
+                     "%s"
                      "Connection: %s\r\n\r\n",
                      status, httpStatusReason(status), HTTP_SLICE_ARG(date),
                      bodyLen, pages[info->id].name, info->errnum,
+                     info->fields ? info->fields : "",
                      info->keepAlive ? "keep-alive" : "close");
 }
 
@@ -136,7 +138,8 @@ errorPageFormat(Buf *out, const ErrorPageInfo *info)
 
     CHECK(info->id < ERROR_PAGE_COUNT);
     bufInit(&body, BODY_MAX);
-    bufInit(&whole, 2 * BODY_MAX);
+    bufInit(&whole,
+            2 * BODY_MAX + (info->fields ? strlen(info->fields) : 0));
     formatBody(&body, info);
     rc = formatHead(&whole, info, bufLen(&body));
     if (rc == 0 && !info->headOnly)

@@ -16,6 +16,8 @@
 #define ERROR_PAGES(X)                                                         \
     X(ACCESS_DENIED, 403, "Access denied",                                     \
       "The rules of this proxy do not allow this request.")                    \
+    X(CACHE_ACCESS_DENIED, 407, "Proxy authentication required",               \
+      "This proxy wants to know who you are before it allows this request.")   \
     X(INVALID_REQ, 400, "Invalid request",                                     \
       "The request could not be understood.")                                  \
     X(INVALID_URL, 400, "Invalid URL", "The URL of the request is not valid.") \
@@ -72,6 +74,7 @@ typedef struct ErrorPageInfo {
     const char *url;
     const char *detail;   /* one sentence more */
     const char *hostname; /* visible_hostname */
+    const char *fields;   /* more of the head: lines with CR LF */
     int64_t wallUs;       /* for Date */
     bool keepAlive;       /* Connection: keep-alive or close */
     bool headOnly;        /* answer to HEAD: no body, same head */
@@ -87,7 +90,7 @@ int errorPageStatus(ErrorPageId id);
  * Append the whole response: status line, header fields (Content-Type,
  * Content-Length, Connection, X-Squire-Error, Cache-Control: no-store),
  * empty line, body. 0 or -ENOBUFS with nothing appended; 16 KiB of room
- * always suffice (long values are cut).
+ * beside fields always suffice (long values are cut).
  */
 int errorPageFormat(Buf *out, const ErrorPageInfo *info);
 

@@ -290,6 +290,7 @@ proxyStart(Proxy *proxy, ProxyComplainCb *complain, void *data)
     proxy->isStarted = true;
     takeRoutes(proxy, proxy->config);
     rc = askerSetConfigure(proxy->askers, proxy->config, 0);
+    proxy->auth = authCreate(proxy->config);
     if (rc < 0)
         complain("cannot make the pools of all helpers", data);
     return rc;
@@ -331,6 +332,8 @@ proxyReconfigure(Proxy *proxy, Config *config)
     openLogs(proxy, logComplaint, NULL);
     takeRoutes(proxy, config);
     askerSetConfigure(proxy->askers, config, (int)config->shutdownLifetimeMs);
+    if (proxy->auth != NULL)
+        authReconfigure(proxy->auth, config);
 }
 
 void
@@ -372,6 +375,13 @@ cancelFetches(Proxy *proxy)
         proxyFetchCancel(proxyFetchOf(it));
 }
 
+static bool
+areHelpersStopped(const Proxy *proxy)
+{
+    return askerSetIsStopped(proxy->askers) &&
+           (proxy->auth == NULL || authIsStopped(proxy->auth));
+}
+
 static void
 onStopPoll(void *data)
 {
@@ -386,8 +396,9 @@ onStopPoll(void *data)
         askerSetStop(proxy->askers, HELPER_DRAIN_MS);
         proxy->stopAtUs = commNowUs() + HELPER_DRAIN_MS * INT64_C(1000);
     }
-    if (listIsEmpty(&proxy->clients) &&
-        (isLate || askerSetIsStopped(proxy->askers))) {
+    if (listIsEmpty(&proxy->clients) && proxy->auth != NULL)
+        authStop(proxy->auth, HELPER_DRAIN_MS);
+    if (listIsEmpty(&proxy->clients) && (isLate || areHelpersStopped(proxy))) {
         commLoopStop();
         return;
     }
@@ -424,6 +435,7 @@ proxyDestroy(Proxy **proxyp)
     pingerDestroy(&proxy->pinger);
     peerSetDestroy(&proxy->peers);
     askerSetDestroy(&proxy->askers);
+    authDestroy(&proxy->auth);
     while (!listIsEmpty(&proxy->ports))
         destroyPort(LIST_OBJ(listFirst(&proxy->ports), ProxyPort, node));
     freeSpare(proxy);

@@ -369,6 +369,7 @@ proxyClientClose(ProxyClient *client, AccessEnd end, const char *why)
     bufFini(&client->in);
     bufFini(&client->out);
     noteListClear(&client->notes);
+    authConnDestroy(&client->auth);
     listRemove(&client->node);
     proxy->stats.clients--;
     commFreeLater(client, freeClient);

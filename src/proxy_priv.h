@@ -16,6 +16,7 @@
 #include <sys/uio.h>
 
 #include "asker.h"
+#include "auth.h"
 #include "buf.h"
 #include "comm.h"
 #include "error_page.h"
@@ -44,7 +45,7 @@
 #define PROXY_STATUS_MAX 320
 #define PROXY_READ_SIZE 16384
 #define PROXY_INPUT_MAX (4 * PROXY_READ_SIZE)
-#define PROXY_OUTPUT_MAX (256 * 1024)
+#define PROXY_OUTPUT_MAX (320 * 1024)
 #define PROXY_OUTPUT_HIGH (64 * 1024) /* the origin waits above this */
 
 typedef struct ProxyClient ProxyClient;
@@ -87,6 +88,7 @@ struct Proxy {
     AskerSet *askers;   /* all classes of helpers */
     Pinger *pinger;     /* NULL: pinger_enable off */
     PeerSet *peers;
+    Auth *auth;         /* NULL: not started */
     AccessLog **logs;   /* NULL inside: could not be opened */
     char **logPaths;
     size_t logCount;
@@ -130,6 +132,7 @@ struct ProxyClient {
     struct sockaddr_storage peer;
     struct sockaddr_storage local;
     NoteList notes; /* what helpers said about the connection */
+    AuthConn *auth; /* NULL: nothing is known of it */
 };
 
 /* How a reply's body comes to the client. */
@@ -215,6 +218,8 @@ struct ProxyRequest {
     bool dstKnown;
     ProxyStep step;
     AclFacts facts;    /* for access rules */
+    AuthCheck auth;    /* of its credentials */
+    char *authInfo;    /* a field for its reply, with CR LF; or NULL */
     bool isServerWide; /* OPTIONS of the server, not of a resource */
     ProxyFetch *fetch;
     OriginConnect *connect;
@@ -365,6 +370,16 @@ void proxyFetchCancel(ProxyFetch *fetch);
 /* The page for what went wrong at the origin. */
 ErrorPageId proxyFetchErrorPage(OriginResult result);
 
+/* Find out whose the request is. True: it is known now (also that it is
+ * nobody's); false: proxyStepResume is called. */
+bool proxyAuthStart(ProxyRequest *request);
+
+/* Stop finding out, and forget what was found. */
+void proxyAuthCancel(ProxyRequest *request);
+
+/* Answer 407. False: there is no way to be let in, nothing was answered. */
+bool proxyAuthDemand(ProxyRequest *request);
+
 /* Connect a tunnel. */
 void proxyTunnelStart(ProxyRequest *request);
 
@@ -388,6 +403,9 @@ void proxyReplyNotModified(ProxyRequest *request);
 
 /* Send one of our own pages; detail and errnum may be NULL and 0. */
 void proxyReplyError(ProxyRequest *request, ErrorPageId id, const char *detail);
+
+/* Send 407 with these Proxy-Authenticate fields. */
+void proxyReplyDemand(ProxyRequest *request, const char *fields);
 
 /* Send the client elsewhere. */
 void proxyReplyRedirect(ProxyRequest *request, int status, HttpSlice url);

@@ -16,7 +16,8 @@
 #define WRITE_TIMEOUT_MS (15 * 60 * 1000)
 
 /* An early head and a final one, with what is added, find room. */
-_Static_assert(2 * CONFIG_HEAD_MAX + EARLY_MAX < PROXY_OUTPUT_MAX,
+_Static_assert(2 * CONFIG_HEAD_MAX + EARLY_MAX + AUTH_TOKEN_MAX <
+                   PROXY_OUTPUT_MAX - 1024,
                "room for heads");
 
 typedef struct Tail {
@@ -265,6 +266,19 @@ sendStored(ProxyRequest *request, HttpSlice head, HttpSlice tail)
     proxyReplyFlush(client);
 }
 
+/* A stored head does not end yet, so one more field can follow it. */
+static void
+sendStoredWith(ProxyRequest *request, HttpSlice head, HttpSlice tail)
+{
+    Buf *out = &request->client->out;
+
+    if (bufAppend(out, head.data, head.len) < 0 ||
+        bufAppend(out, request->authInfo, strlen(request->authInfo)) < 0 ||
+        bufAppend(out, tail.data, tail.len) < 0)
+        request->reply.isReset = true;
+    proxyReplyFlush(request->client);
+}
+
 void
 proxyReplyStored(ProxyRequest *request)
 {
@@ -279,7 +293,10 @@ proxyReplyStored(ProxyRequest *request)
         request->reply.source = PROXY_SOURCE_STORE;
         cacheReaderInit(&request->reader, object);
     }
-    sendStored(request, head, formatTail(request, &tail));
+    if (request->authInfo != NULL)
+        sendStoredWith(request, head, formatTail(request, &tail));
+    else
+        sendStored(request, head, formatTail(request, &tail));
 }
 
 void
@@ -327,9 +344,10 @@ proxyReplyOrigin(ProxyRequest *request, HttpResponse *response)
                  httpHeaderGet(&response->headers, HTTP_HEADER_CONTENT_TYPE));
     int rc = httpResponseFormatHead(response, out);
     if (rc == 0)
-        rc = bufPrintf(out, "%s%s%s%s\r\n", request->proxy->statusText,
+        rc = bufPrintf(out, "%s%s%s%s%s\r\n", request->proxy->statusText,
                        proxyStatusReason(reply->cacheStatus).data,
                        reply->isChunked ? "Transfer-Encoding: chunked\r\n" : "",
+                       request->authInfo != NULL ? request->authInfo : "",
                        connectionField(request));
     CHECK(rc == 0); /* the buffer is larger than any head */
     commDefer(&request->client->flush);
@@ -381,13 +399,15 @@ dropFetch(ProxyRequest *request)
         proxyFetchCancel(fetch);
 }
 
-void
-proxyReplyError(ProxyRequest *request, ErrorPageId id, const char *detail)
+static void
+sendPage(ProxyRequest *request, ErrorPageId id, const char *detail,
+         const char *fields)
 {
     ErrorPageInfo info = {
         .id = id,
         .url = request->urlText.data,
         .detail = detail,
+        .fields = fields,
         .hostname = request->config->visibleHostname,
         .wallUs = commWallUs(),
         .headOnly = isHead(request),
@@ -404,6 +424,18 @@ proxyReplyError(ProxyRequest *request, ErrorPageId id, const char *detail)
     int rc = errorPageFormat(&request->client->out, &info);
     CHECK(rc == 0);
     proxyReplyFlush(request->client);
+}
+
+void
+proxyReplyError(ProxyRequest *request, ErrorPageId id, const char *detail)
+{
+    sendPage(request, id, detail, request->authInfo);
+}
+
+void
+proxyReplyDemand(ProxyRequest *request, const char *fields)
+{
+    sendPage(request, ERR_CACHE_ACCESS_DENIED, request->facts.message, fields);
 }
 
 void

@@ -30,6 +30,7 @@ allocate(Proxy *proxy)
     request->proxy = proxy;
     listInit(&request->node);
     bufInit(&request->text, TEXT_MAX);
+    authCheckInit(&request->auth);
     return request;
 }
 

@@ -119,13 +119,11 @@ needDst(ProxyRequest *request, const AclDecision *decision)
     return STEP_WAIT;
 }
 
-/* Nobody can say who the user is. */
 static StepResult
 needAuth(ProxyRequest *request, const AclDecision *decision)
 {
     (void)decision;
-    request->facts.auth = ACL_AUTH_NONE;
-    return STEP_GO_ON;
+    return proxyAuthStart(request) ? STEP_GO_ON : STEP_WAIT;
 }
 
 /* An answer that is none counts, too: the rules deny then. */
@@ -193,8 +191,10 @@ accessRules(const Config *config)
 static StepResult
 denyAccess(ProxyRequest *request, const AclDecision *decision)
 {
-    (void)decision;
     request->reply.result = ACCESS_DENIED;
+    /* Somebody else may be let in where this user is not, or nobody. */
+    if (decision->isAuth && proxyAuthDemand(request))
+        return STEP_WAIT;
     proxyReplyError(request, ERR_ACCESS_DENIED, request->facts.message);
     return STEP_WAIT;
 }
@@ -396,5 +396,6 @@ proxyStepCancel(ProxyRequest *request)
 {
     urlCallCancel(&request->call.url);
     externalCancel(&request->external);
+    proxyAuthCancel(request);
     resolveCancel(&request->resolve);
 }

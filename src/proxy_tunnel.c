@@ -1,4 +1,5 @@
 /* CONNECT. DEBUG: section 26 */
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -6,8 +7,9 @@
 #include "check.h"
 #include "debug.h"
 #include "proxy_priv.h"
+#include "xalloc.h"
 
-static const char greeting[] = "HTTP/1.1 200 Connection established\r\n\r\n";
+#define GREETING "HTTP/1.1 200 Connection established\r\n"
 
 static void
 onTunnelEnd(const TunnelEnd *end, void *data)
@@ -44,13 +46,15 @@ startTunnel(ProxyRequest *request, int fd)
 {
     ProxyClient *client = request->client;
     HttpSlice early = proxyClientInput(client);
+    char *greeting = xasprintf(
+        GREETING "%s\r\n", request->authInfo != NULL ? request->authInfo : "");
     TunnelConfig config = {
         .clientFd = client->fd,
         .originFd = fd,
         .early = early.data,
         .earlyLen = early.len,
         .greeting = greeting,
-        .greetingLen = sizeof(greeting) - 1,
+        .greetingLen = strlen(greeting),
         .idleMs = request->config->readTimeoutMs,
         .cb = onTunnelEnd,
         .data = request,
@@ -62,6 +66,7 @@ startTunnel(ProxyRequest *request, int fd)
     rememberPeer(request, fd);
     request->proxy->stats.tunnels++;
     request->tunnel = tunnelStart(&config);
+    free(greeting);
     client->fd = -1;
     bufFini(&client->in);
 }

@@ -776,3 +776,39 @@ Test(nearest, only_what_is_near_is_proposed)
     cr_expect_str_eq(nearestPick("cache_men", "cache_mem", "cache_log"),
                      "cache_mem");
 }
+
+Test(acl, users_are_matched_by_name_and_asked_for_first)
+{
+    static const struct {
+        const char *acl;
+        bool matches;
+    } rows[] = {
+        {"proxy_auth REQUIRED", true},
+        {"proxy_auth al", true},
+        {"proxy_auth zoe al bob", true},
+        {"proxy_auth AL", false},
+        {"proxy_auth -i zoe AL bob", true},
+        {"proxy_auth bob", false},
+        {"proxy_auth_regex ^a", true},
+        {"proxy_auth_regex REQUIRED", true},
+        {"proxy_auth_regex L$", false},
+        {"proxy_auth_regex -i L$", true},
+    };
+    AclFacts facts;
+    AclInput input = {.facts = &facts};
+    AclInput nothing = {.method = "GET"};
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        aclFactsInit(&facts);
+        cr_expect_eq(checkOne(rows[i].acl, &nothing), ACL_NEED_AUTH);
+        cr_expect_eq(checkOne(rows[i].acl, &input), ACL_NEED_AUTH);
+        facts.auth = ACL_AUTH_NONE;
+        cr_expect_eq(checkOne(rows[i].acl, &input), ACL_DENY);
+        facts.auth = ACL_AUTH_USER;
+        aclFactsSetText(&facts.user, "al");
+        cr_expect_eq(checkOne(rows[i].acl, &input),
+                     rows[i].matches ? ACL_ALLOW : ACL_DENY, "%s",
+                     rows[i].acl);
+        aclFactsClear(&facts);
+    }
+}

@@ -1,0 +1,315 @@
+/* config_auth.c: auth_param: the schemes by which users are known. */
+#include "config_priv.h"
+
+#include <limits.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "xalloc.h"
+
+#define BIT(kind) (1u << AUTH_##kind)
+#define ANY (BIT(BASIC) | BIT(DIGEST) | BIT(NTLM) | BIT(NEGOTIATE))
+#define NAMED (BIT(BASIC) | BIT(DIGEST))
+#define DIALOG (BIT(NTLM) | BIT(NEGOTIATE))
+#define VALUE 3 /* the word after auth_param SCHEME PARAM */
+
+typedef struct AuthParam AuthParam;
+
+/* One line that is being read. */
+typedef struct Setting {
+    ConfigLoader *loader;
+    const ConfigLine *line;
+    ConfigAuthScheme *scheme;
+    const AuthParam *param;
+    AuthKind kind;
+} Setting;
+
+struct AuthParam {
+    const char *name;
+    unsigned kinds;
+    void (*set)(const Setting *setting); /* complains itself */
+    size_t offset;                       /* in ConfigAuthScheme */
+};
+
+static void *
+fieldOf(const Setting *setting)
+{
+    return (char *)setting->scheme + setting->param->offset;
+}
+
+static void
+complainValue(const Setting *setting, const char *wanted)
+{
+    configError(setting->loader, setting->line, VALUE,
+                "auth_param %s %s: expected %s", authKindName(setting->kind),
+                setting->param->name, wanted);
+}
+
+/* The one word there may be, or NULL after a complaint. */
+static const char *
+oneWord(const Setting *setting, const char *wanted)
+{
+    if (setting->line->count == VALUE + 1)
+        return setting->line->words[VALUE].text;
+    complainValue(setting, wanted);
+    return NULL;
+}
+
+static void
+setProgram(const Setting *setting)
+{
+    configHelperProgram(setting->loader, &setting->scheme->helper,
+                        setting->line, VALUE);
+}
+
+/* A dialog has its process alone, so there is nothing to number. */
+static void
+setChildren(const Setting *setting)
+{
+    const HelperConfig *pool = &setting->scheme->helper.pool;
+
+    configHelperChildren(setting->loader, &setting->scheme->helper,
+                         setting->line, VALUE);
+    if ((DIALOG & 1u << setting->kind) != 0 && pool->concurrency > 0)
+        configError(setting->loader, setting->line, VALUE,
+                    "auth_param %s children: concurrency= cannot be used with "
+                    "this scheme",
+                    authKindName(setting->kind));
+    if (pool->fail == HELPER_FAIL_OPEN)
+        configError(setting->loader, setting->line, VALUE,
+                    "auth_param %s children: fail=open would let everybody in",
+                    authKindName(setting->kind));
+}
+
+static void
+setText(const Setting *setting)
+{
+    char **field = fieldOf(setting);
+    Buf text;
+
+    if (setting->line->count <= VALUE) {
+        complainValue(setting, "a text");
+        return;
+    }
+    bufInit(&text, 64 * 1024);
+    for (size_t i = VALUE; i < setting->line->count; i++)
+        bufPrintf(&text, "%s%s", i > VALUE ? " " : "",
+                  setting->line->words[i].text);
+    free(*field);
+    *field = xstrndup(bufData(&text), bufLen(&text));
+    bufFini(&text);
+}
+
+/* Digest's helpers read it between quotes, without escapes. */
+static void
+setRealm(const Setting *setting)
+{
+    setText(setting);
+    const char *realm = setting->scheme->realm;
+
+    for (size_t i = 0; realm[i] != '\0'; i++) {
+        unsigned char octet = (unsigned char)realm[i];
+
+        if (octet < 0x20 || octet == 0x7f || octet == '"' || octet == '\\') {
+            complainValue(setting,
+                          "a text without quotes, backslashes and controls");
+            return;
+        }
+    }
+}
+
+static void
+setBool(const Setting *setting)
+{
+    const char *word = oneWord(setting, "on or off");
+
+    if (word && !configParseBool(word, fieldOf(setting)))
+        complainValue(setting, "on or off");
+}
+
+static void
+setTime(const Setting *setting)
+{
+    size_t index = VALUE;
+    int64_t ms;
+
+    if (!configTakeTime(setting->loader, setting->line, &index, &ms))
+        return;
+    if (index < setting->line->count || ms > INT64_MAX / 1000000)
+        complainValue(setting, "a time");
+    else
+        *(int64_t *)fieldOf(setting) = ms;
+}
+
+static void
+setCount(const Setting *setting)
+{
+    const char *word = oneWord(setting, "a number from 1");
+    long value;
+
+    if (!word)
+        return;
+    if (!configParseNumber(word, 1, INT_MAX, &value))
+        complainValue(setting, "a number from 1");
+    else
+        *(unsigned *)fieldOf(setting) = (unsigned)value;
+}
+
+/* What only some old clients need is not needed: see the manual. */
+static void
+setIgnored(const Setting *setting)
+{
+    const char *word = oneWord(setting, "on or off");
+    bool value;
+
+    if (word && !configParseBool(word, &value))
+        complainValue(setting, "on or off");
+}
+
+#define MEMBER(field) offsetof(ConfigAuthScheme, field)
+
+static const AuthParam params[] = {
+    {"program", ANY, setProgram, 0},
+    {"children", ANY, setChildren, 0},
+    {"key_extras", ANY, setText, MEMBER(keyExtras)},
+    {"realm", NAMED, setRealm, MEMBER(realm)},
+    {"utf8", NAMED, setBool, MEMBER(isUtf8)},
+    {"credentialsttl", BIT(BASIC), setTime, MEMBER(ttlMs)},
+    {"casesensitive", BIT(BASIC), setBool, MEMBER(isCaseSensitive)},
+    {"nonce_garbage_interval", BIT(DIGEST), setTime, MEMBER(nonce.garbageMs)},
+    {"nonce_max_duration", BIT(DIGEST), setTime, MEMBER(nonce.maxMs)},
+    {"nonce_max_count", BIT(DIGEST), setCount, MEMBER(nonce.countMax)},
+    {"nonce_strictness", BIT(DIGEST), setBool, MEMBER(nonce.isStrict)},
+    {"check_nonce_count", BIT(DIGEST), setBool, MEMBER(nonce.isCounted)},
+    {"post_workaround", BIT(DIGEST), setIgnored, 0},
+    {"keep_alive", DIALOG, setBool, MEMBER(keepAlive)},
+};
+
+static const AuthParam *
+lookupParam(const char *name, AuthKind kind)
+{
+    for (size_t i = 0; i < sizeof(params) / sizeof(params[0]); i++)
+        if (strcmp(params[i].name, name) == 0 &&
+            (params[i].kinds & 1u << kind) != 0)
+            return &params[i];
+    return NULL;
+}
+
+/* Schemes are offered in the order of their first lines. */
+static void
+noteOrder(ConfigAuth *auth, AuthKind kind)
+{
+    for (unsigned i = 0; i < auth->count; i++)
+        if (auth->order[i] == kind)
+            return;
+    auth->order[auth->count++] = kind;
+}
+
+static void
+parseAuth(ConfigLoader *loader, const ConfigRow *row, const ConfigLine *line)
+{
+    ConfigAuth *auth = &loader->config->auth;
+
+    if (line->count < VALUE) {
+        configWantWords(loader, row, line, VALUE);
+        return;
+    }
+    AuthKind kind = authKindOf(httpSliceText(line->words[1].text));
+    if (kind == AUTH_KIND_COUNT) {
+        configError(loader, line, 1,
+                    "expected basic, digest, ntlm or negotiate, not \"%s\"",
+                    line->words[1].text);
+        return;
+    }
+    Setting setting = {.loader = loader,
+                       .line = line,
+                       .scheme = &auth->schemes[kind],
+                       .param = lookupParam(line->words[2].text, kind),
+                       .kind = kind};
+    if (!setting.param) {
+        configError(loader, line, 2, "auth_param %s has no parameter \"%s\"",
+                    authKindName(kind), line->words[2].text);
+        return;
+    }
+    noteOrder(auth, kind);
+    setting.param->set(&setting);
+}
+
+const ConfigKind configKindAuth = {
+    .repeats = true,
+    .parse = parseAuth,
+};
+
+void
+configAuthInit(ConfigAuth *auth)
+{
+    for (int kind = 0; kind < AUTH_KIND_COUNT; kind++) {
+        ConfigAuthScheme *scheme = &auth->schemes[kind];
+        char *name = xasprintf("%sauthenticator", authKindName((AuthKind)kind));
+
+        configHelperInit(&scheme->helper, name);
+        free(name);
+        scheme->realm = xstrdup("Squire proxy");
+        scheme->ttlMs = INT64_C(7200000);
+        scheme->keepAlive = true;
+        scheme->nonce = (AuthNonceRules){.maxMs = 1800000,
+                                         .garbageMs = 300000,
+                                         .countMax = 50,
+                                         .isCounted = true};
+    }
+}
+
+static bool
+isGiven(const ConfigHelper *helper, const char *option)
+{
+    return helper->spec && strstr(helper->spec, option);
+}
+
+/* Lines have passwords in them, so traces are kept on demand only. Tokens
+ * are long. */
+static void
+finishScheme(ConfigAuthScheme *scheme, AuthKind kind, int64_t ttlMs)
+{
+    HelperConfig *pool = &scheme->helper.pool;
+
+    configHelperFinish(&scheme->helper);
+    if (!isGiven(&scheme->helper, "trace="))
+        pool->traceMax = 0;
+    if ((DIALOG & 1u << kind) != 0 && !isGiven(&scheme->helper, "line-max="))
+        pool->lineMax = 65535;
+    if (kind == AUTH_DIGEST)
+        scheme->ttlMs = ttlMs;
+}
+
+void
+configAuthFinish(ConfigLoader *loader)
+{
+    Config *config = loader->config;
+    ConfigAuth *auth = &config->auth;
+    const char *acl = aclSetFindAuth(config->acls);
+    bool hasProgram = false;
+
+    for (int kind = 0; kind < AUTH_KIND_COUNT; kind++) {
+        finishScheme(&auth->schemes[kind], (AuthKind)kind,
+                     config->authenticateTtlMs);
+        hasProgram = hasProgram || auth->schemes[kind].helper.argv;
+    }
+    if (!acl || hasProgram)
+        return;
+    char *text = xasprintf("acl %s is about users, but there is no "
+                           "\"auth_param SCHEME program\" to know them by",
+                           acl);
+    configComplainAt(loader, CONFIG_ERROR, config->path, 0, text);
+    free(text);
+}
+
+void
+configAuthFini(ConfigAuth *auth)
+{
+    for (int kind = 0; kind < AUTH_KIND_COUNT; kind++) {
+        configHelperFini(&auth->schemes[kind].helper);
+        free(auth->schemes[kind].realm);
+        free(auth->schemes[kind].keyExtras);
+    }
+}
