@@ -32,8 +32,7 @@ static const Command commands[] = {
      "  --concurrency N   channel-IDs, N requests at a time (0: no IDs)\n"
      "  --inflight K      requests waiting for an answer (as many as fit)\n"
      "  --time S          seconds (5)\n"
-     "  --line TEXT       what is asked (\"http://www.example.com/ "
-     "127.0.0.1/- - GET\")\n"
+     "  --line TEXT       what is asked (a URL, as rewriters are)\n"
      "  --file LINES      a file of lines to ask in turn\n"
      "  --json            the figures as JSON\n"},
     {"events", ctlEvents, "[--json] [-t SECONDS]",
@@ -55,13 +54,13 @@ static const Command commands[] = {
      "  --grep TEXT           with this text in it\n"},
     {"metrics", ctlMetrics, "", "all figures in Prometheus' text format", ""},
     {"reconfigure", ctlReconfigure, "", "read the configuration again", ""},
-    {"record", ctlRecord, "POOL FILE [-n N] [-t SECONDS] [--last]",
+    {"record", ctlRecord, "[OPTION...] POOL FILE",
      "save exchanges of a pool to a file",
      "  -n N          end after N exchanges\n"
      "  -t SECONDS    end after that time\n"
      "  --last        only those that the pool remembers\n"
      "FILE may be \"-\". Interrupt ends it too.\n"},
-    {"replay", ctlReplay, "[OPTION...] FILE [-- PROGRAM [ARG...]]",
+    {"replay", ctlReplay, "[OPTION...] FILE [PROGRAM [ARG...]]",
      "ask a program what a file says, compare the answers",
      "  --concurrency N   channel-IDs, N requests at a time (0: no IDs)\n"
      "  --speed X         with the pauses of the record, X times as fast\n"
@@ -71,8 +70,7 @@ static const Command commands[] = {
     {"rotate", ctlRotate, "", "open the logs anew; no helper is touched", ""},
     {"shutdown", ctlShutdown, "", "finish what is in progress and end", ""},
     {"snoop", ctlSnoop, "", "packets, live (not in this version)", ""},
-    {"tap", ctlTap, "POOL [--last] [--json] [-n N] [-t SECONDS]",
-     "follow the exchanges of a pool",
+    {"tap", ctlTap, "[OPTION...] POOL", "follow the exchanges of a pool",
      "  --last        those that the pool remembers, then end\n"
      "  --json        one JSON object a line\n"
      "  -n N          end after N exchanges\n"

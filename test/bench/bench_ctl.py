@@ -19,7 +19,11 @@ from squire_test import BUILD, Squire, wait_for
 HELPERS = int(os.environ.get("BENCH_HELPERS", "1000"))
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "21"))
 FAKE_HELPER = os.path.join(BUILD, "test", "fake_helper")
-SQUIRECTL = os.path.join(BUILD, "src", "squirectl")
+# The program itself: libtool's script before it takes longer than it does.
+SQUIRECTL = os.path.join(BUILD, "src", ".libs", "squirectl")
+if not os.path.exists(SQUIRECTL):
+    SQUIRECTL = os.path.join(BUILD, "src", "squirectl")
+os.environ["LD_LIBRARY_PATH"] = os.path.join(BUILD, "lib", ".libs")
 
 
 def get(path, target):
