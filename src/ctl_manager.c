@@ -55,7 +55,8 @@ command(const Ctl *ctl, int argc, char *argv[], const char *done)
     snprintf(path, sizeof(path), "/%s", ctl->command);
     status = ctlHttpPost(ctl, path, &text) == 0 ? CTL_OK : CTL_FAILED;
     if (status == CTL_OK) {
-        fwrite(bufData(&text), 1, bufLen(&text), stderr);
+        if (bufLen(&text) > 0)
+            fwrite(bufData(&text), 1, bufLen(&text), stderr);
         puts(done);
     }
     bufFini(&text);

@@ -92,6 +92,7 @@ class Running(unittest.TestCase):
                     "url_rewrite_children 4 startup=2 concurrency=7\n")
         cls.squire.write_conf(cls.conf)
         cls.squire.start()
+        wait_for("the socket", lambda: os.path.exists(cls.socket))
         for _ in range(10):
             cls.squire.get(cls.origin.url("/"))
         cls.places = (("-s", cls.socket), ("-u", cls.url()))
@@ -247,13 +248,15 @@ class Ports(unittest.TestCase):
         self.assertTrue(os.path.exists(path))
         os.unlink(squire.path("debug.log"))
         with squire:
-            self.assertEqual(run("-s", path, "metrics").returncode, 0)
+            wait_for("an answer", lambda: run("-s", path, "metrics")
+                     .returncode == 0)
 
     def test_shutdown_without_a_pid_file(self):
         squire = Squire()
         path = squire.path("manager.sock")
         squire.write_conf(f"manager_port {path}\npid_filename none\n")
         squire.start()
+        wait_for("the socket", lambda: os.path.exists(path))
         result = run("-s", path, "shutdown")
         self.assertEqual((result.returncode, result.stderr), (0, ""))
         self.assertEqual(squire.process.wait(squire_test.PATIENCE), 0)

@@ -172,6 +172,7 @@ class Top(unittest.TestCase):
             f"manager_port {cls.socket}\nurl_rewrite_program {program}\n"
             "url_rewrite_children 40 startup=30 concurrency=7\n")
         cls.squire.start()
+        wait_for("the socket", lambda: os.path.exists(cls.socket))
         wait_for("its helpers", lambda: len(
             cls.squire.pool()["helpers"]) == 30)
         cls.squire.get(cls.origin.url("/"))
@@ -237,7 +238,7 @@ class Top(unittest.TestCase):
             status = terminal.process.wait(squire_test.PATIENCE)
             text = terminal.read().decode()
             self.assertEqual((terminal.finish(), status), (1, 1))
-            self.assertRegex(text, r"1049l.*cannot connect to \S+sock: ")
+            self.assertRegex(text, r"1049l.*squirectl top: .*sock: ")
 
     def test_batch(self):
         result = run("-s", self.socket, "top", "-b", "-n", "2", "-d", "0.1")

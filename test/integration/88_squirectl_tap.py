@@ -43,6 +43,7 @@ class Tap(unittest.TestCase):
                      "url_rewrite_extras \"%>rm\"\n")
         self.squire.write_conf(self.conf)
         self.squire.start()
+        wait_for("the socket", lambda: os.path.exists(self.socket))
         self.addCleanup(self.squire.stop)
 
     def get(self, word):
