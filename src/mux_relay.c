@@ -108,7 +108,8 @@ freeRequest(MuxRequest *request)
     listPushFront(&relay->spare, &request->node);
 }
 
-/* Nobody is there to answer: end at once. */
+/* Nobody is there to answer: end at once. What is left of the input needs no
+ * answers. */
 static void
 giveUp(MuxRelay *relay, const char *why)
 {
@@ -341,6 +342,8 @@ onReadable(int fd, void *data)
 static void
 flushOut(MuxRelay *relay)
 {
+    if (relay->isGone)
+        bufClear(&relay->out);
     while (bufLen(&relay->out) > 0 && !relay->waitsForRoom) {
         ssize_t n =
             write(relay->outFd, bufData(&relay->out), bufLen(&relay->out));
@@ -403,7 +406,7 @@ onSettle(void *data)
     if (relay->isDone)
         return;
     flushOut(relay);
-    if (relay->isPaused && hasRoom(relay)) {
+    if (relay->isPaused && !relay->isGone && hasRoom(relay)) {
         relay->isPaused = false;
         takeLines(relay, false);
         wantMore(relay);

@@ -302,6 +302,20 @@ def try_back_pressure():
               list(range(sent)))
 
 
+def try_gone_while_waiting():
+    """Nobody reads, and requests that were read wait for room: it ends."""
+    for words in ((), ("--plain",)):
+        with Mux("--max", "2", *words, *fake()) as mux:
+            mux.sock.settimeout(1)
+            try:
+                while True:
+                    mux.send("7 " + "q" * 4000 + "\n")
+            except TimeoutError:
+                pass
+            mux.sock.close()
+            equal(mux.status(), 0)
+
+
 def try_stats():
     with Mux("--max", "3", *fake()) as mux:
         for i in range(10):
@@ -399,7 +413,8 @@ def main():
     for step in (try_command_line, try_no_program, try_forms, try_long_lines,
                  try_octets, try_concurrent, try_plain_order, try_kills,
                  try_stopped, try_end, try_squid_gone, try_back_pressure,
-                 try_stats, try_answers, try_pipeline, try_env):
+                 try_gone_while_waiting, try_stats, try_answers, try_pipeline,
+                 try_env):
         print(step.__name__, flush=True)
         step()
     with tempfile.TemporaryDirectory() as folder:
