@@ -510,8 +510,8 @@ configReadValues(const char *path, ConfigValueCb *cb, void *data)
 static bool
 needsQuotes(const ConfigWord *word)
 {
-    return word->quoted || !*word->text ||
-           word->text[strcspn(word->text, " \t\n\v\f\r#")];
+    return word->quoted || !*word->text || *word->text == '#' ||
+           word->text[strcspn(word->text, " \t\n\v\f\r")];
 }
 
 /* The letter after a backslash, or NUL when c needs none. */
