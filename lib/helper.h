@@ -272,6 +272,7 @@ typedef struct HelperPoolStats {
     uint64_t cacheRefreshes; /* asked again in the background */
     uint64_t staleAnswers;   /* given past their ttl, for fail=stale */
     uint64_t collapsed;      /* requests that joined another one's question */
+    unsigned traceMax;       /* exchanges that helperTraceForEach may show */
     HelperLatency queueMs, serviceMs;
 } HelperPoolStats;
 

@@ -90,6 +90,7 @@ helperPoolStats(const HelperPool *pool, HelperPoolStats *statsOut)
         .cacheRefreshes = pool->answers.refreshes,
         .staleAnswers = pool->answers.stale,
         .collapsed = pool->answers.collapsed,
+        .traceMax = pool->config.traceMax,
         .trouble = pool->trouble,
     };
     memcpy(statsOut->gone, pool->gone, sizeof(statsOut->gone));

@@ -376,6 +376,21 @@ putField(char *to, const char *text, size_t len, size_t max)
     return to;
 }
 
+/* As Squid writes them: the percent sign is escaped, too, so that each name
+ * has a text of its own. */
+static char *
+putUser(char *to, const char *text)
+{
+    size_t len = text ? strnlen(text, TEXT_MAX) : 0;
+
+    if (len == 0)
+        *to++ = '-';
+    for (size_t i = 0; i < len; i++)
+        to = text[i] == '%' ? (char *)mempcpy(to, "%25", 3)
+                            : putEscaped(to, text + i, 1);
+    return to;
+}
+
 static char *
 putString(char *to, const char *text)
 {
@@ -487,7 +502,7 @@ putEntry(AccessLog *log, char *to, const AccessEntry *entry)
     *to++ = ' ';
     to = putUrl(to, entry);
     *to++ = ' ';
-    to = putString(to, entry->user);
+    to = putUser(to, entry->user);
     *to++ = ' ';
     to = putText(to, hierarchyNames[entry->hierarchy]);
     *to++ = '/';

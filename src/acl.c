@@ -293,7 +293,7 @@ aclRulesDestroy(AclRules **rulesp)
         return;
     CHECK_OBJ(rules, ACL_RULES_MAGIC);
     LIST_FOREACH(&rules->rules, it, tmp)
-    destroyRule(LIST_OBJ(it, AclRule, node));
+        destroyRule(LIST_OBJ(it, AclRule, node));
     CHECK_OBJ_CLEAR(rules);
     free(rules);
 }
@@ -415,8 +415,8 @@ decide(AclDecision *decision, AclAnswer answer, const RuleMatch *last)
     decision->isUnknown = last->match == ACL_MATCH_DUNNO;
     decision->aclName = last->acl->name;
     decision->isAuth = last->acl->ops->isAuth;
-    if (answer == ACL_NEED_EXTERNAL)
-        decision->external = last->acl->data;
+    decision->external =
+        last->acl->ops == &aclKindExternal ? last->acl->data : NULL;
 }
 
 void
@@ -430,15 +430,14 @@ aclRulesDecide(const AclRules *rules, const AclInput *input,
         return;
     CHECK_OBJ(rules, ACL_RULES_MAGIC);
     CHECK(rules->set->frozen);
-    LIST_FOREACH(&rules->rules, it, tmp)
-    {
+    LIST_FOREACH(&rules->rules, it, tmp) {
         const AclRule *rule = LIST_OBJ(it, AclRule, node);
         RuleMatch last = matchRule(rule, input);
         bool matches = last.match == ACL_MATCH_YES;
 
         if (matches || last.match == ACL_MATCH_NO)
-            decide(decisionOut,
-                   rule->allow == matches ? ACL_ALLOW : ACL_DENY, &last);
+            decide(decisionOut, rule->allow == matches ? ACL_ALLOW : ACL_DENY,
+                   &last);
         else
             decide(decisionOut, answerOf(last.match), &last);
         if (last.match != ACL_MATCH_NO) {

@@ -51,7 +51,8 @@ typedef struct AclInput {
 /* An answer, and what is to be known about it. */
 typedef struct AclDecision {
     AclAnswer answer;
-    const AclExternal *external; /* ACL_NEED_EXTERNAL: the acl to ask about */
+    const AclExternal *external; /* the last one looked at, when it is of kind
+                                    external; ACL_NEED_EXTERNAL: to be asked */
     const char *aclName;         /* the last one looked at, or NULL; borrowed
                                     from the set */
     bool isAuth;    /* that one is about the user: with ACL_DENY, others may

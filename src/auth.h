@@ -55,6 +55,7 @@ struct AuthCheck {
     AuthOutcome outcome;
     AuthKind kind;      /* of the credentials; AUTH_KIND_COUNT: unknown */
     char *user;         /* AUTH_GOOD */
+    char *claimed;      /* who the client says it is, for the log; or NULL */
     char *message;      /* of the helper, about wrong ones; or NULL */
     char *token;        /* for the client, of AUTH_GOES_ON and after */
     bool isStale;       /* AUTH_WRONG only because of an old nonce */

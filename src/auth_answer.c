@@ -32,6 +32,18 @@ authAnswerDrop(AuthAnswer *answer)
     free(answer);
 }
 
+void
+authAnswerKey(const AuthScheme *scheme, HttpSlice line, AuthHash *keyOut)
+{
+    const HttpSlice texts[] = {
+        line,
+        httpSlice((const char *)&scheme->generation,
+                  sizeof(scheme->generation)),
+    };
+
+    authHashKeyed(&scheme->auth->key, texts, 2, keyOut);
+}
+
 static AuthAnswer *
 find(AuthScheme *scheme, const AuthHash *key)
 {
@@ -155,7 +167,8 @@ readReply(AuthAnswer *answer, const HelperReply *reply)
 static bool
 mayKeep(const AuthAnswer *answer, const HelperReply *reply)
 {
-    return answer->isGood && reply->source != HELPER_SOURCE_POOL &&
+    return answer->isGood && !answer->isOld &&
+           reply->source != HELPER_SOURCE_POOL &&
            reply->source != HELPER_SOURCE_STALE &&
            answer->untilUs > commNowUs();
 }
@@ -237,8 +250,9 @@ authAnswerForget(AuthScheme *scheme)
         if (!answer->request)
             authAnswerDrop(answer);
         else
-            answer->untilUs = 0;
+            answer->isOld = true;
     }
+    scheme->generation++;
 }
 
 void

@@ -140,7 +140,7 @@ startWith(AuthScheme *scheme, AuthCheck *check, const Credentials *credentials)
         return true;
     }
     const HttpSlice text = httpSlice(line, len);
-    authHashKeyed(&scheme->auth->key, &text, 1, &key);
+    authAnswerKey(scheme, text, &key);
     const AuthAnswer *kept = authAnswerLookup(scheme, &key);
     if (kept)
         settleFrom(check, credentials->user, kept);
@@ -160,6 +160,7 @@ start(AuthScheme *scheme, AuthCheck *check)
         authCheckRefuse(check, why);
         return true;
     }
+    check->claimed = xstrdup(credentials.user);
     bool isOver = startWith(scheme, check, &credentials);
     OPENSSL_cleanse(&credentials, sizeof(credentials));
     return isOver;

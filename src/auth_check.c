@@ -114,6 +114,7 @@ authCheckCancel(AuthCheck *check)
     authConnForget(check);
     noteListClear(&check->notes);
     free(check->user);
+    free(check->claimed);
     free(check->message);
     free(check->token);
     authCheckInit(check);

@@ -18,6 +18,7 @@
 struct AuthConn {
     uint32_t magic;
     AuthScheme *scheme;
+    unsigned generation;       /* of scheme, when the dialog began */
     HelperReservation *dialog; /* NULL: none is going on */
     AuthCheck *check;          /* waits for the answer, or NULL */
     char *user;                /* NULL: nobody's yet */
@@ -29,7 +30,9 @@ const char *
 authConnUser(const AuthConn *conn)
 {
     CHECK_OBJ(conn, AUTH_CONN_MAGIC);
-    return conn->scheme->pool ? conn->user : NULL;
+    return conn->scheme->pool && conn->generation == conn->scheme->generation
+               ? conn->user
+               : NULL;
 }
 
 AuthKind
@@ -252,7 +255,8 @@ _Static_assert(AUTH_TOKEN_MAX + 3 < AUTH_LINE_MAX, "room for a token");
 static bool
 isRepeated(const AuthConn *conn, const AuthHash *token)
 {
-    return conn->user && memcmp(&conn->token, token, sizeof(*token)) == 0;
+    return authConnUser(conn) &&
+           memcmp(&conn->token, token, sizeof(*token)) == 0;
 }
 
 static bool
@@ -273,9 +277,10 @@ start(AuthScheme *scheme, AuthCheck *check)
         authCheckAccept(check, conn->user, &conn->notes);
         return true;
     }
-    if (conn->user)
+    if (conn->user || conn->generation != scheme->generation)
         reset(conn);
     conn->token = hash;
+    conn->generation = scheme->generation;
     why = ask(scheme, conn, check, token);
     if (why) {
         refuse(conn, check, why);

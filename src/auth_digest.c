@@ -130,7 +130,7 @@ startWith(AuthScheme *scheme, AuthCheck *check, const AuthDigest *digest,
 {
     AuthHash key;
 
-    authHashKeyed(&scheme->auth->key, &line, 1, &key);
+    authAnswerKey(scheme, line, &key);
     const AuthAnswer *kept = authAnswerLookup(scheme, &key);
     if (kept && isRight(digest, check, kept->secret)) {
         acceptRight(scheme, check, digest, kept);
@@ -150,6 +150,8 @@ start(AuthScheme *scheme, AuthCheck *check)
     bufInit(&line, AUTH_LINE_MAX);
     if (!why && !formatLine(scheme, check, &digest, &line))
         why = "too long for the helper: credentials";
+    if (!why)
+        check->claimed = xstrdup(digest.user);
     if (why)
         authCheckRefuse(check, why);
     else

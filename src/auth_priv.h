@@ -35,6 +35,7 @@ struct AuthScheme {
     HelperPool *pool;               /* NULL: not configured */
     Format *extras;                 /* key_extras, or NULL */
     AuthAnswer *answers;            /* by key; the oldest first */
+    unsigned generation;            /* another program makes another one */
 };
 
 struct Auth {
@@ -60,6 +61,7 @@ struct AuthAnswer {
     ListNode waiters;
     int64_t untilUs;
     bool isGood;
+    bool isOld;      /* asked of a program that is not the present one */
     const char *why; /* constant; not good for this reason, or NULL */
     char *secret;    /* HA1 */
     char *message;
@@ -83,6 +85,9 @@ void authCheckFinish(AuthCheck *check);
 bool authAppendExtras(const AuthScheme *scheme, const AuthCheck *check,
                       char *line, size_t size, size_t *len);
 
+/* The key of what is asked by line, of the present program. */
+void authAnswerKey(const AuthScheme *scheme, HttpSlice line, AuthHash *keyOut);
+
 /* What is kept under key, if it is good still; or NULL. Borrowed until the
  * next call. */
 AuthAnswer *authAnswerLookup(AuthScheme *scheme, const AuthHash *key);
@@ -100,7 +105,8 @@ bool authAnswerAsk(AuthScheme *scheme, const AuthHash *key, HttpSlice line,
 /* Forget all that is kept or waited for; nobody is told. */
 void authAnswerClear(AuthScheme *scheme);
 
-/* Forget what is kept; those who wait go on waiting. */
+/* What the program said holds no more, nor what it will say to those who wait
+ * beyond them; nor are connections anybody's. */
 void authAnswerForget(AuthScheme *scheme);
 
 /* The user of a connection, or NULL: it is nobody's, or its scheme is not

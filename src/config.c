@@ -238,6 +238,7 @@ configLoad(const char *path, ConfigMessageCb *cb, void *data)
         finish(&loader);
     if (loader.errors > 0)
         configUnref(&loader.config);
+    free(loader.authFile);
     return loader.config;
 }
 
@@ -260,6 +261,7 @@ configPidFilename(const char *path)
     finish(&loader);
     name = xstrdup(loader.config->pidFilename);
     configUnref(&loader.config);
+    free(loader.authFile);
     return name;
 }
 

@@ -124,6 +124,10 @@ parseAcl(ConfigLoader *loader, const ConfigRow *row, const ConfigLine *line)
     addValue(&values, NULL);
     for (size_t i = 3; i < line->count && loader->errors == errors; i++)
         addWord(&values, line, i);
+    if (!loader->authFile && aclSetFindAuth(loader->config->acls)) {
+        loader->authFile = xstrdup(line->file);
+        loader->authLine = line->words[0].line;
+    }
 }
 
 const ConfigKind configKindAcl = {

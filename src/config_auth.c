@@ -300,7 +300,8 @@ configAuthFinish(ConfigLoader *loader)
     char *text = xasprintf("acl %s is about users, but there is no "
                            "\"auth_param SCHEME program\" to know them by",
                            acl);
-    configComplainAt(loader, CONFIG_ERROR, config->path, 0, text);
+    configComplainAt(loader, CONFIG_ERROR, loader->authFile, loader->authLine,
+                     text);
     free(text);
 }
 

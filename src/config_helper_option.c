@@ -314,7 +314,8 @@ static const Option options[] = {
              "line, with pool and pid, or on the log's own descriptor; tag. "
              "With raw the processes are replaced when logs are rotated."},
     {"trace", "N", setNumber, FROM_0, MEMBER(traceMax), .max = 100000,
-     .help = "Exchanges kept for squirectl; 64."},
+     .help = "Exchanges kept for squirectl tap; 64. 0: none, and nobody may "
+             "listen."},
     /* The life of a process. */
     {"max-requests", "N", setNumber, FROM_0, MEMBER(maxRequests),
      .max = LONG_MAX,

@@ -39,6 +39,8 @@ typedef struct ConfigLoader {
     void *data;
     unsigned errors;
     unsigned files; /* included so far */
+    char *authFile; /* where the first acl about users stands, or NULL */
+    unsigned authLine;
     ConfigOrigin **originTail;
 } ConfigLoader;
 

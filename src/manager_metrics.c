@@ -124,6 +124,22 @@ putPoolResults(HelperPool *pool, void *data)
 }
 
 static void
+putPoolGone(HelperPool *pool, void *data)
+{
+    HelperPoolStats stats;
+
+    helperPoolStats(pool, &stats);
+    for (int why = 0; why < HELPER_GONE_COUNT; why++) {
+        char label[64];
+
+        snprintf(label, sizeof(label), ",reason=\"%s\"",
+                 helperGoneName((HelperGone)why));
+        putLabelled(data, "squire_helper_gone_total", stats.name, label);
+        bufPrintf(data, "%llu\n", (unsigned long long)stats.gone[why]);
+    }
+}
+
+static void
 putLatency(Buf *out, const char *name, const char *pool,
            const HelperLatency *latency)
 {
@@ -176,6 +192,9 @@ putPools(Buf *out)
     putHead(out, "squire_helper_results_total", "counter",
             "Answers by what they were.");
     helperPoolForEach(putPoolResults, out);
+    putHead(out, "squire_helper_gone_total", "counter",
+            "Helper processes that ended or were sent off, by why.");
+    helperPoolForEach(putPoolGone, out);
     putHead(out, "squire_helper_queue_seconds", "summary",
             "Time from submission to a helper.");
     helperPoolForEach(putQueueLatency, out);

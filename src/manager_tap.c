@@ -195,6 +195,17 @@ start(ManagerConn *conn, HelperPool *pool, const Format *format)
     }
 }
 
+/* Lines of a pool without a trace are nobody's business: those of auth_param
+ * have passwords. */
+static bool
+isSecret(const HelperPool *pool)
+{
+    HelperPoolStats stats;
+
+    helperPoolStats(pool, &stats);
+    return stats.traceMax == 0;
+}
+
 /* last=1: what the pool remembers; n=N: so many; format=json|record. */
 void
 managerTapOpen(ManagerConn *conn)
@@ -213,6 +224,10 @@ managerTapOpen(ManagerConn *conn)
     HelperPool *pool = helperPoolLookup(name);
     if (pool == NULL)
         managerRouteRefuse(conn, 404, "", "there is no such pool");
+    else if (isSecret(pool))
+        managerRouteRefuse(conn, 403, "",
+                           "nobody may listen to this pool: trace=0, which "
+                           "auth_param's children have unless they say more");
     else
         start(conn, pool, format);
 }

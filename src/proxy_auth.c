@@ -82,7 +82,7 @@ proxyAuthCancel(ProxyRequest *request)
 }
 
 /* A body that is here already is not worth the connection, on which the
- * client is to try again. */
+ * client is to try again; with a longer one, it does so on another. */
 static void
 drainBody(ProxyRequest *request)
 {
@@ -101,16 +101,17 @@ proxyAuthDemand(ProxyRequest *request)
     Buf fields;
 
     drainBody(request);
+    bool isBodyDone = proxyRequestIsBodyDone(request);
     offer.mayKeepAlive = request->reply.keepAlive &&
                          !request->proxy->isStopping &&
-                         proxyRequestIsBodyDone(request);
+                         (isBodyDone || request->auth.outcome == AUTH_MISSING);
     bufInit(&fields, FIELDS_MAX);
     int rc = authFormatChallenge(request->proxy->auth, &request->auth, &offer,
                                  &fields);
     bool isPossible = rc == 0 && bufLen(&fields) > 0;
     if (isPossible) {
         bufAppend(&fields, "", 1);
-        if (offer.mustClose)
+        if (offer.mustClose || !isBodyDone)
             request->reply.keepAlive = false;
         proxyReplyDemand(request, bufData(&fields));
     }

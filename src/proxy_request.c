@@ -120,6 +120,17 @@ proxyRequestRelease(ProxyRequest *request)
     proxy->spareCount++;
 }
 
+/* Whose name the log shows: a 407 has that of credentials which were not good
+ * enough. */
+static const char *
+userOf(const ProxyRequest *request)
+{
+    const char *user = aclFactsUser(&request->facts);
+
+    return user != NULL || request->reply.status != 407 ? user
+                                                        : request->auth.claimed;
+}
+
 void
 proxyRequestLog(ProxyRequest *request, AccessEnd end)
 {
@@ -136,7 +147,7 @@ proxyRequestLog(ProxyRequest *request, AccessEnd end)
         .method = request->method,
         .url = request->urlText.data,
         .urlLen = request->urlText.len,
-        .user = aclFactsUser(&request->facts),
+        .user = userOf(request),
         .stripQuery = request->config->stripQueryTerms,
         .hierarchy = reply->hierarchy,
         .peer = request->peer[0] != '\0' ? request->peer : NULL,

@@ -162,6 +162,11 @@ needExternal(ProxyRequest *request, const AclDecision *decision)
 
     if (kind->needsUser && request->facts.auth == ACL_AUTH_UNKNOWN)
         return needAuth(request, decision);
+    if (kind->needsUser && request->facts.auth != ACL_AUTH_USER) {
+        debug(DBG_ACL, 3, "acl %s: not asked: there is no user", acl->name);
+        takeAnswer(request, acl, &answer);
+        return STEP_GO_ON;
+    }
     call->cb = onExternal;
     call->data = request;
     request->askedAcl = acl;
@@ -188,12 +193,25 @@ accessRules(const Config *config)
     return config->httpAccess;
 }
 
+/* Helpers that are told the user decide about users, as proxy_auth does. */
+static bool
+isAboutUser(const ProxyRequest *request, const AclDecision *decision)
+{
+    const ConfigExternal *kind =
+        decision->external != NULL
+            ? configExternalLookup(request->config,
+                                   decision->external->helperClass)
+            : NULL;
+
+    return decision->isAuth || (kind != NULL && kind->needsUser);
+}
+
 static StepResult
 denyAccess(ProxyRequest *request, const AclDecision *decision)
 {
     request->reply.result = ACCESS_DENIED;
     /* Somebody else may be let in where this user is not, or nobody. */
-    if (decision->isAuth && proxyAuthDemand(request))
+    if (isAboutUser(request, decision) && proxyAuthDemand(request))
         return STEP_WAIT;
     proxyReplyError(request, ERR_ACCESS_DENIED, request->facts.message);
     return STEP_WAIT;

@@ -80,6 +80,8 @@ class Manager(unittest.TestCase):
         self.assertIn(
             'squire_client_requests_total{result="TCP_MEM_HIT"} 9', text)
         self.assertIn("squire_cache_objects 1\n", text)
+        self.assertIn('squire_helper_gone_total{pool="url_rewrite",'
+                      'reason="signal"} 0\n', text)
         self.assertIn("squire_loop_stall_seconds", text)
 
     def test_page_needs_nothing_from_elsewhere(self):

@@ -59,7 +59,8 @@ class Basic(unittest.TestCase):
             self.assertEqual(
                 squire.curl("-p", *user, "alice:wonder land", url), [200])
             self.assertEqual(squire.users(6),
-                             ["-", "alice", "alice", "-", "-", "alice"])
+                             ["-", "alice", "alice", "alice", "bob",
+                              "alice"])
             self.assertIsNone(squire.origin.last().get("Proxy-Authorization"))
             self.assertEqual(squire.get(url).get("Proxy-Authenticate"),
                              'Basic realm="The inner circle"')
@@ -83,7 +84,7 @@ class Basic(unittest.TestCase):
             self.assertEqual(
                 squire.seen(),
                 ["al%20ice%25 p@ss%20%22w%5Cord 127.0.0.1"])
-            self.assertEqual(squire.users(1), ["al%20ice%"])
+            self.assertEqual(squire.users(1), ["al%20ice%25"])
 
     def test_case_and_charset(self):
         with self.proxy(ALL_OK, "casesensitive on", "utf8 on") as squire:
@@ -214,6 +215,40 @@ class Basic(unittest.TestCase):
                                  not in squire_test.children(squire.pid))
 
 
+    def test_answers_of_a_program_that_was_replaced_are_not_kept(self):
+        slow = ("def reply(line):\n    time.sleep(2)\n    return 'OK'\n")
+        with self.proxy(slow, children="1 startup=1") as squire:
+            first = []
+            thread = threading.Thread(target=lambda: first.append(
+                squire.status(basic("a", "b"))))
+            thread.start()
+            squire_test.wait_for("the question",
+                                 lambda: squire.seen() == ["a b"])
+            squire.reconfigure(squire.scheme(
+                "basic", squire.helper(NONE_OK, "other"), "1 startup=1"))
+            self.assertEqual(squire.status(basic("a", "b")), 407)
+            thread.join()
+            self.assertEqual(first, [200])
+            self.assertEqual(squire.status(basic("a", "b")), 407)
+
+    def test_nobody_may_listen(self):
+        with self.proxy() as squire:
+            self.assertEqual(squire.status(basic("a", "secret")), 200)
+            for more in ("", "&last=1"):
+                response = squire.ask_manager(
+                    f"/tap?pool=basicauthenticator{more}",
+                    headers={"X-Squire": "1"})
+                self.assertEqual(response.status, 403)
+                self.assertNotIn(b"secret", response.body)
+        with self.proxy(children="1 startup=1 trace=9") as squire:
+            self.assertEqual(squire.status(basic("a", "b")), 200)
+            response = squire.ask_manager(
+                "/tap?pool=basicauthenticator&last=1",
+                headers={"X-Squire": "1"})
+            self.assertEqual(response.status, 200)
+            self.assertIn(b"a b", response.body)
+
+
 class Rules(unittest.TestCase):
     def check(self, access, *expected):
         """expected: (user or None, status)."""
@@ -227,6 +262,26 @@ class Rules(unittest.TestCase):
                 fields = [basic(user, "x")] if user else []
                 self.assertEqual(squire.status(*fields), status,
                                  (access, user))
+
+    def test_helpers_that_are_told_the_user(self):
+        """Nobody's request does not reach them; the client is asked."""
+        squire = AuthProxy("")
+        group = squire.helper("def reply(line):\n    return 'OK' if "
+                              "line == 'alice' else 'ERR'\n", "group")
+        squire.write_conf(
+            squire.scheme("basic", squire.helper(
+                "def reply(line):\n    return 'OK' if line.endswith(' x') "
+                "else 'ERR'\n")) +
+            f"external_acl_type group %LOGIN {group}\n"
+            "acl staff external group\nhttp_access allow staff\n")
+        with squire:
+            self.assertEqual(squire.status(), 407)
+            self.assertEqual(squire.status(basic("alice", "y")), 407)
+            self.assertEqual(squire.seen(), ["alice y"])
+            self.assertEqual(squire.status(basic("alice", "x")), 200)
+            self.assertEqual(squire.status(basic("bob", "x")), 407)
+            self.assertNotIn("-", squire.seen())
+            self.assertEqual(squire.users(4), ["-", "alice", "alice", "bob"])
 
     def test_allow(self):
         self.check("http_access allow alice\n",
@@ -259,7 +314,7 @@ class Rules(unittest.TestCase):
     def test_manager_of_the_configuration(self):
         squire = AuthProxy()
         cases = {
-            "": "acl authed is about users",
+            "": ":3: error: acl authed is about users",
             "auth_param basic": "expected:",
             "auth_param bsic program /x": "expected basic, digest",
             "auth_param basic realms x": "no parameter \"realms\"",

@@ -291,6 +291,32 @@ class Ntlm(Dialog, unittest.TestCase):
                               pool["queue"], pool["restarts"]),
                              (2 * count, 0, 0, 0))
 
+    def test_another_program_knows_nobody(self):
+        name = self.SCHEME.lower()
+        with self.proxy() as squire:
+            with squire.connect() as client:
+                self.assertEqual(self.login(client, squire).status, 200)
+                squire.reconfigure(squire.scheme(name, squire.helper(GOOD)))
+                self.assertEqual(self.ask(client, squire).status, 200)
+                squire.reconfigure(squire.scheme(
+                    name, squire.helper(GOOD, "other")))
+                self.assertEqual(self.ask(client, squire).status, 407)
+                self.assertEqual(self.login(client, squire).status, 200)
+            squire.check_idle()
+
+    def test_a_long_body_asks_for_another_connection(self):
+        with self.proxy() as squire:
+            with squire.connect() as client:
+                client.send(f"POST {squire.url()} HTTP/1.1\r\nHost: x\r\n"
+                            "Content-Length: 300000\r\n\r\n")
+                client.send("x" * 1000)
+                response = client.read_response("POST")
+                self.assertEqual(response.status, 407)
+                self.assertEqual(response.get_all("Proxy-Authenticate"),
+                                 [self.SCHEME])
+                self.assertEqual(response.get("Connection"), "close")
+            self.check_works(squire)
+
     def test_reconfigure_between_the_turns(self):
         with self.proxy() as squire:
             with squire.connect() as client:
