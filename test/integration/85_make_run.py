@@ -82,6 +82,17 @@ class MakeRunTest(unittest.TestCase):
         self.assertIn("ends", log.splitlines()[-1])
         self.assertFalse((self.build / "run/squire.pid").exists())
 
+    def test_the_acl_helper_decides(self):
+        process = self.start()
+        greeting = self.greeting(process)
+        line = re.search(r"(curl .*)", greeting).group(1)
+        blocked = line.replace("demo.squire", "blocked.squire")
+        answer = subprocess.run(["sh", "-c", blocked + " -sS"], check=True,
+                                stdout=subprocess.PIPE, text=True,
+                                timeout=PATIENCE_S).stdout
+        self.assertIn("Blocked by access.rules", answer)
+        self.assertEqual(self.stop(process), 0)
+
     def test_it_runs_twice_and_keeps_the_rules(self):
         for _ in range(2):
             process = self.start()
