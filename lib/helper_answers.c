@@ -144,12 +144,13 @@ helperLookup(HelperPool *pool, const char *line, size_t len,
     HelperAnswers *answers = &pool->answers;
     if (!answers->cache || pool->stopping)
         return false;
-    if (helperCacheLookup(answers->cache, line, len, commNowUs(), &kept) !=
+    int64_t nowUs = commNowUs();
+    if (helperCacheLookup(answers->cache, line, len, nowUs, &kept) !=
         HELPER_CACHE_FRESH)
         return false;
     answers->hits++;
     if (helperTraceIsOn(pool))
-        helperTraceKept(pool, kept, commNowUs());
+        helperTraceKept(pool, kept, nowUs, nowUs);
     growScratch(answers, helperKeptScratchSize(kept));
     helperKeptParse(kept, answers->scratch, answers->scratchSize, replyOut);
     return true;
@@ -236,7 +237,8 @@ helperAnswersFailNow(const HelperRequest *request, HelperResult result,
     if (kept) {
         *keptOut = helperKeptRef(kept);
         if (helperTraceIsOn(request->pool))
-            helperTraceKept(request->pool, kept, request->submitUs);
+            helperTraceKept(request->pool, kept, request->submitUs,
+                            commNowUs());
         helperKeptParse(kept, thread->scratch, thread->scratchSize, replyOut);
         replyOut->source = HELPER_SOURCE_STALE;
         return;

@@ -447,9 +447,9 @@ void helperTraceReply(const HelperRequest *request, const HelperChannel *from,
 /* The pool answers a request. */
 void helperTraceOwn(const HelperRequest *request, HelperResult result);
 
-/* A kept answer is given to a request of that time. */
-void helperTraceKept(HelperPool *pool, const HelperKept *kept,
-                     int64_t sinceUs);
+/* A kept answer is given now to a request of that time. */
+void helperTraceKept(HelperPool *pool, const HelperKept *kept, int64_t sinceUs,
+                     int64_t nowUs);
 
 /* Give a new request to a process, let it wait for one, or refuse it. */
 void helperPoolPlace(HelperRequest *request, const char *line, size_t len);

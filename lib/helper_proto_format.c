@@ -55,25 +55,54 @@ quoteNone(Sink *sink, const char *value, size_t len)
 static bool
 isUnsafeInUrl(unsigned char c)
 {
-    return c <= 0x20 || c >= 0x7f || strchr("%<>\"#{}|\\^~[]`'", c) != NULL;
+    switch (c) {
+    case '%':
+    case '<':
+    case '>':
+    case '"':
+    case '#':
+    case '{':
+    case '}':
+    case '|':
+    case '\\':
+    case '^':
+    case '~':
+    case '[':
+    case ']':
+    case '`':
+    case '\'':
+        return true;
+    default:
+        return c <= 0x20 || c >= 0x7f;
+    }
 }
 
 static int
-quoteUrl(Sink *sink, const char *value, size_t len)
+putEscaped(Sink *sink, unsigned char c)
 {
     static const char hex[] = "0123456789ABCDEF";
+    char escape[3] = {'%', hex[c >> 4], hex[c & 15]};
+
+    return c == '\0' ? -EINVAL : putOctets(sink, escape, sizeof(escape));
+}
+
+/* Most octets are safe, so they go over in long pieces. */
+static int
+quoteUrl(Sink *sink, const char *value, size_t len)
+{
+    size_t from = 0;
 
     for (size_t i = 0; i < len; i++) {
-        unsigned char c = (unsigned char)value[i];
-        char escape[3] = {'%', hex[c >> 4], hex[c & 15]};
-        if (c == '\0')
-            return -EINVAL;
-        int rc = isUnsafeInUrl(c) ? putOctets(sink, escape, 3)
-                                  : putOctets(sink, value + i, 1);
+        if (!isUnsafeInUrl((unsigned char)value[i]))
+            continue;
+        int rc = putOctets(sink, value + from, i - from);
+        if (rc == 0)
+            rc = putEscaped(sink, (unsigned char)value[i]);
         if (rc < 0)
             return rc;
+        from = i + 1;
     }
-    return 0;
+    return from < len ? putOctets(sink, value + from, len - from) : 0;
 }
 
 static int

@@ -246,7 +246,7 @@ helperQueueAnswerKept(HelperRequest *request, HelperKept *kept,
 
     /* A new one, for many, was seen when it came. */
     if (source != HELPER_SOURCE_PROCESS && helperTraceIsOn(pool))
-        helperTraceKept(pool, kept, request->submitUs);
+        helperTraceKept(pool, kept, request->submitUs, commNowUs());
     becomeDue(request, source);
     request->u.kept = helperKeptRef(kept);
 }
@@ -477,8 +477,7 @@ onDeadline(void *data)
     while (!pool->destroyed &&
            (late = firstLate(&pool->deadlines, pool, nowUs)))
         expire(late);
-    while (!pool->destroyed &&
-           (late = firstLate(&pool->overdue, pool, nowUs)))
+    while (!pool->destroyed && (late = firstLate(&pool->overdue, pool, nowUs)))
         missAnswer(late);
     if (pool->destroyed)
         return;

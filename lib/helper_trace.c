@@ -9,8 +9,9 @@
 
 #define TAP_MAGIC 0x8e7a9001u
 #define RING_MAX 65536u
-#define TEXT_MAX 232  /* octets kept of one exchange */
-#define REPLY_ROOM 72 /* of them those that a reply has at least */
+#define TEXT_MAX 220   /* octets kept of one exchange */
+#define REPLY_ROOM 72  /* of them those that a reply has at least */
+#define TRAIL_SIZE 256 /* whole cache lines */
 
 #define TAP(n) LIST_OBJ(n, HelperTap, node)
 
@@ -24,10 +25,11 @@ struct HelperTrail {
     uint16_t replyLen;
     uint8_t result;
     bool isCut;
-    char text[TEXT_MAX + 2]; /* request and reply, each with a NUL */
+    char text[TEXT_MAX]; /* request and reply */
 };
 
-_Static_assert(TEXT_MAX <= UINT16_MAX && HELPER_RESULT_COUNT <= UINT8_MAX,
+_Static_assert(sizeof(HelperTrail) == TRAIL_SIZE &&
+                   HELPER_RESULT_COUNT <= UINT8_MAX,
                "they fit");
 
 struct HelperTap {
@@ -77,18 +79,45 @@ wallOf(int64_t atUs)
     return commWallUs() - (commNowUs() - atUs);
 }
 
-static void
-keep(HelperTraces *traces, const HelperTrace *trace, int64_t atUs)
+/* The place of the next exchange. */
+static HelperTrail *
+nextTrail(HelperTraces *traces)
 {
-    size_t replyLen = atMost(trace->replyLen, REPLY_ROOM);
-    size_t requestLen = atMost(trace->requestLen, TEXT_MAX - replyLen);
-
-    replyLen = atMost(trace->replyLen, TEXT_MAX - requestLen);
-    if (!traces->ring)
-        traces->ring = xmalloc(traces->max * sizeof(*traces->ring));
+    if (!traces->ring) {
+        traces->ring = aligned_alloc(64, traces->max * sizeof(*traces->ring));
+        CHECK(traces->ring != NULL);
+    }
     HelperTrail *trail = &traces->ring[traces->next];
     traces->next = traces->next + 1 < traces->max ? traces->next + 1 : 0;
     traces->count += traces->count < traces->max;
+    return trail;
+}
+
+/* Keep both texts, or their beginnings. */
+static inline void
+keepTexts(HelperTrail *trail, const HelperTrace *trace)
+{
+    size_t requestLen = trace->requestLen;
+    size_t replyLen = trace->replyLen;
+
+    trail->isCut = requestLen + replyLen > TEXT_MAX;
+    if (trail->isCut) {
+        requestLen =
+            atMost(requestLen, TEXT_MAX - atMost(replyLen, REPLY_ROOM));
+        replyLen = atMost(replyLen, TEXT_MAX - requestLen);
+    }
+    trail->requestLen = (uint16_t)requestLen;
+    trail->replyLen = (uint16_t)replyLen;
+    memcpy(trail->text, trace->request, requestLen);
+    memcpy(trail->text + requestLen, trace->reply, replyLen);
+}
+
+/* Done for every exchange, so it does no more than it must. */
+static inline void
+keep(HelperTraces *traces, const HelperTrace *trace, int64_t atUs)
+{
+    HelperTrail *trail = nextTrail(traces);
+
     trail->atUs = atUs;
     trail->queueUs = trace->queueUs;
     trail->number = trace->number;
@@ -96,14 +125,8 @@ keep(HelperTraces *traces, const HelperTrace *trace, int64_t atUs)
     trail->serviceUs =
         (uint32_t)(trace->serviceUs < UINT32_MAX ? trace->serviceUs
                                                  : UINT32_MAX);
-    trail->requestLen = (uint16_t)requestLen;
-    trail->replyLen = (uint16_t)replyLen;
     trail->result = (uint8_t)trace->result;
-    trail->isCut = requestLen < trace->requestLen || replyLen < trace->replyLen;
-    memcpy(trail->text, trace->request, requestLen);
-    trail->text[requestLen] = '\0';
-    memcpy(trail->text + requestLen + 1, trace->reply, replyLen);
-    trail->text[requestLen + 1 + replyLen] = '\0';
+    keepTexts(trail, trace);
 }
 
 static void
@@ -117,7 +140,7 @@ showTaps(HelperPool *pool, const HelperTrace *trace, int64_t atUs)
         TAP(node)->cb(&timed, TAP(node)->data);
 }
 
-static void
+static inline void
 add(HelperPool *pool, const HelperTrace *trace, int64_t atUs)
 {
     if (pool->traces.max > 0)
@@ -165,9 +188,9 @@ helperTraceOwn(const HelperRequest *request, HelperResult result)
 }
 
 void
-helperTraceKept(HelperPool *pool, const HelperKept *kept, int64_t sinceUs)
+helperTraceKept(HelperPool *pool, const HelperKept *kept, int64_t sinceUs,
+                int64_t nowUs)
 {
-    int64_t nowUs = commNowUs();
     HelperCacheItem item;
     HelperTrace trace = {
         .queueUs = nowUs - sinceUs,
@@ -193,7 +216,7 @@ show(const HelperTrail *trail, HelperTraceCb *cb, void *data)
         .result = (HelperResult)trail->result,
         .request = trail->text,
         .requestLen = trail->requestLen,
-        .reply = trail->text + trail->requestLen + 1,
+        .reply = trail->text + trail->requestLen,
         .replyLen = trail->replyLen,
         .isCut = trail->isCut,
     };

@@ -13,6 +13,34 @@ familyOf(const struct sockaddr *addr)
     return addr != NULL ? addr->sa_family : AF_UNSPEC;
 }
 
+static size_t
+formatOctet(unsigned value, char *out)
+{
+    size_t len = 0;
+
+    if (value >= 100)
+        out[len++] = (char)('0' + value / 100);
+    if (value >= 10)
+        out[len++] = (char)('0' + value / 10 % 10);
+    out[len++] = (char)('0' + value % 10);
+    return len;
+}
+
+/* In every line of logs and to helpers: inet_ntop goes by way of printf. */
+static size_t
+formatV4(const void *addr, char *out)
+{
+    const unsigned char *octets = addr;
+    size_t len = 0;
+
+    for (int i = 0; i < 4; i++) {
+        len += formatOctet(octets[i], out + len);
+        out[len++] = '.';
+    }
+    out[--len] = '\0';
+    return len;
+}
+
 size_t
 addressFormat(const struct sockaddr *addr, char out[ADDRESS_TEXT_MAX])
 {
@@ -20,13 +48,12 @@ addressFormat(const struct sockaddr *addr, char out[ADDRESS_TEXT_MAX])
     const struct sockaddr_in6 *in6 = (const void *)addr;
     const struct sockaddr_un *un = (const void *)addr;
 
-    memcpy(out, "-", 2);
     if (familyOf(addr) == AF_INET)
-        inet_ntop(AF_INET, &in->sin_addr, out, ADDRESS_TEXT_MAX);
-    else if (familyOf(addr) == AF_INET6 &&
-             IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr))
-        inet_ntop(AF_INET, &in6->sin6_addr.s6_addr[12], out, ADDRESS_TEXT_MAX);
-    else if (familyOf(addr) == AF_INET6)
+        return formatV4(&in->sin_addr, out);
+    if (familyOf(addr) == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr))
+        return formatV4(&in6->sin6_addr.s6_addr[12], out);
+    memcpy(out, "-", 2);
+    if (familyOf(addr) == AF_INET6)
         inet_ntop(AF_INET6, &in6->sin6_addr, out, ADDRESS_TEXT_MAX);
     else if (familyOf(addr) == AF_UNIX && un->sun_path[0] != '\0')
         snprintf(out, ADDRESS_TEXT_MAX, "%.*s", (int)sizeof(un->sun_path),

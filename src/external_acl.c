@@ -9,59 +9,69 @@
 #include "helper.h"
 #include "xalloc.h"
 
-/* The words of the acl line, with a blank between them. -errno. */
-static ssize_t
-formatData(const ExternalQuery *query, char *out, size_t size)
+/* Append the words of the acl line to out[*used .. size), with a blank between
+ * them. 0 or -errno. */
+static int
+formatData(const ExternalQuery *query, char *out, size_t size, size_t *used)
 {
-    size_t used = 0;
-
     for (size_t i = 0; i < query->acl->argCount; i++) {
         HttpSlice arg = httpSliceText(query->acl->args[i]);
         int rc;
 
-        if (i > 0 && used < size)
-            out[used++] = ' ';
-        rc = formatValue(query->kind->isShell ? '/' : '#', arg, out, size,
-                         &used);
+        if (i > 0 && *used < size)
+            out[(*used)++] = ' ';
+        rc =
+            formatValue(query->kind->isShell ? '/' : '#', arg, out, size, used);
         if (rc < 0)
             return rc;
     }
-    return (ssize_t)used;
+    return 0;
 }
 
-/* The data goes to the end, unless %DATA says where. */
+/* The data stands where %DATA says. */
 static ssize_t
-appendData(HttpSlice data, char *out, size_t size, size_t used)
+formatAround(const ExternalQuery *query, char *out, size_t size)
 {
-    size_t blank = used > 0 ? 1 : 0;
+    FormatInput *input = query->input;
+    char *data = xmalloc(size);
+    size_t used = 0;
+    ssize_t len = formatData(query, data, size, &used);
 
-    if (data.len == 0)
-        return (ssize_t)used;
-    if (data.len + blank > size - used)
-        return -EMSGSIZE;
-    if (blank)
+    if (len == 0) {
+        input->data = httpSlice(data, used);
+        len = formatExpand(query->kind->format, input, out, size);
+        input->data = httpSlice(NULL, 0);
+    }
+    free(data);
+    return len;
+}
+
+/* The data goes to the end, where it needs no memory of its own. */
+static ssize_t
+formatBefore(const ExternalQuery *query, char *out, size_t size)
+{
+    ssize_t len = formatExpand(query->kind->format, query->input, out, size);
+    size_t used = len > 0 ? (size_t)len : 0;
+    size_t start = used;
+    int rc;
+
+    if (len < 0)
+        return len;
+    if (used > 0 && used < size)
         out[used++] = ' ';
-    memcpy(out + used, data.data, data.len);
-    return (ssize_t)(used + data.len);
+    size_t before = used;
+    rc = formatData(query, out, size, &used);
+    if (rc < 0)
+        return rc;
+    return (ssize_t)(used > before ? used : start);
 }
 
 ssize_t
 externalFormat(const ExternalQuery *query, char *out, size_t size)
 {
-    FormatInput *input = query->input;
-    char *data = xmalloc(size);
-    ssize_t len = formatData(query, data, size);
-
-    if (len >= 0) {
-        input->aclName = query->acl->name;
-        input->data = httpSlice(data, (size_t)len);
-        len = formatExpand(query->kind->format, input, out, size);
-        if (len >= 0 && !query->kind->hasData)
-            len = appendData(input->data, out, size, (size_t)len);
-        input->data = httpSlice(NULL, 0);
-    }
-    free(data);
-    return len;
+    query->input->aclName = query->acl->name;
+    return query->kind->hasData ? formatAround(query, out, size)
+                                : formatBefore(query, out, size);
 }
 
 /* Why a reply is no answer; NULL when it is one. */

@@ -292,10 +292,11 @@ static int
 expandCode(const FormatToken *token, const FormatInput *input, char *out,
            size_t size, size_t *used)
 {
-    FormatValue value = {.slice = {NULL, 0}};
+    FormatValue value;
     size_t start = *used;
     int rc;
 
+    value.slice = httpSlice(NULL, 0);
     bufInit(&value.joined, JOINED_MAX);
     if (token->code->get != NULL)
         token->code->get(input, token, &value);

@@ -93,14 +93,6 @@ showShell(unsigned char octet, char *out)
     }
 }
 
-static size_t
-showRaw(unsigned char octet, char *out)
-{
-    if (octet == '\0' || octet == '\n' || octet == '\r')
-        return 0;
-    return showPlain(octet, out);
-}
-
 static int
 append(const char *text, size_t len, char *out, size_t size, size_t *used)
 {
@@ -128,6 +120,18 @@ appendStyled(Style *style, HttpSlice value, char *out, size_t size,
     }
     *used = at;
     return 0;
+}
+
+static int
+appendRaw(HttpSlice value, char *out, size_t size, size_t *used)
+{
+    for (size_t i = 0; i < value.len; i++) {
+        char octet = value.data[i];
+
+        if (octet == '\0' || octet == '\n' || octet == '\r')
+            return -EINVAL;
+    }
+    return value.len > 0 ? append(value.data, value.len, out, size, used) : 0;
 }
 
 /* A word with blanks in it stands between quotes. */
@@ -165,6 +169,6 @@ formatQuote(FormatQuote quote, HttpSlice value, char *out, size_t size,
     case FORMAT_QUOTE_SHELL:
         return appendShell(value, out, size, used);
     default:
-        return appendStyled(showRaw, value, out, size, used);
+        return appendRaw(value, out, size, used);
     }
 }
