@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "nearest.h"
 #include "xalloc.h"
 
 /* The flags of an acl line and the room for one value behind them. */
@@ -84,6 +85,21 @@ addWord(AclValues *values, const ConfigLine *line, size_t i)
         configError(values->loader, line, i, "too many flags");
 }
 
+static void
+complainClass(ConfigLoader *loader, const ConfigLine *line)
+{
+    const Config *config = loader->config;
+    const char *name = line->words[3].text;
+    const char *near = NULL;
+
+    for (size_t i = 0; i < config->externalCount; i++)
+        near = nearestPick(name, near, config->externals[i]->name);
+    configError(loader, line, 3,
+                "acl %s: no external_acl_type is called \"%s\"%s%s%s",
+                line->words[1].text, name, near ? ", did you mean \"" : "",
+                near ? near : "", near ? "\"?" : "");
+}
+
 /* False after a complaint. */
 static bool
 checkExternal(ConfigLoader *loader, const ConfigLine *line)
@@ -93,9 +109,7 @@ checkExternal(ConfigLoader *loader, const ConfigLine *line)
                     "acl %s: expected the name of an external_acl_type",
                     line->words[1].text);
     else if (!configExternalLookup(loader->config, line->words[3].text))
-        configError(loader, line, 3,
-                    "acl %s: no external_acl_type is called \"%s\"",
-                    line->words[1].text, line->words[3].text);
+        complainClass(loader, line);
     else if (aclSetHas(loader->config->acls, line->words[1].text))
         configError(loader, line, 1,
                     "acl %s: one of kind external has one line only",

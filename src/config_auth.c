@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "nearest.h"
 #include "xalloc.h"
 
 #define BIT(kind) (1u << AUTH_##kind)
@@ -196,6 +197,22 @@ lookupParam(const char *name, AuthKind kind)
     return NULL;
 }
 
+static void
+complainParam(const Setting *setting)
+{
+    const char *name = setting->line->words[2].text;
+    const char *near = NULL;
+
+    for (size_t i = 0; i < sizeof(params) / sizeof(params[0]); i++)
+        if ((params[i].kinds & 1u << setting->kind) != 0)
+            near = nearestPick(name, near, params[i].name);
+    configError(setting->loader, setting->line, 2,
+                "auth_param %s has no parameter \"%s\"%s%s%s",
+                authKindName(setting->kind), name,
+                near ? ", did you mean \"" : "", near ? near : "",
+                near ? "\"?" : "");
+}
+
 /* Schemes are offered in the order of their first lines. */
 static void
 noteOrder(ConfigAuth *auth, AuthKind kind)
@@ -228,8 +245,7 @@ parseAuth(ConfigLoader *loader, const ConfigRow *row, const ConfigLine *line)
                        .param = lookupParam(line->words[2].text, kind),
                        .kind = kind};
     if (!setting.param) {
-        configError(loader, line, 2, "auth_param %s has no parameter \"%s\"",
-                    authKindName(kind), line->words[2].text);
+        complainParam(&setting);
         return;
     }
     noteOrder(auth, kind);

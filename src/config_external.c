@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config_helper_option.h"
 #include "xalloc.h"
 
 #define CHILDREN_MAX 5
@@ -73,6 +74,17 @@ takeFlag(ConfigExternal *external, const char *word)
     return true;
 }
 
+static void
+complainOption(ConfigLoader *loader, const ConfigLine *line, size_t i)
+{
+    const char *word = line->words[i].text;
+    const char *near = configHelperOptionNearest(word, CONFIG_HELPER_EXTERNAL);
+
+    configError(
+        loader, line, i, "\"%s\" is no option of external_acl_type%s%s%s", word,
+        near ? ", did you mean \"" : "", near ? near : "", near ? "=\"?" : "");
+}
+
 /* The options; the index of the first word behind them. */
 static size_t
 takeOptions(ConfigLoader *loader, ConfigExternal *external,
@@ -90,8 +102,7 @@ takeOptions(ConfigLoader *loader, ConfigExternal *external,
             continue;
         if (strchr(word, '=') == NULL)
             break;
-        configError(loader, line, i, "\"%s\" is no option of external_acl_type",
-                    word);
+        complainOption(loader, line, i);
     }
     return i;
 }

@@ -101,10 +101,17 @@ static void
 takeOption(ConfigLoader *loader, ConfigHelper *helper, const ConfigLine *line,
            size_t i)
 {
-    if (!configHelperOptionSet(loader, helper, line, i, CONFIG_HELPER_CHILDREN))
-        configError(loader, line, i,
-                    "expected OPTION=VALUE with an option of %s, not \"%s\"",
-                    line->words[0].text, line->words[i].text);
+    const char *near;
+
+    if (configHelperOptionSet(loader, helper, line, i, CONFIG_HELPER_CHILDREN))
+        return;
+    near =
+        configHelperOptionNearest(line->words[i].text, CONFIG_HELPER_CHILDREN);
+    configError(loader, line, i,
+                "expected OPTION=VALUE with an option of %s, not \"%s\"%s%s%s",
+                line->words[0].text, line->words[i].text,
+                near ? ", did you mean \"" : "", near ? near : "",
+                near ? "=\"?" : "");
 }
 
 void

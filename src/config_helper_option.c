@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "nearest.h"
 #include "xalloc.h"
 
 #define QUEUE_MAX 10000000L
@@ -397,6 +398,19 @@ lookupOption(const char *name, size_t len, ConfigHelperPlace place)
             strncmp(options[i].name, name, len) == 0)
             return &options[i];
     return NULL;
+}
+
+const char *
+configHelperOptionNearest(const char *word, ConfigHelperPlace place)
+{
+    char *name = xstrndup(word, strcspn(word, "="));
+    const char *best = NULL;
+
+    for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+        if (options[i].places == 0 || (options[i].places & place) != 0)
+            best = nearestPick(name, best, options[i].name);
+    free(name);
+    return best;
 }
 
 bool

@@ -18,4 +18,8 @@ bool configHelperOptionSet(ConfigLoader *loader, ConfigHelper *helper,
                            const ConfigLine *line, size_t i,
                            ConfigHelperPlace place);
 
+/* The option that NAME or NAME=VALUE is probably meant to be, or NULL. */
+const char *configHelperOptionNearest(const char *word,
+                                      ConfigHelperPlace place);
+
 #endif
