@@ -97,6 +97,9 @@ int64_t ctlJsonInt(const json_t *object, const char *name);
 /* The same as a real number. */
 double ctlJsonReal(const json_t *object, const char *name);
 
+/* Print the local time of day of seconds since 1970, to the millisecond. */
+void ctlPutTime(double seconds);
+
 /* The same as text, "" when it has none; borrowed from object. */
 const char *ctlJsonText(const json_t *object, const char *name);
 

@@ -1,6 +1,5 @@
 /* ctl_events.c: squirectl events: what happens to helpers, as it happens. */
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "ctl.h"
@@ -13,18 +12,6 @@ typedef struct Events {
 } Events;
 
 static void
-putTime(double seconds)
-{
-    time_t whole = (time_t)seconds;
-    struct tm local;
-    char text[32];
-
-    localtime_r(&whole, &local);
-    strftime(text, sizeof(text), "%H:%M:%S", &local);
-    printf("%s.%03d", text, (int)((seconds - (double)whole) * 1000));
-}
-
-static void
 show(const json_t *event)
 {
     const char *text = ctlJsonText(event, "text");
@@ -33,7 +20,7 @@ show(const json_t *event)
         printf("... %lld events lost\n", (long long)ctlJsonInt(event, "lost"));
         return;
     }
-    putTime(ctlJsonReal(event, "time"));
+    ctlPutTime(ctlJsonReal(event, "time"));
     printf("  %-8s %s", ctlJsonText(event, "event"),
            ctlJsonText(event, "pool"));
     if (ctlJsonInt(event, "id") > 0)

@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <curl/curl.h>
 
@@ -244,6 +245,18 @@ ctlJsonReal(const json_t *object, const char *name)
     const json_t *value = json_object_get(object, name);
 
     return json_is_number(value) ? json_number_value(value) : 0;
+}
+
+void
+ctlPutTime(double seconds)
+{
+    time_t whole = (time_t)seconds;
+    struct tm local;
+    char text[32];
+
+    localtime_r(&whole, &local);
+    strftime(text, sizeof(text), "%H:%M:%S", &local);
+    printf("%s.%03d", text, (int)((seconds - (double)whole) * 1000));
 }
 
 const char *

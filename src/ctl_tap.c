@@ -1,7 +1,6 @@
 /* ctl_tap.c: squirectl tap and record: the exchanges of a pool. */
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
 #include "ctl.h"
 #include "ctl_stream.h"
@@ -18,18 +17,6 @@ typedef struct Tap {
 } Tap;
 
 static void
-putTime(double seconds)
-{
-    time_t whole = (time_t)seconds;
-    struct tm local;
-    char text[32];
-
-    localtime_r(&whole, &local);
-    strftime(text, sizeof(text), "%H:%M:%S", &local);
-    printf("%s.%03d", text, (int)((seconds - (double)whole) * 1000));
-}
-
-static void
 putMember(const char *mark, const json_t *trace, const char *name)
 {
     const char *text = ctlJsonText(trace, name);
@@ -41,7 +28,7 @@ putMember(const char *mark, const json_t *trace, const char *name)
 static void
 show(const json_t *trace)
 {
-    putTime(ctlJsonReal(trace, "time"));
+    ctlPutTime(ctlJsonReal(trace, "time"));
     if (ctlJsonInt(trace, "id") > 0)
         printf("  #%lld (pid %lld)", (long long)ctlJsonInt(trace, "id"),
                (long long)ctlJsonInt(trace, "pid"));
