@@ -29,15 +29,29 @@ setRestart(HelperPool *pool, bool isOther)
     pool->restart.notBeforeUs = old.notBeforeUs;
 }
 
+/* Where processes failed without an answer, one that has not answered yet is
+ * not worth a request more. */
+static bool
+isUseless(const HelperChannel *channel, bool inTrouble)
+{
+    return inTrouble && channel->replies == 0 && !channel->reservation;
+}
+
 static void
-replaceAll(HelperPool *pool)
+replaceAll(HelperPool *pool, bool inTrouble)
 {
     ListNode *node, *tmp;
 
     debug(DBG_HELPER, 1, "%s: %u processes are replaced: %s", pool->config.name,
           pool->alive, pool->program);
-    LIST_FOREACH(&pool->channels, node, tmp)
-        helperRetireNote(CHANNEL(node), HELPER_GONE_RECONFIGURED);
+    LIST_FOREACH(&pool->channels, node, tmp) {
+        HelperChannel *channel = CHANNEL(node);
+        if (isUseless(channel, inTrouble) && helperChannelIsServing(channel))
+            helperChannelLeave(channel, HELPER_GONE_RECONFIGURED,
+                               "replaced, and has never answered");
+        else
+            helperRetireNote(channel, HELPER_GONE_RECONFIGURED);
+    }
 }
 
 /* What depends on the program, beside its processes: answers of another one
@@ -99,12 +113,13 @@ helperPoolReconfigure(HelperPool *pool, const HelperConfig *config)
     }
     exchange(pool, &copy, &old);
     bool isOther = helperConfigIsOther(&old, &pool->config);
+    bool inTrouble = pool->restart.failures > 0;
     setSize(pool);
     setRestart(pool, isOther);
     helperRetireReset(pool);
     setProgram(pool, !helperConfigIsSameProgram(&old, &pool->config));
     if (isOther)
-        replaceAll(pool);
+        replaceAll(pool, inTrouble);
     helperConfigFini(&old);
     helperPoolSettle(pool);
     return 0;

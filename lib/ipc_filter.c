@@ -159,14 +159,14 @@ refuseSome(scmp_filter_ctx ctx)
 {
     const uint32_t deny = SCMP_ACT_ERRNO(EPERM);
     int rc = seccomp_rule_add(ctx, deny, SCMP_SYS(execve), 1,
-                              SCMP_A4(SCMP_CMP_NE, filter.secret[0]));
+                              SCMP_A4(SCMP_CMP_NE, filter.secret[0], 0));
 
     if (!rc)
         rc = seccomp_rule_add(ctx, deny, SCMP_SYS(execve), 1,
-                              SCMP_A5(SCMP_CMP_NE, filter.secret[1]));
+                              SCMP_A5(SCMP_CMP_NE, filter.secret[1], 0));
     if (!rc)
         rc = seccomp_rule_add(ctx, deny, SCMP_SYS(sendto), 1,
-                              SCMP_A4(SCMP_CMP_NE, 0));
+                              SCMP_A4(SCMP_CMP_NE, 0, 0));
     for (unsigned long bit = 1; !rc && bit <= CLONE_NEWNET; bit <<= 1) {
         if (NAMESPACE_FLAGS & bit)
             rc = seccomp_rule_add(ctx, deny, SCMP_SYS(clone), 1,

@@ -106,6 +106,24 @@ Test(helperReconfigure, requests_at_the_old_one_and_waiting_ones_stay)
     waitForGone(1);
 }
 
+Test(helperReconfigure, a_program_that_never_answers_gets_no_more_requests)
+{
+    poolConfig.startup = poolConfig.max = 1;
+    poolConfig.timeoutMs = 200;
+    poolConfig.attempts = 1;
+    poolCreate("silent");
+    ask("asked of a silent one", 0);
+    cr_assert(poolRunUntil(1));
+    cr_assert_eq(poolAnswer(0)->result, HELPER_TIMEOUT);
+    poolWaitForActive(1); /* the next silent one */
+    poolConfig.timeoutMs = 20000;
+    cr_assert_eq(poolReconfigure("bare"), 0);
+    ask("asked of another", 1);
+    cr_assert(poolRunUntil(2));
+    cr_assert_str_eq(poolAnswer(1)->text, "asked of another");
+    cr_assert_eq(poolStats().timeouts, 1);
+}
+
 Test(helperReconfigure, with_ids_and_back)
 {
     poolConfig.max = 2;
