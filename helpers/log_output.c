@@ -215,7 +215,7 @@ reopen(LogOutput *output)
     }
     fdClosep(&output->fd);
     output->fd = fd;
-    output->midLine = false;
+    output->midLine = endsMidLine(output->path);
 }
 
 static void

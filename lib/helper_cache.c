@@ -35,23 +35,33 @@ replyOf(HelperKept *kept)
     return kept->data + kept->node.keyLen;
 }
 
+/* Each parse takes a CR off the end; an answer is parsed many times. */
+static size_t
+trimmedLen(const char *reply, size_t len)
+{
+    while (len > 0 && reply[len - 1] == '\r')
+        len--;
+    return len;
+}
+
 static HelperKept *
 createKept(const HelperCacheItem *item)
 {
+    size_t replyLen = trimmedLen(item->reply, item->replyLen);
     HelperKept *kept =
-        xmalloc(offsetof(HelperKept, data) + item->keyLen + item->replyLen + 1);
+        xmalloc(offsetof(HelperKept, data) + item->keyLen + replyLen + 1);
 
-    CHECK(item->keyLen <= INT32_MAX && item->replyLen <= INT32_MAX);
+    CHECK(item->keyLen <= INT32_MAX && replyLen <= INT32_MAX);
     kept->node = (HelperTableNode){.keyLen = (uint32_t)item->keyLen};
     listInit(&kept->use);
     kept->keptUs = 0;
     kept->refs = 1;
-    kept->replyLen = (uint32_t)item->replyLen;
+    kept->replyLen = (uint32_t)replyLen;
     kept->isErr = kept->isAsked = false;
     if (item->keyLen > 0)
         memcpy(kept->data, item->key, item->keyLen);
-    memcpy(replyOf(kept), item->reply, item->replyLen);
-    replyOf(kept)[item->replyLen] = '\0';
+    memcpy(replyOf(kept), item->reply, replyLen);
+    replyOf(kept)[replyLen] = '\0';
     return kept;
 }
 

@@ -118,6 +118,9 @@ judge(const HelperChannel *channel, char *line, size_t len)
     const HelperThread *thread = channel->pool->thread;
     HelperReply reply;
 
+    /* It is parsed twice, and each time a CR would be taken off. */
+    while (len > 0 && line[len - 1] == '\r')
+        line[--len] = '\0';
     if (hasForeignId(channel, line, len))
         return "it answered the probe with a channel-ID, but got none; is "
                "concurrency= missing?";

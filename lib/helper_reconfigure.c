@@ -71,6 +71,7 @@ static void
 setSize(HelperPool *pool)
 {
     const HelperConfig *config = &pool->config;
+    ListNode *node, *tmp;
 
     if (pool->target > config->max)
         pool->target = config->max;
@@ -78,6 +79,8 @@ setSize(HelperPool *pool)
         pool->target = config->startup;
     helperPlaceSetLimit(&pool->place, helperConfigShare(config));
     helperPoolGrowBuffers(pool->thread, config->replyMax);
+    LIST_FOREACH(&pool->channels, node, tmp)
+        CHANNEL(node)->partial.max = config->replyMax;
     commTimerCancel(&pool->idleTimer);
     commTimerCancel(&pool->probeTimer);
 }

@@ -58,6 +58,18 @@ def test_commands(folder):
     equal(stat.S_IMODE(os.stat(path).st_mode) & 0o137, 0, "mode")
 
 
+def test_reopen_within_a_line(folder):
+    """Another writer was cut: the next line is one of its own."""
+    path = folder + "/cut.log"
+    with Helper(PROGRAM, path) as helper:
+        helper.send("Lone\n")
+        wait_text(path, "one\n")
+        with open(path, "a", encoding="latin-1") as file:
+            file.write("half")
+        helper.send("O\nLtwo\n")
+        wait_text(path, "one\nhalf\ntwo\n")
+
+
 def test_rotation(folder):
     path = folder + "/rotated.log"
     with Helper(PROGRAM, path) as helper:
@@ -212,6 +224,7 @@ def test_manual(folder):
 def main():
     with tempfile.TemporaryDirectory() as folder:
         test_commands(folder)
+        test_reopen_within_a_line(folder)
         test_rotation(folder)
         test_long_lines(folder)
         test_full_disk(folder)

@@ -52,6 +52,21 @@ look(const char *key, int64_t nowUs, HelperKept **keptOut)
     return age;
 }
 
+Test(helperCache, answers_that_end_in_more_than_one_cr_stay_what_they_are)
+{
+    HelperKept *kept;
+    HelperReply reply;
+    char scratch[100];
+
+    keep("a", "OK rest\r\r", 0);
+    cr_assert_eq(look("a", 0, &kept), HELPER_CACHE_FRESH);
+    for (int i = 0; i < 3; i++) {
+        helperKeptParse(kept, scratch, sizeof(scratch), &reply);
+        cr_assert_eq(reply.result, HELPER_OK);
+        cr_assert_str_eq(reply.message, "rest");
+    }
+}
+
 Test(helperCache, gives_back_what_was_kept)
 {
     HelperKept *kept;

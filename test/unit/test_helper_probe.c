@@ -73,6 +73,15 @@ Test(helperProbe, a_process_is_asked_before_it_gets_requests)
     expectProbed("numbered");
 }
 
+Test(helperProbe, an_answer_like_the_probe_may_end_in_cr)
+{
+    poolCreate("bare crlf");
+    cr_assert_eq(poolSubmit("x", 0), 0);
+    cr_assert(poolRunUntil(1));
+    cr_assert_str_eq(poolAnswer(0)->text, "x");
+    cr_assert_eq(poolStats().gone[HELPER_GONE_PROBE], 0);
+}
+
 Test(helperProbe, with_ids_too)
 {
     poolConfig.concurrency = 5;

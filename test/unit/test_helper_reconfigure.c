@@ -55,6 +55,20 @@ Test(helperReconfigure, the_same_again_touches_no_process)
     cr_assert_eq(poolStats().gone[HELPER_GONE_RECONFIGURED], 0);
 }
 
+Test(helperReconfigure, processes_that_stay_may_answer_longer)
+{
+    poolConfig.replyMax = 1000;
+    poolConfig.startup = 1;
+    poolCreate("bigline=400000");
+    poolWaitForActive(1);
+    poolConfig.replyMax = 500000;
+    cr_assert_eq(poolReconfigure("bigline=400000"), 0);
+    ask("x", 0);
+    cr_assert(poolRunUntil(1));
+    cr_assert_eq(poolAnswer(0)->text[0], 'x');
+    cr_assert_eq(poolStats().gone[HELPER_GONE_GARBAGE], 0);
+}
+
 Test(helperReconfigure, what_is_wrong_changes_nothing)
 {
     poolCreate("");
