@@ -138,6 +138,8 @@ takeFormat(ConfigLoader *loader, ConfigExternal *external,
         text = longer;
     }
     external->format = formatCreate(text, onBadCode, &place);
+    if (external->isShell)
+        formatSetQuote(external->format, '/');
     external->hasData = formatHas(external->format, "DATA");
     external->needsUser = formatHas(external->format, "ul");
     free(text);

@@ -235,6 +235,15 @@ formatDestroy(Format **formatp)
     free(format);
 }
 
+void
+formatSetQuote(Format *format, char quote)
+{
+    CHECK_OBJ(format, FORMAT_MAGIC);
+    for (size_t i = 0; i < format->count; i++)
+        if (format->tokens[i].quote == FORMAT_QUOTE_DEFAULT)
+            format->tokens[i].quote = quoteNamed(quote);
+}
+
 bool
 formatIsEmpty(const Format *format)
 {

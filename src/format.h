@@ -74,6 +74,9 @@ bool formatHas(const Format *format, const char *code);
 ssize_t formatExpand(const Format *format, const FormatInput *input, char *out,
                      size_t size);
 
+/* Write the values that no other quoting is given for as `quote` does. */
+void formatSetQuote(Format *format, char quote);
+
 /* Append one value to out[*used .. size) as the quoting `quote` (# " [ / ')
  * writes it. Errors as formatExpand; *used is unchanged then. */
 int formatValue(char quote, HttpSlice value, char *out, size_t size,

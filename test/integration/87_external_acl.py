@@ -105,6 +105,14 @@ class Lines(unittest.TestCase):
                            "http_access allow who\n", options="quote=shell")
         self.assertEqual(line, 'GET "a b" c')
 
+    def test_values_are_quoted_as_the_words(self):
+        line, _ = self.ask('%METHOD %>ha{X-Name} %#>ha{X-Name} %DATA',
+                           "acl who external asker one\n"
+                           "http_access allow who\n",
+                           options="protocol=2.5",
+                           headers=[("X-Name", 'a "b" %')])
+        self.assertEqual(line, 'GET "a \\"b\\" %" a%20%22b%22%20%25 one')
+
     def test_connect(self):
         line, origin = self.ask("%METHOD %URI %PATH", "acl who external asker"
                                 "\nhttp_access allow who\n", method="CONNECT")
@@ -274,7 +282,7 @@ class Pairs(unittest.TestCase):
             location = squire.get(self.origin.url("/")).get("Location")
             self.assertEqual(location,
                              "http://t.test/?al^20ice^25|al^20ice^25|-")
-            self.assertEqual(squire.wait_logged(1)[0][7], "al%20ice%")
+            self.assertEqual(squire.wait_logged(1)[0][7], "al%20ice%25")
 
     def test_message_is_on_the_page(self):
         with Asked(says('ERR message="go <away>"')) as squire:
