@@ -190,6 +190,20 @@ authReconfigure(Auth *auth, Config *config)
 }
 
 void
+authRotate(Auth *auth, int drainMs)
+{
+    CHECK_OBJ(auth, AUTH_MAGIC);
+    for (int kind = 0; kind < AUTH_KIND_COUNT; kind++) {
+        AuthScheme *scheme = &auth->schemes[kind];
+
+        if (!scheme->pool || !scheme->config->helper.pool.stderrRaw)
+            continue;
+        stopScheme(scheme, drainMs);
+        openScheme(scheme);
+    }
+}
+
+void
 authStop(Auth *auth, int drainMs)
 {
     CHECK_OBJ(auth, AUTH_MAGIC);

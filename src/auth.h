@@ -78,6 +78,10 @@ Auth *authCreate(Config *config);
 /* Go on with another configuration: pools change only where it does. */
 void authReconfigure(Auth *auth, Config *config);
 
+/* Replace the processes that write to the debug log by themselves; the old
+ * ones finish for drainMs. */
+void authRotate(Auth *auth, int drainMs);
+
 /* Let the helpers finish for drainMs; goes on in the loop. Harmless when
  * repeated. */
 void authStop(Auth *auth, int drainMs);

@@ -346,8 +346,10 @@ proxyRotate(Proxy *proxy)
             debug(DBG_MAIN, 0, "access_log %s: %s", proxy->logPaths[i],
                   strerror(-rc));
     }
-    askerSetRotate(proxy->askers, proxy->config,
-                   (int)proxy->config->shutdownLifetimeMs);
+    int drainMs = (int)proxy->config->shutdownLifetimeMs;
+    askerSetRotate(proxy->askers, proxy->config, drainMs);
+    if (proxy->auth != NULL)
+        authRotate(proxy->auth, drainMs);
 }
 
 static void

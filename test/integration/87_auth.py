@@ -231,6 +231,20 @@ class Basic(unittest.TestCase):
             self.assertEqual(first, [200])
             self.assertEqual(squire.status(basic("a", "b")), 407)
 
+    def test_rotation_replaces_those_that_write_to_the_log(self):
+        for stderr, same in (("tag", True), ("raw", False)):
+            with self.proxy(ALL_OK, "credentialsttl 0 seconds",
+                            children=f"1 startup=1 stderr={stderr}") as squire:
+                self.assertEqual(squire.status(basic("a", "b")), 200)
+                before = squire.pool("basicauthenticator")["helpers"][0]
+                squire.signal(squire_test.signal.SIGUSR1)
+                squire.wait_log("logs reopened")
+                self.assertEqual(squire.status(basic("a", "b")), 200)
+                now = [helper["pid"] for pool in squire.helpers()
+                       for helper in pool["helpers"]
+                       if helper["state"] == "ready"]
+                self.assertEqual(now == [before["pid"]], same)
+
     def test_nobody_may_listen(self):
         with self.proxy() as squire:
             self.assertEqual(squire.status(basic("a", "secret")), 200)
