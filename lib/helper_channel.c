@@ -341,7 +341,7 @@ helperChannelLeave(HelperChannel *channel, HelperGone reason, const char *why)
 {
     channel->pool->gone[reason]++;
     stepTo(channel, HELPER_CHANNEL_LEAVING, why);
-    giveBack(channel, true, why);
+    giveBack(channel, false, why);
     channel->timer =
         commTimerAdd(channel->pool->config.graceMs, onStep, channel);
 }

@@ -120,6 +120,25 @@ Test(helperReconfigure, requests_at_the_old_one_and_waiting_ones_stay)
     waitForGone(1);
 }
 
+Test(helperReconfigure, what_a_program_that_never_answers_has_goes_to_the_next)
+{
+    poolConfig.startup = poolConfig.max = 1;
+    poolConfig.timeoutMs = 200;
+    poolConfig.attempts = 1;
+    poolCreate("silent");
+    ask("first", 0);
+    cr_assert(poolRunUntil(1));
+    poolWaitForActive(1); /* the next silent one */
+    poolConfig.timeoutMs = 20000;
+    cr_assert_eq(poolReconfigure("silent"), 0);
+    ask("in flight", 1);
+    (void)supportRunLoop(50);
+    cr_assert_eq(poolStats().inflight, 1);
+    cr_assert_eq(poolReconfigure("bare"), 0);
+    cr_assert(poolRunUntil(2));
+    cr_assert_str_eq(poolAnswer(1)->text, "in flight");
+}
+
 Test(helperReconfigure, a_program_that_never_answers_gets_no_more_requests)
 {
     poolConfig.startup = poolConfig.max = 1;
