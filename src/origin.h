@@ -72,6 +72,7 @@ typedef struct OriginConfig {
     size_t addrCount;   /* 0: it is looked up */
     int64_t bodyLen;    /* octets, ORIGIN_NO_BODY or ORIGIN_CHUNKED */
     bool isIdempotent;  /* may use, and retry after, a reused connection */
+    bool isAlone;       /* on a connection that nothing else is sent on */
     int connectTimeoutMs;
     int readTimeoutMs; /* silence allowed while an answer is due */
     size_t headMax;    /* octets of the answer's head; 0: 64 KiB */

@@ -490,6 +490,19 @@ targetOf(const ProxyRequest *request, const ProxyRoute *route)
     return request->url.path.data; /* ends where the URL ends */
 }
 
+/* Such credentials may make the connection the user's: what others ask must
+ * not be sent on it. */
+static bool
+isConnectionBound(const HttpRequest *http)
+{
+    HttpSlice value = httpSliceTrim(
+        httpHeaderGet(&http->headers, HTTP_HEADER_AUTHORIZATION));
+
+    return (value.len >= 4 && strncasecmp(value.data, "NTLM", 4) == 0) ||
+           (value.len >= 4 && strncasecmp(value.data, "Nego", 4) == 0) ||
+           (value.len >= 8 && strncasecmp(value.data, "Kerberos", 8) == 0);
+}
+
 static OriginRequest *
 createOrigin(ProxyFetch *fetch)
 {
@@ -507,6 +520,7 @@ createOrigin(ProxyFetch *fetch)
         .addrCount = route.addrCount,
         .bodyLen = bodyLenOf(request->http),
         .isIdempotent = httpMethodIsIdempotent(request->http->method),
+        .isAlone = isConnectionBound(request->http),
         .connectTimeoutMs = (int)config->connectTimeoutMs,
         .readTimeoutMs = (int)config->readTimeoutMs,
         .headMax = (size_t)config->replyHeaderMaxSize,

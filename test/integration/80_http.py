@@ -204,6 +204,18 @@ class Forwarding(unittest.TestCase):
                                  f"/echo?{number}")
         self.assertEqual(self.squire.info()["connections"], before + 1)
 
+    def test_a_connection_that_may_be_a_users_is_not_shared(self):
+        origin = squire_test.Origin({"/": squire_test.answer(
+            200, b"x", "Cache-Control: no-store")})
+        self.addCleanup(origin.close)
+        for more, count in ((None, 1), (None, 1), ("NTLM abcd", 2), (None, 2),
+                            ("negotiate abcd", 3), (None, 3),
+                            ("Basic abcd", 3)):
+            headers = [("Authorization", more)] if more else []
+            self.assertEqual(
+                self.squire.get(origin.url("/"), headers).status, 200)
+            self.assertEqual(origin.connections, count, more)
+
     def test_connection_close_is_honoured(self):
         with self.squire.connect() as connection:
             response = connection.request(self.url("/echo"),
