@@ -63,7 +63,8 @@ helperPlaceOpen(HelperPlace *place, HelperPlaceEntry *entry)
 {
     listInit(&entry->node);
     entry->load = 0;
-    entry->limit = place->limit;
+    if (entry->limit == 0)
+        entry->limit = place->limit;
     entry->open = true;
     entry->held = false;
     helperPlaceLink(place, entry, false);

@@ -26,7 +26,7 @@ typedef struct HelperPlaceEntry {
 typedef struct HelperPlace {
     ListNode *byLoad; /* [size]; those at their limit are in no list */
     unsigned size;
-    unsigned limit;   /* of entries opened from now on, >= 1 */
+    unsigned limit;   /* of entries that are new from now on, >= 1 */
     unsigned lowest;  /* first non-empty list, or size */
     unsigned idle;    /* open entries with load 0 */
 } HelperPlace;
@@ -34,13 +34,15 @@ typedef struct HelperPlace {
 /* Prepare for entries that take up to limit requests each. */
 void helperPlaceInit(HelperPlace *place, unsigned limit);
 
-/* Let entries that are opened from now on take up to limit requests. */
+/* Let entries that are opened for the first time from now on take up to limit
+ * requests. */
 void helperPlaceSetLimit(HelperPlace *place, unsigned limit);
 
 /* Free the lists; the entries belong to their owners. */
 void helperPlaceFini(HelperPlace *place);
 
-/* Make entry take part, with load 0. */
+/* Make entry take part, with load 0. The first time, when its limit is 0, it
+ * gets the limit of then; it keeps that. */
 void helperPlaceOpen(HelperPlace *place, HelperPlaceEntry *entry);
 
 /* Give entry no more requests; its load still counts up and down. */

@@ -21,6 +21,7 @@ struct HelperRss {
     uint32_t magic;
     HelperPool *pool;
     CommTimer *timer;
+    int64_t wantedUs; /* when somebody asked */
 };
 
 static CommTimerCb onTurn;
@@ -54,7 +55,8 @@ readRss(pid_t pid)
     return pages * (sysconf(_SC_PAGESIZE) / 1024);
 }
 
-/* True when all figures are fresh, false when the time was up. */
+/* True when all figures are fresh enough for who asked last, false when the
+ * time was up. */
 static bool
 sample(HelperRss *rss)
 {
@@ -63,7 +65,7 @@ sample(HelperRss *rss)
 
     LIST_FOREACH(&rss->pool->channels, node, tmp) {
         HelperChannel *channel = CHANNEL(node);
-        if (channel->rssUs && nowUs - channel->rssUs < FRESH_US)
+        if (channel->rssUs && rss->wantedUs - channel->rssUs < FRESH_US)
             continue;
         if (nowUs - startUs >= BUDGET_US)
             return false;
@@ -96,6 +98,7 @@ helperRssWant(HelperRss *rss)
 {
     CHECK_OBJ(rss, HELPER_RSS_MAGIC);
 
+    rss->wantedUs = commClockUs();
     if (!rss->timer)
         sampleAndGoOn(rss);
 }

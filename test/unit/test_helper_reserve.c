@@ -520,3 +520,23 @@ Test(helperReserve, extra_output_in_a_dialog_fails_its_process)
     poolWaitForRestarts(1);
     cr_assert(helperReservedIsLost(held[0]));
 }
+
+Test(helperReserve, a_process_of_an_old_configuration_keeps_its_share)
+{
+    HelperProcessStats row;
+
+    poolConfig.max = 1;
+    poolCreate("slow=50");
+    held[0] = helperReserve(pool, NULL);
+    cr_assert_eq(helperReservedSubmit(held[0], "x", 1, poolRecord, NULL, NULL),
+                 0);
+    cr_assert(poolRunUntil(1));
+    poolConfig.concurrency = 5;
+    cr_assert_eq(poolReconfigure("ids"), 0);
+    helperRelease(&held[0]);
+    for (int i = 1; i <= 3; i++)
+        cr_assert_eq(poolSubmit("y", i), 0);
+    cr_assert_eq(helperPoolProcesses(pool, &row, 1), 1);
+    cr_assert_eq(row.inflight, 1, "it has no channel-IDs: one at a time");
+    cr_assert(poolRunUntil(4));
+}
