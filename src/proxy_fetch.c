@@ -495,8 +495,8 @@ targetOf(const ProxyRequest *request, const ProxyRoute *route)
 static bool
 isConnectionBound(const HttpRequest *http)
 {
-    HttpSlice value = httpSliceTrim(
-        httpHeaderGet(&http->headers, HTTP_HEADER_AUTHORIZATION));
+    HttpSlice value =
+        httpSliceTrim(httpHeaderGet(&http->headers, HTTP_HEADER_AUTHORIZATION));
 
     return (value.len >= 4 && strncasecmp(value.data, "NTLM", 4) == 0) ||
            (value.len >= 4 && strncasecmp(value.data, "Nego", 4) == 0) ||
