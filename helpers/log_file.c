@@ -76,7 +76,6 @@ runWriter(void *data)
 
     (void)data;
     bufInit(&batch, state.queueMax + LOG_QUEUE_SPARE);
-    acknowledge(true);
     while (logQueueTake(state.queue, &batch, &lost)) {
         doCommands(&batch);
         logOutputAddLost(state.output, lost, "the file is too slow");
@@ -156,6 +155,8 @@ static void
 serve(int signals)
 {
     pthread_t writer;
+
+    acknowledge(true); /* before the first command is read */
     int error = pthread_create(&writer, NULL, runWriter, NULL);
 
     if (error) {

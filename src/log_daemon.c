@@ -339,13 +339,22 @@ sendWindow(LogDaemon *daemon)
     return daemon->fd >= 0 && daemon->backlog.windowLen > 0;
 }
 
-/* True when the other end has read all that was sent. */
+/*
+ * True when the other end has read all that was sent. Of one that has died
+ * nothing is unread either; and one that acknowledges, which reads on before
+ * it has done what it read, has said so before it read anything. So what it
+ * says is looked at afterwards.
+ */
 static bool
-isAllRead(const LogDaemon *daemon)
+isAllRead(LogDaemon *daemon)
 {
     int unread = 1;
 
-    return ioctl(daemon->fd, SIOCOUTQ, &unread) == 0 && unread == 0;
+    if (ioctl(daemon->fd, SIOCOUTQ, &unread) < 0 || unread > 0)
+        return false;
+    if (!readReplies(daemon))
+        closeChannel(daemon);
+    return daemon->fd >= 0;
 }
 
 static void
@@ -363,9 +372,12 @@ sendSome(LogDaemon *daemon)
 {
     while (sendWindow(daemon) && !daemon->backlog.isAcked) {
         if (!isAllRead(daemon)) {
-            lookLater(daemon);
+            if (daemon->fd >= 0)
+                lookLater(daemon);
             return;
         }
+        if (daemon->backlog.isAcked)
+            continue;
         daemon->lookMs = LOOK_MIN_MS;
         logBacklogRead(&daemon->backlog);
     }
