@@ -12,7 +12,7 @@
 #include "pid_file.h"
 #include "support.h"
 
-TestSuite(control, .init = supportInit, .fini = supportFini, .timeout = 20);
+TestSuite(control, .init = supportInit, .fini = supportFini, .timeout = 60);
 
 static Options
 optionsWith(OptionsAction action, const char *lines)
