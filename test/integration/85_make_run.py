@@ -34,11 +34,13 @@ class MakeRunTest(unittest.TestCase):
         self.proxy, self.manager = free_address(), free_address()
 
     def start(self):
-        """Start the script in a group of its own, as a terminal does."""
+        """Start the script in a group of its own, as a terminal does, and
+        with Ctrl-C at work, also where it is ignored here."""
         process = subprocess.Popen(
             ["sh", SCRIPT, self.build, self.proxy, self.manager],
             start_new_session=True, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
         self.addCleanup(process.stdout.close)
         self.addCleanup(self.stop, process)
         return process

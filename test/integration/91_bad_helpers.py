@@ -5,6 +5,7 @@ another pool beside it works on."""
 
 import collections
 import concurrent.futures
+import contextlib
 import os
 import re
 import signal
@@ -159,9 +160,23 @@ class Proxy:
         rules = self.squire.write("rules", "regex . http://new.test/ 302\n")
         program = os.path.join(BUILD, "helpers", "url_rewrite_map")
         self.squire.reconfigure(conf(f"{program} {rules}", 10, False))
+        # The old ones serve until the new ones are there.
+        wait_for("the new program alone", lambda: self.serving() and all(
+            "url_rewrite_map" in text for text in self.serving()))
         for response in self.ask_many():
             if response.get("Location") != "http://new.test/":
                 raise AssertionError(f"the new pool: {response.status}")
+
+    def serving(self):
+        """The command lines of the processes that get requests."""
+        texts = []
+        for row in self.squire.pool()["helpers"]:
+            if row["state"] in ("starting", "ready"):
+                with contextlib.suppress(OSError), open(
+                        f"/proc/{row['pid']}/cmdline", encoding="latin-1",
+                        errors="replace") as file:
+                    texts.append(file.read())
+        return texts
 
     def check_left(self):
         """The bad pool goes, and its processes."""
