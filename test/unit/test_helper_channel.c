@@ -274,6 +274,7 @@ Test(helperChannel, requests_of_a_dead_process_go_first_in_order)
 Test(helperChannel, one_shot_helpers_work)
 {
     poolConfig.max = 3;
+    poolConfig.timeoutMs = 60000; /* sixty starts, perhaps slow ones */
     poolCreate("one-shot");
     poolSubmitLines(60);
     poolExpectLines(60);
