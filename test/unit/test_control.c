@@ -113,6 +113,11 @@ startProxy(void)
     supportTempDir(); /* made here, not in the child */
     child = fork();
     if (child == 0) {
+        const struct sigaction usual = {.sa_handler = SIG_DFL};
+
+        /* They may be ignored where the tests run. */
+        (void)sigaction(SIGHUP, &usual, NULL);
+        (void)sigaction(SIGUSR1, &usual, NULL);
         alarm(60);
         PidFile *file = pidFileCreate(supportTempPath("squire.pid"), NULL);
 

@@ -199,9 +199,10 @@ Test(helperRetire, idle_ones_are_counted_as_such)
 static void
 expectGone(const char *args, HelperGone why)
 {
-    poolConfig.timeoutMs = 200;
-    poolConfig.max = 1;
+    poolConfig.timeoutMs = why == HELPER_GONE_TIMEOUT ? 500 : 60000;
+    poolConfig.max = poolConfig.startup = 1;
     poolCreate(args);
+    poolWaitForActive(1);
     (void)poolSubmit("x", 0);
     waitForGone(why, 1);
     for (int other = 0; other < HELPER_GONE_COUNT; other++)
