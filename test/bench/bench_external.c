@@ -12,9 +12,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
+#include "bench.h"
 #include "asker.h"
 #include "check.h"
 #include "comm.h"
@@ -49,17 +49,6 @@ serveEcho(void)
         fflush(stdout);
     }
     return 0;
-}
-
-static double
-cpuNowUs(void)
-{
-    struct rusage usage;
-
-    CHECK(getrusage(RUSAGE_SELF, &usage) == 0);
-    return (double)usage.ru_utime.tv_sec * 1e6 +
-           (double)usage.ru_utime.tv_usec +
-           (double)usage.ru_stime.tv_sec * 1e6 + (double)usage.ru_stime.tv_usec;
 }
 
 static void
@@ -166,28 +155,19 @@ lookupOnly(void)
     lookup(&answer, &reply);
 }
 
-static int
-compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
 static double
 measure(void (*work)(void))
 {
     double figures[ROUNDS];
 
     for (size_t round = 0; round < ROUNDS; round++) {
-        double start = cpuNowUs();
+        double start = benchCpuUs();
 
         for (size_t i = 0; i < CHECKS; i++)
             work();
-        figures[round] = (cpuNowUs() - start) / CHECKS;
+        figures[round] = (benchCpuUs() - start) / CHECKS;
     }
-    qsort(figures, ROUNDS, sizeof(figures[0]), compare);
-    return figures[ROUNDS / 2];
+    return benchMedian(figures, ROUNDS);
 }
 
 static void

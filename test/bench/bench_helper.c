@@ -20,6 +20,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "bench.h"
 #include "check.h"
 #include "comm.h"
 #include "debug.h"
@@ -48,17 +49,6 @@ typedef struct Run {
 typedef Run RunFn(unsigned inflight, double seconds);
 
 static char self[4096];
-
-static double
-cpuNowUs(void)
-{
-    struct rusage usage;
-
-    CHECK(!getrusage(RUSAGE_SELF, &usage));
-    return (double)usage.ru_utime.tv_sec * 1e6 +
-           (double)usage.ru_utime.tv_usec +
-           (double)usage.ru_stime.tv_sec * 1e6 + (double)usage.ru_stime.tv_usec;
-}
 
 static void
 writeAll(int fd, const char *data, size_t len)
@@ -224,7 +214,7 @@ static Run
 runBare(unsigned inflight, double seconds)
 {
     struct epoll_event events[64];
-    double cpu = cpuNowUs();
+    double cpu = benchCpuUs();
     int64_t startUs = commClockUs(), nowUs = startUs;
     int64_t endUs = startUs + (int64_t)(seconds * 1e6);
 
@@ -245,7 +235,7 @@ runBare(unsigned inflight, double seconds)
     }
     return (Run){.perSecond =
                      (double)bareLoad.done * 1e6 / (double)(nowUs - startUs),
-                 .cpuUs = (cpuNowUs() - cpu) / (double)bareLoad.done};
+                 .cpuUs = (benchCpuUs() - cpu) / (double)bareLoad.done};
 }
 
 static HelperPool *pool;
@@ -276,7 +266,7 @@ onOver(void *data)
 static Run
 runPool(unsigned inflight, double seconds)
 {
-    double cpu = cpuNowUs();
+    double cpu = benchCpuUs();
     int64_t startUs = commClockUs();
 
     load.done = 0;
@@ -288,7 +278,7 @@ runPool(unsigned inflight, double seconds)
     CHECK(commLoopRun() == 0);
     return (Run){.perSecond = (double)load.done * 1e6 /
                               (double)(commClockUs() - startUs),
-                 .cpuUs = (cpuNowUs() - cpu) / (double)load.done};
+                 .cpuUs = (benchCpuUs() - cpu) / (double)load.done};
 }
 
 static void
@@ -324,21 +314,6 @@ startPool(unsigned count)
     return (double)(commClockUs() - startUs) / 1000;
 }
 
-static int
-compareDoubles(const void *a, const void *b)
-{
-    const double *x = a, *y = b;
-
-    return (*x > *y) - (*x < *y);
-}
-
-static double
-median(double *values, unsigned count)
-{
-    qsort(values, count, sizeof(*values), compareDoubles);
-    return values[count / 2];
-}
-
 /* Rates and costs of both, side by side. */
 typedef struct Pair {
     double poolRate[ROUNDS], bareRate[ROUNDS], rateRatio[ROUNDS];
@@ -371,9 +346,9 @@ printRate(unsigned inflight, double target)
     printf("{\"figure\": \"helperSubmit, %u in flight\", \"unit\": \"/s\", "
            "\"value\": %.0f, \"peer\": \"bare loop\", \"peer_value\": %.0f, "
            "\"ratio\": %.3f, \"target\": %g, \"sense\": \"min\"}\n",
-           inflight, median(pair.poolRate, ROUNDS),
-           median(pair.bareRate, ROUNDS), median(pair.rateRatio, ROUNDS),
-           target);
+           inflight, benchMedian(pair.poolRate, ROUNDS),
+           benchMedian(pair.bareRate, ROUNDS),
+           benchMedian(pair.rateRatio, ROUNDS), target);
     fflush(stdout);
 }
 
@@ -387,8 +362,9 @@ printCpu(unsigned inflight, double target)
            "\"unit\": \"us\", \"value\": %.3f, \"peer\": \"bare loop\", "
            "\"peer_value\": %.3f, \"ratio\": %.3f, \"target\": %g, "
            "\"sense\": \"max\"}\n",
-           MANY, inflight, median(pair.poolCpu, ROUNDS),
-           median(pair.bareCpu, ROUNDS), median(pair.cpuRatio, ROUNDS), target);
+           MANY, inflight, benchMedian(pair.poolCpu, ROUNDS),
+           benchMedian(pair.bareCpu, ROUNDS),
+           benchMedian(pair.cpuRatio, ROUNDS), target);
     fflush(stdout);
 }
 
@@ -451,7 +427,7 @@ measureMany(void)
         stalls[i] = measureStall();
     }
     printValue("longest stall while 400 helpers start", "ms",
-               median(stalls, STARTS), 5);
+               benchMedian(stalls, STARTS), 5);
     startBare(MANY);
     printCpu(512, 1.5);
     helperPoolDestroy(&pool);

@@ -12,9 +12,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
+#include "bench.h"
 #include "check.h"
 #include "comm.h"
 #include "debug.h"
@@ -57,17 +57,6 @@ serveEcho(void)
             return 1;
     }
     return 0;
-}
-
-static double
-cpuNowUs(void)
-{
-    struct rusage usage;
-
-    CHECK(!getrusage(RUSAGE_SELF, &usage));
-    return (double)usage.ru_utime.tv_sec * 1e6 +
-           (double)usage.ru_utime.tv_usec +
-           (double)usage.ru_stime.tv_sec * 1e6 + (double)usage.ru_stime.tv_usec;
 }
 
 static void
@@ -118,14 +107,6 @@ printFigure(const char *figure, const char *unit, double value, double target)
     fflush(stdout);
 }
 
-static int
-compareDoubles(const void *a, const void *b)
-{
-    const double *x = a, *y = b;
-
-    return (*x > *y) - (*x < *y);
-}
-
 /* Microseconds of CPU for one lookup among the first count lines. */
 static double
 measureLookups(unsigned count)
@@ -135,16 +116,15 @@ measureLookups(unsigned count)
 
     for (int round = 0; round < ROUNDS; round++) {
         unsigned at = 0;
-        double cpu = cpuNowUs();
+        double cpu = benchCpuUs();
         for (unsigned i = 0; i < LOOKUPS; i++) {
             at = (at + 7919) % count;
             const char *line = lines[at];
             CHECK(helperLookup(pool, line, strlen(line), &reply));
         }
-        us[round] = (cpuNowUs() - cpu) / LOOKUPS;
+        us[round] = (benchCpuUs() - cpu) / LOOKUPS;
     }
-    qsort(us, ROUNDS, sizeof(*us), compareDoubles);
-    return us[ROUNDS / 2];
+    return benchMedian(us, ROUNDS);
 }
 
 /* In a turn of the loop, as real users are: the time is known there. */

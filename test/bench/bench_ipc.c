@@ -22,6 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bench.h"
 #include "check.h"
 #include "comm.h"
 #include "ipc.h"
@@ -129,21 +130,6 @@ timeOne(StartFn *start)
     return (double)us;
 }
 
-static int
-compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
-static double
-median(double *values, size_t count)
-{
-    qsort(values, count, sizeof(*values), compare);
-    return values[count / 2];
-}
-
 static void
 runRound(double out[3])
 {
@@ -157,7 +143,7 @@ runRound(double out[3])
         }
     }
     for (int k = 0; k < 3; k++)
-        out[k] = median(us[k], k < 2 ? STARTS : FORKS);
+        out[k] = benchMedian(us[k], k < 2 ? STARTS : FORKS);
 }
 
 static void
@@ -172,7 +158,7 @@ runSize(long megabytes)
             byWay[k][i] = out[k];
     }
     for (int k = 0; k < 3; k++)
-        ms[k] = median(byWay[k], ROUNDS) / 1000;
+        ms[k] = benchMedian(byWay[k], ROUNDS) / 1000;
     printf("{\"figure\": \"ipcCreate blocks the caller, %ld MB\", "
            "\"unit\": \"ms\", \"value\": %.4f, \"peer\": \"posix_spawn\", "
            "\"peer_value\": %.4f, \"target\": %.1f, \"sense\": \"max\"}\n",

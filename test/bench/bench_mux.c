@@ -20,6 +20,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "bench.h"
 #include "check.h"
 #include "comm.h"
 #include "debug.h"
@@ -216,21 +217,6 @@ drive(Subject *subject, unsigned inflight, double seconds)
     return (double)done * 1e6 / (double)(nowUs - startUs);
 }
 
-static int
-compareDoubles(const void *a, const void *b)
-{
-    const double *x = a, *y = b;
-
-    return (*x > *y) - (*x < *y);
-}
-
-static double
-median(double *values)
-{
-    qsort(values, ROUNDS, sizeof(*values), compareDoubles);
-    return values[ROUNDS / 2];
-}
-
 typedef struct Figure {
     const char *name;
     Subject *ours;
@@ -257,8 +243,9 @@ printRate(const Figure *figure)
     printf("{\"figure\": \"%s, %u in flight\", \"unit\": \"/s\", "
            "\"value\": %.0f, \"peer\": \"%s\", \"peer_value\": %.0f, "
            "\"ratio\": %.3f",
-           figure->name, figure->inflight, median(values), figure->peerName,
-           median(peers), median(ratios));
+           figure->name, figure->inflight, benchMedian(values, ROUNDS),
+           figure->peerName, benchMedian(peers, ROUNDS),
+           benchMedian(ratios, ROUNDS));
     if (figure->target > 0)
         printf(", \"target\": %g, \"sense\": \"min\"", figure->target);
     printf("}\n");
@@ -283,7 +270,8 @@ printAdded(const char *name, Subject *subject, double target)
     printf("{\"figure\": \"latency that %s adds, 1 in flight\", \"unit\": "
            "\"us\", \"value\": %.1f, \"peer\": \"one bare round trip\", "
            "\"peer_value\": %.1f, \"ratio\": %.3f",
-           name, median(added), median(trips), median(ratios));
+           name, benchMedian(added, ROUNDS), benchMedian(trips, ROUNDS),
+           benchMedian(ratios, ROUNDS));
     if (target > 0)
         printf(", \"target\": %g, \"sense\": \"max\"", target);
     printf("}\n");
