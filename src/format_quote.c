@@ -30,67 +30,58 @@ showPlain(unsigned char octet, char *out)
     return 1;
 }
 
+/* True when octet is one of these; NUL never is. */
+static bool
+isOneOf(unsigned char octet, const char *these)
+{
+    return octet != '\0' && strchr(these, octet) != NULL;
+}
+
 static size_t
-showBackslash(char letter, char *out)
+showBackslash(unsigned char octet, char *out)
 {
     out[0] = '\\';
-    out[1] = letter;
+    switch (octet) {
+    case '\r':
+        out[1] = 'r';
+        break;
+    case '\n':
+        out[1] = 'n';
+        break;
+    case '\t':
+        out[1] = 't';
+        break;
+    default:
+        out[1] = (char)octet;
+    }
     return 2;
 }
 
 static size_t
 showString(unsigned char octet, char *out)
 {
-    switch (octet) {
-    case '"':
-    case '\\':
-        return showBackslash((char)octet, out);
-    case '\r':
-        return showBackslash('r', out);
-    case '\n':
-        return showBackslash('n', out);
-    case '\t':
-        return showBackslash('t', out);
-    default:
-        return octet < 0x20 || octet == 0x7f ? showHex(octet, out)
-                                             : showPlain(octet, out);
-    }
+    if (isOneOf(octet, "\"\\\r\n\t"))
+        return showBackslash(octet, out);
+    return octet < 0x20 || octet == 0x7f ? showHex(octet, out)
+                                         : showPlain(octet, out);
 }
 
 static size_t
 showBlob(unsigned char octet, char *out)
 {
-    switch (octet) {
-    case '\r':
-        return showBackslash('r', out);
-    case '\n':
-        return showBackslash('n', out);
-    case '\\':
-        return showBackslash('\\', out);
-    case '%':
-    case '[':
-    case ']':
-        return showHex(octet, out);
-    default:
-        return octet < 0x20 || octet >= 0x7f ? showHex(octet, out)
-                                             : showPlain(octet, out);
-    }
+    if (isOneOf(octet, "\r\n\\"))
+        return showBackslash(octet, out);
+    return octet < 0x20 || octet >= 0x7f || isOneOf(octet, "%[]")
+               ? showHex(octet, out)
+               : showPlain(octet, out);
 }
 
 static size_t
 showShell(unsigned char octet, char *out)
 {
-    switch (octet) {
-    case '"':
-    case '\\':
-        return showBackslash((char)octet, out);
-    case '\r':
-        return showBackslash('r', out);
-    case '\n':
-        return showBackslash('n', out);
-    default:
-        return octet == '\0' ? 0 : showPlain(octet, out);
-    }
+    if (isOneOf(octet, "\"\\\r\n"))
+        return showBackslash(octet, out);
+    return octet == '\0' ? 0 : showPlain(octet, out);
 }
 
 static int
