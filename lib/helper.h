@@ -56,6 +56,11 @@ typedef struct HelperConfig {
                                 programs that answer each line by one line,
                                 in order, for sure: an answer too many is
                                 noticed only when no other is due */
+    char endMark;            /* ends an answer, LF. Another control octet but
+                                NUL, TAB and CR: requests, which still end
+                                with LF, and answers may hold LF, and must
+                                not hold this octet. Programs for
+                                certificates have '\1' */
     unsigned queueMax;       /* requests waiting beyond what processes not yet
                                 started could take; 0: 2 * max (at least 64) */
     HelperOverload overload; /* HELPER_OVERLOAD_ERR */
@@ -155,8 +160,8 @@ HelperPool *helperPoolCreate(const HelperConfig *config);
  * Queue one request line (no LF). Borrows line until return. cb runs exactly
  * once, later; it may submit again, stop or destroy the pool. Errors (cb
  * will not run): -ESHUTDOWN stopping, or pool is NULL, as helperPoolDestroy
- * leaves it; -EINVAL the line has LF or NUL; -EMSGSIZE longer than lineMax,
- * counting LF and the longest ID (11 octets).
+ * leaves it; -EINVAL the line has the endMark or NUL; -EMSGSIZE longer than
+ * lineMax, counting LF and the longest ID (11 octets).
  */
 int helperSubmit(HelperPool *pool, const char *line, HelperReplyCb *cb,
                  void *data);
@@ -217,7 +222,8 @@ void helperRelease(HelperReservation **reservation);
  * attr changed, new processes are started before the old ones, which finish
  * what they have, leave; the old ones serve while no new one can be started.
  * Requests waiting stay. Kept answers stay unless the program changed.
- * Errors, nothing changed then: -EINVAL, also for another name; -ESHUTDOWN.
+ * Errors, nothing changed then: -EINVAL, also for another name or endMark;
+ * -ESHUTDOWN.
  */
 int helperPoolReconfigure(HelperPool *pool, const HelperConfig *config);
 

@@ -381,8 +381,8 @@ helperChannelFailForLine(HelperChannel *channel, const char *wrong,
         channel, channel->probe ? HELPER_GONE_PROBE : HELPER_GONE_GARBAGE, why);
 }
 
-/* One line, without LF. rest: octets that came after it. False when no more
- * can be read from the channel. */
+/* One line, without its end. rest: octets that came after it. False when no
+ * more can be read from the channel. */
 static bool
 takeLine(HelperChannel *channel, char *line, size_t len, size_t rest)
 {
@@ -390,8 +390,7 @@ takeLine(HelperChannel *channel, char *line, size_t len, size_t rest)
     size_t skip;
 
     const char *wrong = matchLine(channel, line, len, &skip, &request);
-    if (!wrong && rest > 0 && !channel->hasIds &&
-        isLastAsked(channel, request))
+    if (!wrong && rest > 0 && !channel->hasIds && isLastAsked(channel, request))
         wrong = "it answered with a line too many";
     if (!wrong && len >= channel->pool->config.replyMax)
         wrong = "its answer is longer than the limit";
@@ -420,18 +419,19 @@ takeLine(HelperChannel *channel, char *line, size_t len, size_t rest)
 }
 
 /* Handle all whole lines in text; octets used. The last unused ones have no
- * LF from `from` on. */
+ * end from `from` on. */
 static size_t
 takeLines(HelperChannel *channel, char *text, size_t len, size_t from)
 {
+    const char mark = channel->pool->config.endMark;
     size_t used = 0;
-    char *lf;
+    char *end;
 
-    while ((lf = memchr(text + from, '\n', len - from))) {
+    while ((end = memchr(text + from, mark, len - from))) {
         char *line = text + used;
-        *lf = '\0';
-        used = from = (size_t)(lf - text) + 1;
-        if (!takeLine(channel, line, (size_t)(lf - line), len - used))
+        *end = '\0';
+        used = from = (size_t)(end - text) + 1;
+        if (!takeLine(channel, line, (size_t)(end - line), len - used))
             return len;
     }
     return used;

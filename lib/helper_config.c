@@ -18,6 +18,7 @@ helperConfigInit(HelperConfig *config)
         .ipcType = IPC_STREAM,
         .max = 20,
         .idle = 1,
+        .endMark = '\n',
         .overload = HELPER_OVERLOAD_ERR,
         .timeoutMs = 10000,
         .attempts = 3,
@@ -41,8 +42,15 @@ static bool
 isProbe(const HelperConfig *config)
 {
     return !config->probe ||
-           (!strchr(config->probe, '\n') &&
+           (!strchr(config->probe, config->endMark) &&
             strlen(config->probe) + HELPER_ID_ROOM <= config->lineMax);
+}
+
+/* One that neither a channel-ID nor a blank can be. */
+static bool
+isEndMark(char c)
+{
+    return c > '\0' && c < ' ' && c != '\t' && c != '\r';
 }
 
 static bool
@@ -58,9 +66,10 @@ isUsable(const HelperConfig *config)
            config->pipeline <= CONCURRENCY_MAX && config->timeoutMs >= 0 &&
            (unsigned)config->overload < HELPER_OVERLOAD_COUNT &&
            (unsigned)config->fail < HELPER_FAIL_COUNT &&
-           config->gracePct <= 100 && isProbe(config) &&
-           config->lineMax > HELPER_ID_ROOM && config->replyMax > 0 &&
-           config->lineMax <= INT32_MAX && config->replyMax <= INT32_MAX &&
+           config->gracePct <= 100 && isEndMark(config->endMark) &&
+           isProbe(config) && config->lineMax > HELPER_ID_ROOM &&
+           config->replyMax > 0 && config->lineMax <= INT32_MAX &&
+           config->replyMax <= INT32_MAX &&
            config->attr.fdCount <= IPC_FDS_MAX &&
            (config->attr.fdCount == 0 || config->attr.fds);
 }

@@ -210,7 +210,8 @@ helperPoolCheckLine(const HelperPool *pool, const char *line, size_t len)
 {
     int error = checkLen(pool, len);
 
-    if (error == 0 && (memchr(line, '\n', len) || memchr(line, '\0', len)))
+    if (error == 0 &&
+        (memchr(line, pool->config.endMark, len) || memchr(line, '\0', len)))
         error = -EINVAL;
     return error;
 }
@@ -233,7 +234,7 @@ helperSubmit(HelperPool *pool, const char *line, HelperReplyCb *cb, void *data)
     if (!pool)
         return -ESHUTDOWN;
     CHECK_OBJ(pool, HELPER_POOL_MAGIC);
-    const char *end = strchrnul(line, '\n');
+    const char *end = strchrnul(line, pool->config.endMark);
     size_t len = (size_t)(end - line);
 
     int error = *end ? -EINVAL : checkLen(pool, len);

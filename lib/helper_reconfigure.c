@@ -110,7 +110,9 @@ helperPoolReconfigure(HelperPool *pool, const HelperConfig *config)
     int error = helperConfigCopy(config, &copy);
     if (error < 0)
         return error;
-    if (strcmp(copy.name, pool->config.name) != 0) {
+    /* Requests that wait were taken for the endMark there is. */
+    if (strcmp(copy.name, pool->config.name) != 0 ||
+        copy.endMark != pool->config.endMark) {
         helperConfigFini(&copy);
         return -EINVAL;
     }

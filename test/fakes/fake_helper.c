@@ -54,6 +54,8 @@ typedef enum What {
     DIALOG,       /* YR: TT with its pid; KK after that: AF with the line;
                      any other: BH */
     COUNT_LINES,  /* answer how many requests came in the same read */
+    FRAMES,       /* =N lines are a request; answers are what came after OK,
+                     and end at 0x01 */
     WHAT_COUNT
 } What;
 
@@ -95,6 +97,7 @@ static const char *const names[WHAT_COUNT] = {
     [PID] = "pid",
     [DIALOG] = "dialog",
     [COUNT_LINES] = "count-lines",
+    [FRAMES] = "frames",
 };
 
 #define ANSWER_MAX (3 << 20)
@@ -218,6 +221,8 @@ formatAnswer(const char *line, char *out, size_t size)
         len = snprintf(out, size, "\xff\x01 garbage %s", line);
     else if (option[CONTROL])
         len = snprintf(out, size, "OK url=http://a/%%0d%%0aX:%s", line);
+    else if (option[FRAMES])
+        len = snprintf(out, size, "OK %s", line);
     else
         len = snprintf(out, size, "OK message=\"%s\"", line);
     return (size_t)len;
@@ -243,7 +248,7 @@ putLine(long id, const char *text, size_t len)
     if (option[CRLF])
         line[used++] = '\r';
     if (!option[NO_NEWLINE])
-        line[used++] = '\n';
+        line[used++] = option[FRAMES] ? '\x01' : '\n';
     if (option[TWO_FOR_ONE]) {
         memcpy(line + used, line, used);
         used *= 2;
@@ -316,6 +321,27 @@ countLines(void)
     }
 }
 
+/* Requests of several lines. */
+static void
+takeFrames(void)
+{
+    static char frame[ANSWER_MAX];
+    size_t used = 0;
+    long lines = 0;
+    int c;
+
+    while ((c = getchar()) != EOF && used < sizeof(frame)) {
+        frame[used++] = (char)c;
+        lines += c == '\n';
+        if (lines < option[FRAMES] - 1)
+            continue;
+        frame[used - 1] = '\0';
+        takeRequest(frame);
+        lines = 0;
+        used = 0;
+    }
+}
+
 int
 main(int argc, char **argv)
 {
@@ -336,6 +362,8 @@ main(int argc, char **argv)
         sleepForever();
     if (option[COUNT_LINES])
         countLines();
+    if (option[FRAMES])
+        takeFrames();
     while ((len = getline(&line, &size, stdin)) > 0) {
         if (line[len - 1] == '\n')
             line[len - 1] = '\0';

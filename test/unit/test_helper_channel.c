@@ -1,6 +1,7 @@
 /* test_helper_channel.c: what helpers do wrong, and how the pool gets over
  * it. */
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -484,6 +485,94 @@ Test(helperChannel, raw_stderr_goes_to_the_log_itself)
     poolExpectLines(1);
     cr_assert(isLogged("\nnoise 1\n") || isLogged("noise 1\n"));
     cr_assert_not(isLogged("): noise 1"), "%s", logText);
+}
+
+/* Requests of three lines, answers that end at 0x01. */
+static void
+askFrames(const char *args, int count)
+{
+    char frame[64];
+
+    poolConfig.endMark = '\x01';
+    poolCreate(args);
+    for (int i = 0; i < count; i++) {
+        snprintf(frame, sizeof(frame), "%d\n\nend", i);
+        cr_assert_eq(helperSubmitLen(pool, frame, strlen(frame), poolRecord,
+                                     (void *)(intptr_t)i, NULL),
+                     0);
+    }
+    cr_assert(poolRunUntil(count));
+    for (int i = 0; i < count; i++) {
+        snprintf(frame, sizeof(frame), "%d\n\nend", i);
+        cr_assert_eq(poolAnswer(i)->result, HELPER_OK);
+        cr_assert_str_eq(poolAnswer(i)->text, frame);
+    }
+}
+
+Test(helperChannel, frames_are_several_lines)
+{
+    poolConfig.max = 2;
+    askFrames("frames=3", 20);
+    cr_assert_eq(poolStats().restarts, 0);
+}
+
+Test(helperChannel, frames_have_channel_ids)
+{
+    poolConfig.max = 2;
+    poolConfig.concurrency = 5;
+    askFrames("ids frames=3 bursts=5 bytes", 20);
+    cr_assert_eq(poolStats().restarts, 0);
+}
+
+Test(helperChannel, frames_are_asked_again_whole)
+{
+    poolConfig.max = 1;
+    poolConfig.concurrency = 4;
+    poolConfig.restartMinMs = 1;
+    poolConfig.attempts = 20;
+    askFrames("ids frames=3 crash-after=3", 20);
+    cr_assert_geq(poolStats().restarts, 6);
+}
+
+Test(helperChannel, a_frame_does_not_hold_its_end)
+{
+    poolConfig.endMark = '\x01';
+    poolCreate("frames=1");
+    cr_assert_eq(poolSubmit("a\x01z", 0), -EINVAL);
+    cr_assert_eq(helperSubmitLen(pool, "a\0z", 3, poolRecord, NULL, NULL),
+                 -EINVAL);
+    cr_assert_eq(poolSubmit("a", 0), 0);
+    cr_assert(poolRunUntil(1));
+    cr_assert_str_eq(poolAnswer(0)->text, "a");
+}
+
+Test(helperChannel, a_frame_too_many)
+{
+    poolConfig.endMark = '\x01';
+    expectThreeAttempts("frames=1 two-for-one", "a line too many");
+}
+
+Test(helperChannel, a_frame_without_its_end)
+{
+    poolConfig.endMark = '\x01';
+    poolConfig.timeoutMs = 300;
+    poolCreate("");
+    cr_assert_eq(poolSubmit("x", 0), 0);
+    cr_assert(poolRunUntil(1));
+    cr_assert_eq(poolAnswer(0)->result, HELPER_TIMEOUT);
+}
+
+Test(helperChannel, what_may_end_a_frame)
+{
+    static const char wrong[] = "\0\t\r 1a\x7f\xff";
+    const char *const argv[] = {"/bin/cat", NULL};
+
+    poolConfig.argv = argv;
+    for (size_t i = 0; i < sizeof(wrong) - 1; i++) {
+        poolConfig.endMark = wrong[i];
+        cr_assert_null(helperPoolCreate(&poolConfig), "%zu", i);
+        cr_assert_eq(errno, EINVAL);
+    }
 }
 
 Test(helperChannel, pipelined_lines_are_with_the_program_at_once)

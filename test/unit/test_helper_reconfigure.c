@@ -55,6 +55,13 @@ Test(helperReconfigure, the_same_again_touches_no_process)
     cr_assert_eq(poolStats().gone[HELPER_GONE_RECONFIGURED], 0);
 }
 
+Test(helperReconfigure, answers_end_as_they_did)
+{
+    poolCreate("pid");
+    poolConfig.endMark = 1;
+    cr_assert_eq(poolReconfigure("pid"), -EINVAL);
+}
+
 Test(helperReconfigure, processes_that_stay_may_answer_longer)
 {
     poolConfig.replyMax = 1000;
