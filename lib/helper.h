@@ -279,6 +279,7 @@ typedef struct HelperPoolStats {
     uint64_t staleAnswers;   /* given past their ttl, for fail=stale */
     uint64_t collapsed;      /* requests that joined another one's question */
     unsigned traceMax;       /* exchanges that helperTraceForEach may show */
+    char endMark;            /* as configured */
     HelperLatency queueMs, serviceMs;
 } HelperPoolStats;
 

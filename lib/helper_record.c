@@ -77,33 +77,50 @@ readEscape(const char *in, bool isGlob, char *out)
     return 3;
 }
 
+/* What is wrong with an octet in a text that ends at endMark, or NULL. */
+static const char *
+judgeOctet(char octet, char endMark)
+{
+    if (octet != '\0' && octet != endMark)
+        return NULL;
+    return endMark == '\n' ? "a line cannot hold LF or NUL"
+                           : "this cannot hold NUL or its end mark";
+}
+
 /* Decode escapes in place; a glob keeps a backslash before each octet that
  * would mean something there. Returns the length. */
 static size_t
-decode(Parser *parser, char *text, bool isGlob)
+decode(Parser *parser, char *text, bool isGlob, char endMark)
 {
-    const char *in = text;
+    const char *in = text, *wrong;
     char *out = text, octet;
 
     while (*in) {
-        if (*in != '\\') {
-            *out++ = *in++;
-            continue;
-        }
-        size_t used = readEscape(in + 1, isGlob, &octet);
-        if (used == 0) {
+        bool isEscape = *in == '\\';
+        size_t used = isEscape ? readEscape(in + 1, isGlob, &octet) : 0;
+        if (isEscape && used == 0) {
             parser->wrong = "an escape is \\\\, \\n, \\r, \\t or \\xNN";
             break;
         }
-        if (octet == '\n' || octet == '\0')
-            parser->wrong = "a line cannot hold LF or NUL";
-        if (isGlob && (octet == '*' || octet == '?' || octet == '\\'))
+        if (!isEscape)
+            octet = *in;
+        if ((wrong = judgeOctet(octet, endMark)))
+            parser->wrong = wrong;
+        if (isEscape && isGlob &&
+            (octet == '*' || octet == '?' || octet == '\\'))
             *out++ = '\\';
         *out++ = octet;
         in += used + 1;
     }
     *out = '\0';
     return (size_t)(out - text);
+}
+
+/* A request or an answer. */
+static size_t
+decodeText(Parser *parser, char *text, bool isGlob)
+{
+    return decode(parser, text, isGlob, parser->owned->record.endMark);
 }
 
 /* A whole number up to max, and nothing else; -1 else. */
@@ -148,7 +165,7 @@ takeRequest(Parser *parser, char *text)
     HelperRecordExchange *exchange = addExchange(parser);
 
     exchange->request = text;
-    exchange->requestLen = decode(parser, text, false);
+    exchange->requestLen = decodeText(parser, text, false);
 }
 
 static void
@@ -180,7 +197,7 @@ takeAnswer(Parser *parser, char *text)
 {
     HelperRecordAnswer answer = {HELPER_EXPECT_LINE, .text = text};
 
-    answer.len = decode(parser, text, false);
+    answer.len = decodeText(parser, text, false);
     addAnswer(parser, &answer);
 }
 
@@ -189,7 +206,7 @@ takeGlob(Parser *parser, char *text)
 {
     HelperRecordAnswer answer = {HELPER_EXPECT_GLOB, .text = text};
 
-    answer.len = decode(parser, text, true);
+    answer.len = decodeText(parser, text, true);
     addAnswer(parser, &answer);
 }
 
@@ -310,7 +327,7 @@ takeProgram(Parser *parser, char *text)
         owned->argv = grown(owned->argv, count + 1, &size, sizeof(char *));
         if (strcmp(word, "\"\"") == 0)
             *word = '\0';
-        (void)decode(parser, word, false);
+        (void)decode(parser, word, false, '\n');
         owned->argv[count++] = word;
         owned->argv[count] = NULL;
     }
@@ -331,6 +348,20 @@ takeConcurrency(Parser *parser, char *text)
 }
 
 static void
+takeEndMark(Parser *parser, char *text)
+{
+    size_t len = decode(parser, text, false, '\0');
+    bool isMark = len == 1 && text[0] > '\0' && text[0] < ' ' &&
+                  text[0] != '\t' && text[0] != '\r';
+
+    if (!isMark || parser->owned->record.count > 0)
+        parser->wrong = "an end mark is one control octet but NUL, \\t and "
+                        "\\r, before all requests";
+    else
+        parser->owned->record.endMark = text[0];
+}
+
+static void
 ignoreLine(Parser *parser, char *text)
 {
     (void)parser;
@@ -342,11 +373,11 @@ static const struct {
     const char *word;
     LineFn *take;
 } kinds[] = {
-    {">", takeRequest},       {"<", takeAnswer},
-    {"@", takeAbout},         {"<~", takeGlob},
-    {"<!", takeEvent},        {">!", takeRequestEvent},
-    {"program", takeProgram}, {"concurrency", takeConcurrency},
-    {"#", ignoreLine},
+    {">", takeRequest},        {"<", takeAnswer},
+    {"@", takeAbout},          {"<~", takeGlob},
+    {"<!", takeEvent},         {">!", takeRequestEvent},
+    {"program", takeProgram},  {"concurrency", takeConcurrency},
+    {"end-mark", takeEndMark}, {"#", ignoreLine},
 };
 
 static void
@@ -363,8 +394,8 @@ takeLine(Parser *parser, char *text)
         kinds[i].take(parser, text + len + (text[len] == ' '));
         return;
     }
-    parser->wrong = "a line begins with >, >!, <, <~, <!, @, #, program or "
-                    "concurrency";
+    parser->wrong = "a line begins with >, >!, <, <~, <!, @, #, program, "
+                    "concurrency or end-mark";
 }
 
 /* Parse the lines of a text that ends with NUL; false when one is wrong. */
@@ -419,6 +450,7 @@ helperRecordParse(const char *name, const char *text, size_t len, char *why,
     };
     HelperRecord *record = &owned->record;
 
+    record->endMark = '\n';
     owned->text = xmalloc(len + 1);
     memcpy(owned->text, text, len);
     owned->text[len] = '\0';

@@ -53,6 +53,7 @@ typedef struct HelperRecordExchange {
 typedef struct HelperRecord {
     const char *const *argv; /* NULL-terminated; NULL: not said */
     unsigned concurrency;    /* 0: the helper gets no channel-IDs */
+    char endMark;            /* as in HelperConfig; LF: texts hold none */
     const HelperRecordExchange *exchanges;
     size_t count;
 } HelperRecord;
@@ -77,13 +78,13 @@ void helperRecordDestroy(HelperRecord **record);
 bool helperRecordMatches(const HelperRecordAnswer *answer, const char *line,
                          size_t len);
 
-/* Append the first lines of a file. argv may be NULL. 0; or, with nothing
- * appended, -ENOBUFS, or -EINVAL: there is LF in a word of it. */
-int helperRecordFormatHead(const char *const *argv, unsigned concurrency,
-                           Buf *out);
+/* Append the first lines of a file, which say all of record but its
+ * exchanges. 0; or, with nothing appended, -ENOBUFS, or -EINVAL: there is LF
+ * in a word of argv. */
+int helperRecordFormatHead(const HelperRecord *record, Buf *out);
 
-/* Append one exchange, whose texts have neither LF nor NUL and need not end
- * with NUL. 0, or -ENOBUFS with nothing appended. */
+/* Append one exchange, whose texts have neither the record's endMark nor NUL
+ * and need not end with NUL. 0, or -ENOBUFS with nothing appended. */
 int helperRecordFormatExchange(const HelperRecordExchange *exchange, Buf *out);
 
 #ifdef __cplusplus

@@ -20,6 +20,8 @@ appendOctet(Buf *out, char octet, bool escapesBlank)
 
     if (c == '\\')
         return appendWords(out, "\\\\");
+    if (c == '\n')
+        return appendWords(out, "\\n");
     if (c == '\t')
         return appendWords(out, "\\t");
     if (c == '\r')
@@ -86,21 +88,29 @@ takeBack(Buf *out, size_t len)
     out->tail = out->head + len;
 }
 
+static int
+appendProgram(Buf *out, const char *const *argv)
+{
+    int rc = appendWords(out, "program");
+
+    for (size_t i = 0; rc == 0 && argv[i]; i++)
+        rc = appendWord(out, argv[i]);
+    return rc == 0 ? appendWords(out, "\n") : rc;
+}
+
 int
-helperRecordFormatHead(const char *const *argv, unsigned concurrency, Buf *out)
+helperRecordFormatHead(const HelperRecord *record, Buf *out)
 {
     size_t before = bufLen(out);
 
     int rc = appendWords(out, "# squire record 1\n");
-    if (rc == 0 && argv && argv[0]) {
-        rc = appendWords(out, "program");
-        for (size_t i = 0; rc == 0 && argv[i]; i++)
-            rc = appendWord(out, argv[i]);
-        if (rc == 0)
-            rc = appendWords(out, "\n");
-    }
-    if (rc == 0 && concurrency > 0)
-        rc = bufPrintf(out, "concurrency %u\n", concurrency);
+    if (rc == 0 && record->argv && record->argv[0])
+        rc = appendProgram(out, record->argv);
+    if (rc == 0 && record->concurrency > 0)
+        rc = bufPrintf(out, "concurrency %u\n", record->concurrency);
+    if (rc == 0 && record->endMark != '\n')
+        rc = bufPrintf(out, "end-mark \\x%02x\n",
+                       (unsigned char)record->endMark);
     if (rc < 0)
         takeBack(out, before);
     return rc;

@@ -91,6 +91,7 @@ helperPoolStats(const HelperPool *pool, HelperPoolStats *statsOut)
         .staleAnswers = pool->answers.stale,
         .collapsed = pool->answers.collapsed,
         .traceMax = pool->config.traceMax,
+        .endMark = pool->config.endMark,
         .trouble = pool->trouble,
     };
     memcpy(statsOut->gone, pool->gone, sizeof(statsOut->gone));

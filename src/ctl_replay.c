@@ -13,7 +13,8 @@
 #define REPLAY_MAGIC 0xc74e9a01u
 #define DRAIN_MS 3000
 #define POLL_MS 10
-#define SHOWN_MAX 1024 /* octets of a line in a difference */
+#define FRAME_MAX (1u << 20) /* octets of a request of several lines */
+#define SHOWN_MAX 1024       /* octets of a line in a difference */
 
 /* One request of the record, and what it is answered now. */
 typedef struct Exchange {
@@ -390,6 +391,9 @@ createPool(const Replay *replay, const char *const argv[])
     config.queueMax = (unsigned)replay->concurrency + 1;
     config.timeoutMs = (int)replay->timeoutMs;
     config.attempts = 1;
+    config.endMark = replay->record->endMark;
+    if (config.endMark != '\n')
+        config.lineMax = config.replyMax = FRAME_MAX;
     return helperPoolCreate(&config);
 }
 

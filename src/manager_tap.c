@@ -67,7 +67,8 @@ putRecordHead(Buf *out, const HelperPool *pool)
     HelperPoolStats stats;
 
     helperPoolStats(pool, &stats);
-    int rc = helperRecordFormatHead(NULL, 0, out);
+    const HelperRecord head = {.endMark = stats.endMark};
+    int rc = helperRecordFormatHead(&head, out);
     return rc < 0
                ? rc
                : bufPrintf(out, "# pool %s: %s\n", stats.name, stats.program);

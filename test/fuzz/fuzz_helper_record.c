@@ -40,6 +40,7 @@ static void
 checkSame(const HelperRecord *a, const HelperRecord *b)
 {
     CHECK(a->count == b->count && a->concurrency == b->concurrency);
+    CHECK(a->endMark == b->endMark);
     CHECK((a->argv == NULL) == (b->argv == NULL));
     for (size_t i = 0; a->argv && a->argv[i]; i++)
         CHECK(strcmp(a->argv[i], b->argv[i]) == 0);
@@ -65,7 +66,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!record)
         return 0;
     bufInit(&out, 8 * size + 200);
-    CHECK(!helperRecordFormatHead(record->argv, record->concurrency, &out));
+    CHECK(!helperRecordFormatHead(record, &out));
     for (size_t i = 0; i < record->count; i++)
         CHECK(!helperRecordFormatExchange(&record->exchanges[i], &out));
     HelperRecord *back = parse(bufData(&out), bufLen(&out));

@@ -149,6 +149,15 @@ Test(helperRecord, what_is_wrong_is_said_with_its_line)
     expectWrong(HEAD "program a\nprogram b\n", "file:3: ");
     expectWrong(HEAD "> a\nprogram b\n", "file:3: ");
     expectWrong(HEAD "concurrency -1\n", "file:2: ");
+    expectWrong(HEAD "end-mark \\x00\n", "file:2: an end mark is one ");
+    expectWrong(HEAD "end-mark \\t\n", "file:2: an end mark is one ");
+    expectWrong(HEAD "end-mark a\n", "file:2: an end mark is one ");
+    expectWrong(HEAD "end-mark \\x01\\x01\n", "file:2: an end mark is one ");
+    expectWrong(HEAD "end-mark\n", "file:2: an end mark is one ");
+    expectWrong(HEAD "> a\nend-mark \\x01\n", "file:3: an end mark is one ");
+    expectWrong(HEAD "end-mark \\x01\n> a\\x01\n", "file:3: ");
+    expectWrong(HEAD "end-mark \\x01\n> a\n< b\x01\n", "file:4: ");
+    expectWrong(HEAD "end-mark \\x01\nprogram a\\nb\n", "file:3: ");
     record = helperRecordParse("file", HEAD "> a\0b", sizeof(HEAD) + 4, why,
                                sizeof(why));
     cr_assert_null(record);
@@ -206,8 +215,7 @@ expectSame(const char *text)
 {
     parse(text);
     cr_assert_not_null(record, "%s", why);
-    cr_assert_eq(
-        helperRecordFormatHead(record->argv, record->concurrency, &out), 0);
+    cr_assert_eq(helperRecordFormatHead(record, &out), 0);
     for (size_t i = 0; i < record->count; i++)
         cr_assert_eq(helperRecordFormatExchange(&record->exchanges[i], &out),
                      0);
@@ -226,6 +234,20 @@ Test(helperRecord, what_is_written_is_what_was_read)
                     "queue_us=5 service_us=0\n> a\n<~ O? \\* * \\\\ x\\x20\n"
                     "<! silence\n<! exit 1\n<! signal 15\n"
                     ">! eof\n<! exit 0\n");
+    expectSame(HEAD "end-mark \\x01\n> 5 a\\nb\n< OK 2 \\n\\n\n<~ *\\n?\n");
+}
+
+Test(helperRecord, lines_end_at_lf_unless_it_is_said)
+{
+    const HelperRecordExchange *at =
+        parseOne(HEAD "end-mark \\x01\n> a\\nb\n<~ OK *\\n\n");
+
+    cr_assert_eq(record->endMark, 1);
+    cr_assert_str_eq(at->request, "a\nb");
+    cr_assert(helperRecordMatches(&at->answers[0], "OK 1\n2\n", 7));
+    cr_assert_not(helperRecordMatches(&at->answers[0], "OK 1\n2", 6));
+    (void)parseOne(HEAD "> a\n");
+    cr_assert_eq(record->endMark, '\n');
 }
 
 Test(helperRecord, what_has_no_room_is_not_written_at_all)
@@ -237,15 +259,17 @@ Test(helperRecord, what_has_no_room_is_not_written_at_all)
         .serviceUs = -1,
     };
     const char *const argv[] = {"a", NULL}, *const lf[] = {"a\n", NULL};
+    HelperRecord head = {.argv = lf, .endMark = '\n'};
     Buf small;
 
-    cr_assert_eq(helperRecordFormatHead(lf, 0, &out), -EINVAL);
+    cr_assert_eq(helperRecordFormatHead(&head, &out), -EINVAL);
     cr_assert_eq(bufLen(&out), 0);
     bufInit(&small, 20);
     cr_assert_eq(helperRecordFormatExchange(&exchange, &small), 0);
     cr_assert_eq(helperRecordFormatExchange(&exchange, &small), -ENOBUFS);
     cr_assert_eq(bufLen(&small), 13);
-    cr_assert_eq(helperRecordFormatHead(argv, 0, &small), -ENOBUFS);
+    head.argv = argv;
+    cr_assert_eq(helperRecordFormatHead(&head, &small), -ENOBUFS);
     cr_assert_eq(bufLen(&small), 13);
     bufFini(&small);
 }
