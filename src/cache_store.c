@@ -40,6 +40,13 @@ cacheStoreWrite(CacheStore *store, const CacheMeta *meta)
     return store->ops->write(store, meta);
 }
 
+bool
+cacheWriterHasRoom(CacheWriter *writer, CacheRoomCb *cb, void *data)
+{
+    CHECK_OBJ(writer, CACHE_WRITER_MAGIC);
+    return !writer->ops->hasRoom || writer->ops->hasRoom(writer, cb, data);
+}
+
 int
 cacheWriterAppend(CacheWriter *writer, const void *data, size_t len)
 {
@@ -54,6 +61,8 @@ cacheWriterCommit(CacheWriter **writer, CacheObject **objectOut)
 
     CHECK_OBJ(self, CACHE_WRITER_MAGIC);
     *writer = NULL;
+    if (objectOut)
+        *objectOut = NULL;
     return self->ops->commit(self, objectOut);
 }
 
@@ -82,6 +91,14 @@ cacheStoreInvalidate(CacheStore *store, const CacheKey *key)
 {
     CHECK_OBJ(store, CACHE_STORE_MAGIC);
     return store->ops->invalidate(store, key);
+}
+
+void
+cacheStoreFlush(CacheStore *store)
+{
+    CHECK_OBJ(store, CACHE_STORE_MAGIC);
+    if (store->ops->flush)
+        store->ops->flush(store);
 }
 
 void

@@ -4,8 +4,11 @@
  * A response is written by one CacheWriter and becomes visible only when it
  * is committed whole; from then on it never changes. A reader holds a
  * reference and may use the object as long as it likes: eviction and
- * invalidation take it out of sight, not out of memory. A newer response
- * or one updated by a 304 is another object. Thread: the loop of the store.
+ * invalidation take it out of sight, not out of reach. A newer response
+ * or one updated by a 304 is another object. A store on disk writes later
+ * (cacheStoreFlush), may be behind (cacheWriterHasRoom), and its octets may
+ * be gone when they are wanted (cacheReaderPeek).
+ * Thread: the loop of the store.
  */
 #ifndef SQUIRE_CACHE_STORE_H
 #define SQUIRE_CACHE_STORE_H
@@ -19,6 +22,9 @@
 #include "http_message.h"
 
 #define CACHE_LENGTH_UNKNOWN UINT64_MAX
+
+/* A store that was behind may have room again. */
+typedef void CacheRoomCb(void *data);
 
 typedef struct CacheStore CacheStore;
 typedef struct CacheObject CacheObject;
@@ -93,6 +99,14 @@ bool cacheStoreHas(CacheStore *store, const CacheKey *key);
 CacheWriter *cacheStoreWrite(CacheStore *store, const CacheMeta *meta);
 
 /*
+ * True when an append of 64 KiB finds room now; always in memory, where
+ * octets that find none are no reason to wait. Else the store is behind: cb
+ * runs once, later, on the loop, when there is room or it has been waited for
+ * too long (then an append may give -ENOSPC), unless the writer has ended.
+ */
+bool cacheWriterHasRoom(CacheWriter *writer, CacheRoomCb *cb, void *data);
+
+/*
  * Append octets of the body. Errors: -EFBIG too large or more than the
  * length given, -ENOSPC; the writer can then only be aborted.
  */
@@ -101,9 +115,9 @@ int cacheWriterAppend(CacheWriter *writer, const void *data, size_t len);
 /*
  * Make the response visible in place of the one it replaces; takes the
  * writer and clears the pointer. objectOut may be NULL, else it receives a
- * reference. Errors: -EPROTO body shorter than the length given, or an
- * append had failed; -ECANCELED the key was invalidated meanwhile. Nothing
- * is stored then.
+ * reference, or NULL from a store that makes it visible later. Errors: -EPROTO
+ * body shorter than the length given, or an append had failed; -ECANCELED the
+ * key was invalidated meanwhile. Nothing is stored then.
  */
 int cacheWriterCommit(CacheWriter **writer, CacheObject **objectOut);
 
@@ -123,6 +137,12 @@ CacheObject *cacheStoreUpdate(CacheStore *store, CacheObject *old,
  * Writers in progress for that key will not become visible either.
  */
 unsigned cacheStoreInvalidate(CacheStore *store, const CacheKey *key);
+
+/*
+ * Wait until all that was committed, updated and invalidated is visible to
+ * whoever shares the store. Blocks.
+ */
+void cacheStoreFlush(CacheStore *store);
 
 /* The counters now. */
 void cacheStoreStats(const CacheStore *store, CacheStoreStats *out);
@@ -163,7 +183,9 @@ void cacheReaderInit(CacheReader *reader, CacheObject *object);
 
 /*
  * The next octets of the body, as up to max pieces. Returns how many pieces;
- * 0 at the end. The pieces are borrowed while the reference is held.
+ * 0 at the end; -EIO when they cannot be had any more: what was begun must
+ * then end so that it cannot look complete. The pieces are borrowed until the
+ * end of the loop turn.
  */
 int cacheReaderPeek(const CacheReader *reader, struct iovec *iov, int max);
 

@@ -18,12 +18,15 @@ typedef struct CacheStoreOps {
                            const HttpHeaders *request);
     bool (*has)(CacheStore *store, const CacheKey *key);
     CacheWriter *(*write)(CacheStore *store, const CacheMeta *meta);
+    /* NULL: always. */
+    bool (*hasRoom)(CacheWriter *writer, CacheRoomCb *cb, void *data);
     int (*append)(CacheWriter *writer, const void *data, size_t len);
     int (*commit)(CacheWriter *writer, CacheObject **objectOut);
     void (*abort)(CacheWriter *writer);
     CacheObject *(*update)(CacheStore *store, CacheObject *old,
                            const CacheMeta *meta);
     unsigned (*invalidate)(CacheStore *store, const CacheKey *key);
+    void (*flush)(CacheStore *store); /* NULL: nothing to wait for */
     void (*stats)(const CacheStore *store, CacheStoreStats *out);
     void (*release)(CacheObject *object); /* the last reference is gone */
     int (*peek)(const CacheReader *reader, struct iovec *iov, int max);

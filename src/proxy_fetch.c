@@ -327,6 +327,23 @@ store(ProxyFetch *fetch, const char *octets, size_t len)
     cacheWriterAbort(&fetch->writer);
 }
 
+static void
+onStoreRoom(void *data)
+{
+    ProxyFetch *fetch = data;
+
+    CHECK_OBJ(fetch, PROXY_FETCH_MAGIC);
+    originResume(fetch->origin);
+}
+
+/* A store on disk that is behind makes the origin wait. */
+static bool
+isStoreBehind(ProxyFetch *fetch)
+{
+    return fetch->writer != NULL &&
+           !cacheWriterHasRoom(fetch->writer, onStoreRoom, fetch);
+}
+
 static bool
 onBody(const char *octets, size_t len, void *data)
 {
@@ -335,6 +352,8 @@ onBody(const char *octets, size_t len, void *data)
     CHECK_OBJ(fetch, PROXY_FETCH_MAGIC);
     if (fetch->isNotModified || fetch->isRetry)
         return true;
+    if (isStoreBehind(fetch))
+        return false;
     if (fetch->request != NULL && !proxyReplyBody(fetch->request, octets, len))
         return false;
     fetch->received += len;

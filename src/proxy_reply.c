@@ -118,17 +118,31 @@ noteSent(ProxyClient *client, size_t len)
         proxyClientArmTimeout(client, 0);
 }
 
+/* Up to max pieces of the stored body; none when it cannot be read. */
+static int
+peekStored(ProxyRequest *request, struct iovec *iov, int max)
+{
+    int count = cacheReaderPeek(&request->reader, iov, max);
+
+    if (count >= 0)
+        return count;
+    debug(DBG_CLIENT, 1, "%s: cut short: the stored body cannot be read",
+          request->urlText.data);
+    request->reply.isReset = true;
+    return 0;
+}
+
 static int
 gather(ProxyClient *client, struct iovec iov[PIECES])
 {
+    ProxyRequest *request = client->request;
     int count = 0;
 
     if (bufLen(&client->out) > 0)
         iov[count++] = (struct iovec){.iov_base = bufData(&client->out),
                                       .iov_len = bufLen(&client->out)};
-    if (client->request->reply.source == PROXY_SOURCE_STORE)
-        count += cacheReaderPeek(&client->request->reader, iov + count,
-                                 PIECES - count);
+    if (request->reply.source == PROXY_SOURCE_STORE && !request->reply.isReset)
+        count += peekStored(request, iov + count, PIECES - count);
     return count;
 }
 
@@ -252,7 +266,7 @@ sendStored(ProxyRequest *request, HttpSlice head, HttpSlice tail)
     iov[0] = pieceOf(head);
     iov[1] = pieceOf(tail);
     if (request->reply.source == PROXY_SOURCE_STORE)
-        count += cacheReaderPeek(&request->reader, iov + count, PIECES - count);
+        count += peekStored(request, iov + count, PIECES - count);
     ssize_t n = writev(client->fd, iov, count);
     size_t sent = n > 0 ? (size_t)n : 0;
     size_t fromHead = sent < head.len ? sent : head.len;
