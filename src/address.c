@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
 
@@ -86,4 +87,18 @@ addressPort(const struct sockaddr *addr)
     if (familyOf(addr) != AF_INET && familyOf(addr) != AF_INET6)
         return 0;
     return ntohs(in->sin_port);
+}
+
+static long
+portOf(const char *text)
+{
+    const char *colon = strrchr(text, ':');
+
+    return strtol(colon != NULL ? colon + 1 : text, NULL, 10);
+}
+
+bool
+addressIsSamePort(const char *one, const char *other)
+{
+    return one[0] != '/' && other[0] != '/' && portOf(one) == portOf(other);
 }

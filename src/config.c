@@ -113,6 +113,29 @@ addOrigin(ConfigLoader *loader, const ConfigRow *row, const ConfigLine *line)
     loader->originTail = &origin->next;
 }
 
+static char *
+formatWhere(const char *file, unsigned line)
+{
+    return line > 0 ? xasprintf("%s:%u", file, line) : xstrdup("default");
+}
+
+char *
+configLineWhere(const ConfigLine *line)
+{
+    return formatWhere(line->file, line->words[0].line);
+}
+
+char *
+configWhere(const Config *config, const char *directive)
+{
+    const ConfigRow *row = configRowLookup(directive);
+
+    for (const ConfigOrigin *it = config->origins; it; it = it->next)
+        if (it->row == row)
+            return formatWhere(it->file, it->line);
+    return formatWhere(NULL, 0);
+}
+
 static bool
 isCondition(const char *name)
 {
@@ -277,9 +300,6 @@ static void
 freeTexts(Config *config)
 {
     free(config->path);
-    for (size_t i = 0; i < config->managerPortCount; i++)
-        free(config->managerPorts[i]);
-    free(config->managerPorts);
     free(config->cacheLog);
     free(config->logfileDaemon);
     free(config->debugOptions);
@@ -294,14 +314,7 @@ freeTexts(Config *config)
 static void
 destroyConfig(Config *config)
 {
-    for (size_t i = 0; i < config->httpPortCount; i++) {
-        free(config->httpPorts[i].addr);
-        free(config->httpPorts[i].name);
-    }
-    free(config->httpPorts);
-    for (size_t i = 0; i < config->accessLogCount; i++)
-        free(config->accessLogs[i].path);
-    free(config->accessLogs);
+    configPortsFini(config);
     while (config->origins) {
         ConfigOrigin *origin = config->origins;
         config->origins = origin->next;

@@ -23,13 +23,15 @@
 #define CONFIG_HEAD_MAX (96 * 1024)
 
 typedef struct ConfigPort {
-    char *addr; /* for listenerCreate: "3128", "127.0.0.1:3128" */
-    char *name; /* name= or the same text; for AclInput.portName */
+    char *addr;  /* for listenerCreate: "3128", "127.0.0.1:3128" */
+    char *name;  /* name= or the same text; for AclInput.portName */
+    char *where; /* "FILE:LINE" */
 } ConfigPort;
 
 typedef struct ConfigAccessLog {
     char *path; /* never NULL; "none" gives no row at all */
     bool isDaemon; /* written by logfile_daemon */
+    char *where;   /* "FILE:LINE" */
 } ConfigAccessLog;
 
 typedef enum ConfigForwardedFor {
@@ -136,7 +138,7 @@ typedef struct Config {
 
     ConfigPort *httpPorts;
     size_t httpPortCount;
-    char **managerPorts; /* addresses or paths, for managerListen */
+    ConfigPort *managerPorts; /* addresses or paths, for managerListen */
     size_t managerPortCount;
 
     AclSet *acls;
@@ -208,6 +210,10 @@ Config *configLoad(const char *path, ConfigMessageCb *cb, void *data);
 /* The pid_filename of path as far as it can be read, whatever else is wrong
  * in it, without a word. Returns owned; NULL when there is none. Blocks. */
 char *configPidFilename(const char *path);
+
+/* "FILE:LINE" of a directive that does not repeat, "default" where no line
+ * has it; returns owned. */
+char *configWhere(const Config *config, const char *directive);
 
 /* Take one more reference; returns config. */
 Config *configRef(Config *config);

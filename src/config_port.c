@@ -20,11 +20,34 @@ optionValue(const char *word, const char *name)
 }
 
 static void
+addPort(ConfigPort **ports, size_t *count, const ConfigLine *line,
+        const char *name)
+{
+    *ports = xrealloc(*ports, (*count + 1) * sizeof(**ports));
+    (*ports)[(*count)++] = (ConfigPort){.addr = xstrdup(line->words[1].text),
+                                        .name = xstrdup(name),
+                                        .where = configLineWhere(line)};
+}
+
+static void
+dropPorts(ConfigPort **ports, size_t *count)
+{
+    while (*count > 0) {
+        ConfigPort *port = &(*ports)[--*count];
+
+        free(port->addr);
+        free(port->name);
+        free(port->where);
+    }
+    free(*ports);
+    *ports = NULL;
+}
+
+static void
 parsePort(ConfigLoader *loader, const ConfigRow *row, const ConfigLine *line)
 {
     Config *config = loader->config;
     const char *name = NULL, *addr;
-    ConfigPort *port;
 
     if (line->count < 2) {
         configWantWords(loader, row, line, 1);
@@ -42,12 +65,8 @@ parsePort(ConfigLoader *loader, const ConfigRow *row, const ConfigLine *line)
                         "http_port: option \"%s\" is not supported yet",
                         line->words[i].text);
     }
-    config->httpPorts =
-        xrealloc(config->httpPorts,
-                 (config->httpPortCount + 1) * sizeof(*config->httpPorts));
-    port = &config->httpPorts[config->httpPortCount++];
-    port->addr = xstrdup(addr);
-    port->name = xstrdup(name ? name : addr);
+    addPort(&config->httpPorts, &config->httpPortCount, line,
+            name ? name : addr);
 }
 
 const ConfigKind configKindPort = {
@@ -85,16 +104,11 @@ parseManager(ConfigLoader *loader, const ConfigRow *row, const ConfigLine *line)
         return;
     addr = line->words[1].text;
     if (strcmp(addr, "none") == 0) {
-        while (config->managerPortCount > 0)
-            free(config->managerPorts[--config->managerPortCount]);
+        dropPorts(&config->managerPorts, &config->managerPortCount);
         return;
     }
-    if (!isManagerAddr(loader, line, addr))
-        return;
-    config->managerPorts =
-        xrealloc(config->managerPorts, (config->managerPortCount + 1) *
-                                           sizeof(*config->managerPorts));
-    config->managerPorts[config->managerPortCount++] = xstrdup(addr);
+    if (isManagerAddr(loader, line, addr))
+        addPort(&config->managerPorts, &config->managerPortCount, line, addr);
 }
 
 const ConfigKind configKindManager = {
@@ -186,11 +200,25 @@ parseAccessLog(ConfigLoader *loader, const ConfigRow *row,
     config->accessLogs =
         xrealloc(config->accessLogs,
                  (config->accessLogCount + 1) * sizeof(*config->accessLogs));
-    config->accessLogs[config->accessLogCount++] = (ConfigAccessLog){
-        .path = configResolve(line->file, file), .isDaemon = isDaemon};
+    config->accessLogs[config->accessLogCount++] =
+        (ConfigAccessLog){.path = configResolve(line->file, file),
+                          .isDaemon = isDaemon,
+                          .where = configLineWhere(line)};
 }
 
 const ConfigKind configKindAccessLog = {
     .repeats = true,
     .parse = parseAccessLog,
 };
+
+void
+configPortsFini(Config *config)
+{
+    dropPorts(&config->httpPorts, &config->httpPortCount);
+    dropPorts(&config->managerPorts, &config->managerPortCount);
+    for (size_t i = 0; i < config->accessLogCount; i++) {
+        free(config->accessLogs[i].path);
+        free(config->accessLogs[i].where);
+    }
+    free(config->accessLogs);
+}

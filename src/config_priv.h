@@ -198,6 +198,12 @@ void configRewriteFini(Config *config);
 char *configTakeWords(ConfigLoader *loader, const ConfigRow *row,
                       const ConfigLine *line);
 
+/* "FILE:LINE" of a line, "default" for a default's; returns owned. */
+char *configLineWhere(const ConfigLine *line);
+
+/* Free what the lines of ports and access logs own. */
+void configPortsFini(Config *config);
+
 /* Free what the cache_peer lines own. */
 void configPeersFini(Config *config);
 

@@ -21,6 +21,7 @@
 #include "proxy.h"
 #include "resolve.h"
 #include "tunnel.h"
+#include "xalloc.h"
 
 #define ORIGIN_IDLE_MAX 512
 #define ORIGIN_IDLE_SHARE 8 /* of our descriptors, at most one in so many */
@@ -51,21 +52,24 @@ complainOfErrno(const char *what, const char *which)
     fprintf(stderr, "squire: %s %s: %s\n", what, which, strerror(errno));
 }
 
-static void
-complainToLog(const char *what, const char *which)
-{
-    debug(DBG_MAIN, 0, "%s %s: %s", what, which, strerror(errno));
-}
-
-/* The log and its levels. 0 or -1 with errno. */
+/* The log and its levels. 0, or -errno after a complaint. */
 static int
-openLog(const Config *config)
+openLog(const Config *config, ProxyComplainCb *complain, void *data)
 {
     const char *options = config->debugOptions;
 
-    if (debugOptions(options != NULL ? options : "ALL,1") == -1)
-        return -1;
-    return debugOpen(config->cacheLog);
+    if (debugOpen(config->cacheLog) == 0 &&
+        debugOptions(options != NULL ? options : "ALL,1") == 0)
+        return 0;
+    int rc = -errno;
+    char *where = configWhere(config, "cache_log");
+    char *text = xasprintf("%s: cache_log %s: %s", where,
+                           config->cacheLog ? config->cacheLog : "stderr",
+                           strerror(-rc));
+    complain(text, data);
+    free(text);
+    free(where);
+    return rc;
 }
 
 /* A ConfigMessageCb: for the terminal now, for the log later. */
@@ -100,13 +104,61 @@ tellMessage(ConfigSeverity severity, const char *text, void *data)
         bufPrintf(data, "%s\n", text);
 }
 
-/* A configuration with an error changes nothing. out: for whoever asked, or
- * NULL. 0 or -EINVAL. */
+/* A ProxyComplainCb: to the Buf that data is, each ends in NUL. */
+static void
+keepComplaint(const char *text, void *data)
+{
+    bufAppend(data, text, strlen(text) + 1);
+}
+
+/* To the log, and to out unless that is NULL. */
+static void
+tellComplaints(Buf *complaints, Buf *out)
+{
+    while (bufLen(complaints) > 0) {
+        const char *text = bufData(complaints);
+
+        debug(DBG_MAIN, 0, "%s", text);
+        if (out != NULL)
+            bufPrintf(out, "%s\n", text);
+        bufConsume(complaints, strlen(text) + 1);
+    }
+}
+
+static int
+listenForManager(const Config *config, ProxyComplainCb *complain, void *data)
+{
+    return managerListen(squire.manager, config->managerPorts,
+                         config->managerPortCount, complain, data);
+}
+
+/* All of config, or nothing. 0 or -errno. */
+static int
+change(Config *config, Buf *complaints)
+{
+    const Config *old = squire.config;
+    int rc = openLog(config, keepComplaint, complaints);
+
+    if (rc < 0)
+        return rc;
+    rc = listenForManager(config, keepComplaint, complaints);
+    if (rc == 0) {
+        rc = proxyReconfigure(squire.proxy, config, keepComplaint, complaints);
+        if (rc < 0)
+            listenForManager(old, keepComplaint, complaints);
+    }
+    if (rc < 0)
+        openLog(old, keepComplaint, complaints);
+    return rc;
+}
+
+/* A configuration with an error, or with a port or log that cannot be had,
+ * changes nothing. out: for whoever asked, or NULL. 0 or -errno. */
 static int
 reconfigure(Buf *out)
 {
     Config *config = configLoad(squire.options.configPath, tellMessage, out);
-    const char *bad;
+    Buf complaints;
 
     if (config == NULL) {
         debug(DBG_MAIN, 0,
@@ -114,14 +166,16 @@ reconfigure(Buf *out)
               squire.options.configPath);
         return -EINVAL;
     }
-    if (openLog(config) == -1)
-        complainToLog("cache_log", config->cacheLog);
-    proxyReconfigure(squire.proxy, config);
-    int rc = managerListen(squire.manager, config->managerPorts,
-                           config->managerPortCount, &bad);
+    bufInit(&complaints, WARNINGS_MAX);
+    int rc = change(config, &complaints);
+    tellComplaints(&complaints, out); /* to the log that is used from now on */
+    bufFini(&complaints);
     if (rc < 0) {
-        errno = -rc;
-        complainToLog("manager_port", bad);
+        debug(DBG_MAIN, 0,
+              "reconfigure: %s is refused; the configuration in force stays",
+              config->path);
+        configUnref(&config);
+        return rc;
     }
     configUnref(&squire.config);
     squire.config = config;
@@ -129,13 +183,27 @@ reconfigure(Buf *out)
     return 0;
 }
 
-static void
-rotate(void)
+/* out as above. 0, or -errno: some logs are still the old ones. */
+static int
+rotate(Buf *out)
 {
-    if (debugReopen() == -1)
-        complainToLog("cache_log", squire.config->cacheLog);
-    proxyRotate(squire.proxy);
-    debug(DBG_MAIN, 1, "logs reopened");
+    Buf complaints;
+    int rc = 0;
+
+    bufInit(&complaints, WARNINGS_MAX);
+    if (debugReopen() == -1) {
+        rc = -errno;
+        bufPrintf(&complaints, "cache_log %s: %s", debugPath(), strerror(-rc));
+        bufAppend(&complaints, "", 1);
+    }
+    int other = proxyRotate(squire.proxy, keepComplaint, &complaints);
+    if (other < 0)
+        rc = other;
+    tellComplaints(&complaints, out);
+    bufFini(&complaints);
+    debug(DBG_MAIN, rc < 0 ? 0 : 1, "%s",
+          rc < 0 ? "rotate: not all logs could be reopened" : "logs reopened");
+    return rc;
 }
 
 static void
@@ -157,9 +225,8 @@ obey(ManagerCommand command, Buf *out, void *data)
     if (command == MANAGER_RECONFIGURE)
         return reconfigure(out);
     if (command == MANAGER_ROTATE)
-        rotate();
-    else
-        shutDown();
+        return rotate(out);
+    shutDown();
     return 0;
 }
 
@@ -177,7 +244,7 @@ onRotate(int signo, void *data)
 {
     (void)signo;
     (void)data;
-    rotate();
+    rotate(NULL);
 }
 
 static void
@@ -250,16 +317,9 @@ static int
 openManager(const Config *config)
 {
     const ManagerConfig manager = {.proxy = squire.proxy, .command = obey};
-    const char *bad;
 
     squire.manager = managerCreate(&manager);
-    int rc = managerListen(squire.manager, config->managerPorts,
-                           config->managerPortCount, &bad);
-    if (rc == 0)
-        return 0;
-    errno = -rc;
-    complainOfErrno("manager_port", bad);
-    return -1;
+    return listenForManager(config, complainToTerminal, NULL);
 }
 
 static int
@@ -286,7 +346,7 @@ originIdleMax(void)
     return share < ORIGIN_IDLE_MAX ? (unsigned)share : ORIGIN_IDLE_MAX;
 }
 
-/* Everything up to the loop. 0, or -1 after telling the terminal. */
+/* Everything up to the loop. 0, or negative after telling the terminal. */
 static int
 start(Config *config)
 {
@@ -298,11 +358,8 @@ start(Config *config)
     }
     if (openPorts(config) == -1 || dropRights(config) == -1)
         return -1;
-    if (openLog(config) == -1) {
-        complainOfErrno("cache_log",
-                        config->cacheLog != NULL ? config->cacheLog : "");
+    if (openLog(config, complainToTerminal, NULL) < 0)
         return -1;
-    }
     logKeptMessages(config);
     if (proxyStart(squire.proxy, complainToTerminal, NULL) < 0)
         return -1;

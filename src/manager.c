@@ -174,77 +174,148 @@ noteListening(const ManagerPort *port)
 }
 
 static void
-closePort(ManagerPort *port)
+closePorts(ManagerPort *ports, size_t count)
 {
-    listenerDestroy(&port->listener);
-    free(port->addr);
-    port->addr = NULL;
+    for (size_t i = 0; i < count; i++) {
+        listenerDestroy(&ports[i].listener);
+        free(ports[i].addr);
+    }
+    free(ports);
 }
 
 /* 0 or -errno. */
 static int
-openPort(Manager *manager, const char *addr, ManagerPort *portOut)
+openPort(Manager *manager, ManagerPort *port)
 {
     ListenerConfig config;
 
     listenerConfigInit(&config);
-    config.addr = addr;
+    config.addr = port->addr;
     config.name = "manager_port";
     config.firstByteMs = HEAD_TIMEOUT_MS;
     config.ready = onConnection;
     config.data = manager;
-    Listener *listener = listenerCreate(&config);
-    if (listener == NULL)
+    port->listener = listenerCreate(&config);
+    if (port->listener == NULL)
         return -errno;
-    *portOut = (ManagerPort){.addr = xstrdup(addr), .listener = listener};
-    noteListening(portOut);
+    noteListening(port);
     return 0;
 }
 
-/* Move the port of that address out of the old ones. */
-static bool
-keepPort(Manager *manager, const char *addr, ManagerPort *portOut)
+static ManagerPort *
+lookupPort(const Manager *manager, const char *addr)
 {
     for (size_t i = 0; i < manager->portCount; i++) {
         ManagerPort *port = &manager->ports[i];
 
-        if (port->addr == NULL || strcmp(port->addr, addr) != 0)
-            continue;
-        *portOut = *port;
-        *port = (ManagerPort){0};
-        return true;
+        if (port->listener != NULL && strcmp(port->addr, addr) == 0)
+            return port;
     }
+    return NULL;
+}
+
+static bool
+isWanted(const ConfigPort *lines, size_t count, const char *addr)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(lines[i].addr, addr) == 0)
+            return true;
     return false;
 }
 
+/* Close what will not be needed and may hold the address. True: something
+ * was closed. */
+static bool
+makeRoom(Manager *manager, const ConfigPort *lines, size_t count,
+         const char *addr)
+{
+    bool isClosed = false;
+
+    for (size_t i = 0; i < manager->portCount; i++) {
+        ManagerPort *port = &manager->ports[i];
+
+        if (port->listener == NULL || isWanted(lines, count, port->addr) ||
+            !addressIsSamePort(port->addr, addr))
+            continue;
+        listenerDestroy(&port->listener);
+        isClosed = true;
+    }
+    return isClosed;
+}
+
+static int
+openLine(Manager *manager, const ConfigPort *lines, size_t count,
+         ManagerPort *port)
+{
+    int rc = openPort(manager, port);
+
+    if (rc == -EADDRINUSE && makeRoom(manager, lines, count, port->addr))
+        rc = openPort(manager, port);
+    return rc;
+}
+
+/* Open in ports what is not open yet. 0, or the last -errno. */
+static int
+openLines(Manager *manager, const ConfigPort *lines, size_t count,
+          ManagerPort *ports, ProxyComplainCb *complain, void *data)
+{
+    int failure = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        ManagerPort *port = &ports[i];
+
+        port->addr = xstrdup(lines[i].addr);
+        bool isOpen = lookupPort(manager, port->addr) != NULL;
+        int rc = isOpen ? 0 : openLine(manager, lines, count, port);
+        if (rc == 0)
+            continue;
+        char *text = xasprintf("%s: manager_port %s: %s", lines[i].where,
+                               port->addr, strerror(-rc));
+        complain(text, data);
+        free(text);
+        failure = rc;
+    }
+    return failure;
+}
+
+/* What was closed to make room is needed again. */
+static void
+reopenPorts(Manager *manager)
+{
+    for (size_t i = 0; i < manager->portCount; i++) {
+        ManagerPort *port = &manager->ports[i];
+        int rc = port->listener != NULL ? 0 : openPort(manager, port);
+
+        if (rc < 0)
+            debug(DBG_MANAGER, 0, "manager_port %s: %s", port->addr,
+                  strerror(-rc));
+    }
+}
+
 int
-managerListen(Manager *manager, char *const addrs[], size_t count,
-              const char **badOut)
+managerListen(Manager *manager, const ConfigPort *lines, size_t count,
+              ProxyComplainCb *complain, void *data)
 {
     CHECK_OBJ(manager, MANAGER_MAGIC);
     ManagerPort *ports = xcalloc(count + 1, sizeof(*ports));
-    bool *isKept = xcalloc(count + 1, sizeof(*isKept));
-    size_t used = 0;
-    int rc = 0;
+    int rc = openLines(manager, lines, count, ports, complain, data);
 
-    for (size_t i = 0; i < count; i++)
-        isKept[i] = keepPort(manager, addrs[i], &ports[used]) && ++used > 0;
-    for (size_t i = 0; i < manager->portCount; i++)
-        closePort(&manager->ports[i]);
-    for (size_t i = 0; i < count; i++) {
-        int error = isKept[i] ? 0 : openPort(manager, addrs[i], &ports[used]);
-
-        if (error < 0 && rc == 0) {
-            rc = error;
-            *badOut = addrs[i];
-        }
-        used += !isKept[i] && error == 0;
+    if (rc < 0) {
+        closePorts(ports, count);
+        reopenPorts(manager);
+        return rc;
     }
-    free(isKept);
-    free(manager->ports);
+    for (size_t i = 0; i < count; i++) {
+        if (ports[i].listener != NULL)
+            continue;
+        ManagerPort *kept = lookupPort(manager, ports[i].addr);
+        ports[i].listener = kept->listener;
+        kept->listener = NULL;
+    }
+    closePorts(manager->ports, manager->portCount);
     manager->ports = ports;
-    manager->portCount = used;
-    return rc;
+    manager->portCount = count;
+    return 0;
 }
 
 Manager *
@@ -274,9 +345,7 @@ managerDestroy(Manager **managerp)
         return;
     CHECK_OBJ(manager, MANAGER_MAGIC);
     *managerp = NULL;
-    for (size_t i = 0; i < manager->portCount; i++)
-        closePort(&manager->ports[i]);
-    free(manager->ports);
+    closePorts(manager->ports, manager->portCount);
     while (!listIsEmpty(&manager->conns))
         managerConnClose(
             LIST_OBJ(listFirst(&manager->conns), ManagerConn, node));

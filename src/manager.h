@@ -26,7 +26,7 @@ typedef enum ManagerCommand {
 } ManagerCommand;
 
 /* Do what somebody asked for. Lines of text for them go to out, which is
- * borrowed. 0, or -errno when nothing was changed. */
+ * borrowed. 0, or -errno when it did not work. */
 typedef int ManagerCommandCb(ManagerCommand command, Buf *out, void *data);
 
 typedef struct ManagerConfig {
@@ -41,10 +41,10 @@ Manager *managerCreate(const ManagerConfig *config);
 /*
  * Listen at these addresses ("127.0.0.1:3129", "/path") from now on, and no
  * longer at others; those that stay are not touched. Borrows all. 0, or the
- * first -errno with its address in *badOut: the others are listened at.
+ * last -errno, each failure told, with nothing changed.
  */
-int managerListen(Manager *manager, char *const addrs[], size_t count,
-                  const char **badOut);
+int managerListen(Manager *manager, const ConfigPort *lines, size_t count,
+                  ProxyComplainCb *complain, void *data);
 
 /* Close the ports and their connections. Clears *manager; NULL inside is
  * accepted. */

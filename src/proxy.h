@@ -32,7 +32,8 @@ typedef struct ProxyStats {
     CacheStoreStats cache;
 } ProxyStats;
 
-/* Something that is wrong at the start, for people; borrowed. */
+/* Something that is wrong, for people ("FILE:LINE: http_port ..."); borrowed
+ * until return. */
 typedef void ProxyComplainCb(const char *text, void *data);
 
 /* Open the ports that config says, and nothing else yet; keeps a reference.
@@ -46,15 +47,18 @@ int proxyStart(Proxy *proxy, ProxyComplainCb *complain, void *data);
 /*
  * Go on with another configuration: requests in progress keep theirs. Ports
  * are opened and closed, pools of helpers are replaced only if their
- * definition is another. What cannot be had (a port in use) is logged and
- * left out.
+ * definition is another. 0, or -errno after complaints and with nothing
+ * changed: a port or a log cannot be had. A pool that cannot be made is told
+ * and left out.
  */
-void proxyReconfigure(Proxy *proxy, Config *config);
+int proxyReconfigure(Proxy *proxy, Config *config, ProxyComplainCb *complain,
+                     void *data);
 
 /* Reopen the access logs, and have log daemons rotate theirs. No helper is
  * touched, but those that write to the debug log by themselves (stderr=raw)
- * are replaced. */
-void proxyRotate(Proxy *proxy);
+ * are replaced. 0, or -errno after complaints: those logs stay as they
+ * were. */
+int proxyRotate(Proxy *proxy, ProxyComplainCb *complain, void *data);
 
 /* Take no more requests; let those in progress finish, then stop the
  * helpers; commLoopStop is called when all is done or lifetimeMs is over. */

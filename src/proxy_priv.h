@@ -79,6 +79,7 @@ typedef struct ProxyPort {
     char *addr; /* as configured */
     char *name;
     Listener *listener; /* NULL: not configured any more */
+    bool isNoted;       /* that it listens is in the log */
 } ProxyPort;
 
 struct Proxy {
@@ -89,8 +90,7 @@ struct Proxy {
     Pinger *pinger;     /* NULL: pinger_enable off */
     PeerSet *peers;
     Auth *auth;         /* NULL: not started */
-    AccessLog **logs;   /* NULL inside: could not be opened */
-    char **logPaths;
+    AccessLog **logs;   /* as config->accessLogs */
     size_t logCount;
     ListNode ports;
     ListNode clients;
@@ -100,7 +100,6 @@ struct Proxy {
     char *via;          /* "HOSTNAME (squire)" */
     HttpSlice statusField; /* "Cache-Status: HOSTNAME", in statusText */
     char statusText[PROXY_STATUS_MAX];
-    bool isStarted;
     bool isStopping;
     bool isDraining; /* the helpers leave */
     CommTimer *stopTimer;
@@ -242,6 +241,32 @@ typedef struct ProxyRoute {
     struct sockaddr_storage addrs[RESOLVE_MAX]; /* nearest first */
     size_t addrCount;                           /* 0: not known */
 } ProxyRoute;
+
+/* Open the ports of config that are not open; one that is not in it and
+ * holds the address of one that is gets closed. 0, or the last -errno, each
+ * failure told. */
+int proxyPortsOpen(Proxy *proxy, const Config *config,
+                   ProxyComplainCb *complain, void *data);
+
+/* Close the ports that are not in config, and log which are new. */
+void proxyPortsSettle(Proxy *proxy, const Config *config);
+
+/* Close all. Their clients stay. */
+void proxyPortsClose(Proxy *proxy);
+
+/* Close and free all, when there are no clients. */
+void proxyPortsDestroy(Proxy *proxy);
+
+/* Have the access logs of config, and no others: those that are open stay
+ * so. 0, or the last -errno and nothing changed, each failure told. */
+int proxyLogsOpen(Proxy *proxy, const Config *config,
+                  ProxyComplainCb *complain, void *data);
+
+/* Reopen all files. 0, or the last -errno, each failure told. */
+int proxyLogsReopen(Proxy *proxy, ProxyComplainCb *complain, void *data);
+
+/* Write what is held, and close. */
+void proxyLogsClose(Proxy *proxy);
 
 /* Take a connection that has become readable. */
 void proxyClientAccept(ProxyPort *port, int fd, const ListenerPeer *peer);

@@ -23,6 +23,14 @@ def free_port():
         return sock.getsockname()[1]
 
 
+def listening(port):
+    """The inode of the socket that listens at 127.0.0.1:port, or None."""
+    with open("/proc/net/tcp", encoding="ascii") as file:
+        rows = [line.split() for line in file.readlines()[1:]]
+    return next((row[9] for row in rows if row[3] == "0A" and
+                 row[1] == f"0100007F:{port:04X}"), None)
+
+
 def pids(squire):
     return sorted(helper["pid"] for helper in squire.pool()["helpers"])
 
@@ -211,6 +219,62 @@ class Reconfiguring(unittest.TestCase):
             self.assertEqual(squire.get(origin.url("/")).status, 200)
         origin.close()
 
+    def refused(self, squire, line):
+        """Ask for a configuration with a last line that cannot be had."""
+        squire.write_conf(line + "\n")
+        number = len(squire.read("squire.conf").splitlines())
+        response = squire.ask_manager("/reconfigure", "POST",
+                                      {"X-Squire": "1"})
+        text = response.body.decode()
+        self.assertEqual(response.status, 409, text)
+        self.assertIn(f"{squire.path('squire.conf')}:{number}: {line}: ",
+                      text)
+        self.assertIn(text.splitlines()[-1], squire.log())
+        self.assertTrue(squire.log().endswith(
+            "is refused; the configuration in force stays\n"))
+        return text
+
+    def test_what_cannot_be_had_changes_nothing(self):
+        origin = Origin({"/": answer(200, b"x")})
+        with Squire() as squire, socket.create_server(
+                ("127.0.0.1", 0)) as other:
+            before = [listening(squire.port), listening(squire.manager)]
+            self.assertNotIn(None, before)
+            port = other.getsockname()[1]
+            for line in (f"http_port 127.0.0.1:{port}",
+                         f"manager_port 127.0.0.1:{port}"):
+                self.assertIn("in use", self.refused(squire, line))
+            for line in ("access_log /nonexistent/a.log",
+                         "cache_log /nonexistent/c.log",
+                         "manager_port /nonexistent/socket"):
+                self.assertIn("No such file", self.refused(squire, line))
+            self.assertEqual([listening(squire.port),
+                              listening(squire.manager)], before)
+            self.assertEqual(squire.get(origin.url("/")).status, 200)
+            squire.wait_logged(1)
+        origin.close()
+
+    def test_port_that_is_in_the_way_of_its_successor(self):
+        origin = Origin({"/": answer(200, b"x")})
+        port = free_port()
+        with Squire() as squire:
+            for line in (f"http_port 127.0.0.1:{port}", f"http_port {port}",
+                         f"http_port 127.0.0.1:{port} name=two",
+                         f"http_port {port} name=three"):
+                squire.reconfigure(line + "\n")
+                self.assertNotIn("refused", squire.log())
+                with Connection(port) as connection:
+                    self.assertEqual(connection.request(
+                        origin.url("/")).status, 200)
+            # What was closed for the sake of the refused one is opened.
+            squire.reconfigure(f"http_port 127.0.0.1:{port}\n"
+                               "access_log /nonexistent/a.log\n")
+            self.assertIn("refused", squire.log())
+            with Connection(port) as connection:
+                self.assertEqual(connection.request(
+                    origin.url("/")).status, 200)
+        origin.close()
+
     def test_rules_change_for_the_next_request(self):
         origin = Origin({"/": answer(200, b"x")})
         with Squire() as squire, squire.connect() as connection:
@@ -245,6 +309,27 @@ class Rotating(unittest.TestCase):
                              1)
             self.assertEqual(pids(squire), before)
         origin.close()
+
+
+    def test_log_that_cannot_be_reopened(self):
+        with Squire() as squire:
+            squire.reconfigure("access_log "
+                               + squire.path("sub/access.log\n"))
+            self.assertIn("is refused", squire.log())
+            os.mkdir(squire.path("sub"))
+            squire.reconfigure()
+            os.rename(squire.path("sub"), squire.path("gone"))
+            response = squire.ask_manager("/rotate", "POST",
+                                          {"X-Squire": "1"})
+            self.assertEqual(response.status, 409)
+            self.assertIn("sub/access.log: No such file",
+                          response.body.decode())
+            self.assertNotIn("logs reopened", squire.log())
+            self.assertIn("not all logs could be reopened", squire.log())
+            os.rename(squire.path("gone"), squire.path("sub"))
+            response = squire.ask_manager("/rotate", "POST",
+                                          {"X-Squire": "1"})
+            self.assertEqual(response.status, 200)
 
 
 class Stopping(unittest.TestCase):

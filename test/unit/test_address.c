@@ -71,3 +71,11 @@ Test(address, nothing)
     addr.ss_family = AF_UNIX;
     check(&addr, "-", "-");
 }
+
+Test(address, same_port_at_any_address)
+{
+    cr_expect(addressIsSamePort("3128", "127.0.0.1:3128"));
+    cr_expect(addressIsSamePort("[::1]:3128", ":3128"));
+    cr_expect_not(addressIsSamePort("3128", "3129"));
+    cr_expect_not(addressIsSamePort("/run/a", "/run/b"));
+}

@@ -192,7 +192,7 @@ Test(config, ports_repeat_and_have_names)
     cr_expect_str_eq(config->httpPorts[1].name, "office");
     cr_expect_str_eq(config->httpPorts[2].addr, "[::1]:8081");
     cr_assert_eq(config->managerPortCount, 1);
-    cr_expect_str_eq(config->managerPorts[0], "127.0.0.1:3129");
+    cr_expect_str_eq(config->managerPorts[0].addr, "127.0.0.1:3129");
     configUnref(&config);
 }
 
