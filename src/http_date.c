@@ -1,11 +1,14 @@
 /* http_date.c: the three date forms of HTTP, and writing the one. */
 #include "http_date.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
 #define DATE_TEXT_MAX 64
 #define YEAR_BASE 1900
+#define DAY_MIN 6 /* "Sunday" */
+#define DAY_MAX 9 /* "Wednesday" */
 
 static const char dayNames[7][4] = {"Sun", "Mon", "Tue", "Wed",
                                     "Thu", "Fri", "Sat"};
@@ -25,38 +28,62 @@ findMonth(const char *name, int *monthOut)
     return false;
 }
 
-/* Every text with this form and nothing after it. */
+/* 0 is a digit, _ a digit or a blank, a any letter; others are themselves in
+ * any case (RFC 9111 4.2). */
+static bool
+isAsFormed(char form, unsigned char octet)
+{
+    switch (form) {
+    case '0':
+        return isdigit(octet);
+    case '_':
+        return isdigit(octet) || octet == ' ';
+    case 'a':
+        return isalpha(octet);
+    default:
+        return tolower(octet) == tolower((unsigned char)form);
+    }
+}
+
+/* True when text has this form and nothing after it. */
+static bool
+hasForm(const char *text, const char *form)
+{
+    while (*form && isAsFormed(*form, (unsigned char)*text)) {
+        text++;
+        form++;
+    }
+    return !*form && !*text;
+}
+
 static bool
 matchImf(const char *text, struct tm *tm, char month[4])
 {
-    int end = 0;
-
-    return sscanf(text, "%*3[A-Za-z], %2d %3[A-Za-z] %4d %2d:%2d:%2d GMT%n",
-                  &tm->tm_mday, month, &tm->tm_year, &tm->tm_hour, &tm->tm_min,
-                  &tm->tm_sec, &end) == 6 &&
-           end && !text[end];
+    return hasForm(text, "aaa, 00 aaa 0000 00:00:00 GMT") &&
+           sscanf(text + 5, "%2d %3s %4d %2d:%2d:%2d", &tm->tm_mday, month,
+                  &tm->tm_year, &tm->tm_hour, &tm->tm_min, &tm->tm_sec) == 6;
 }
 
 static bool
 matchRfc850(const char *text, struct tm *tm, char month[4])
 {
-    int end = 0;
+    const char *comma = strchr(text, ',');
+    size_t dayLen = comma ? (size_t)(comma - text) : 0;
 
-    return sscanf(text, "%*9[A-Za-z], %2d-%3[A-Za-z]-%2d %2d:%2d:%2d GMT%n",
-                  &tm->tm_mday, month, &tm->tm_year, &tm->tm_hour, &tm->tm_min,
-                  &tm->tm_sec, &end) == 6 &&
-           end && !text[end];
+    return dayLen >= DAY_MIN && dayLen <= DAY_MAX &&
+           hasForm(text,
+                   &"aaaaaaaaa, 00-aaa-00 00:00:00 GMT"[DAY_MAX - dayLen]) &&
+           sscanf(comma + 2, "%2d-%3[A-Za-z]-%2d %2d:%2d:%2d", &tm->tm_mday,
+                  month, &tm->tm_year, &tm->tm_hour, &tm->tm_min,
+                  &tm->tm_sec) == 6;
 }
 
 static bool
 matchAsctime(const char *text, struct tm *tm, char month[4])
 {
-    int end = 0;
-
-    return sscanf(text, "%*3[A-Za-z] %3[A-Za-z] %2d %2d:%2d:%2d %4d%n", month,
-                  &tm->tm_mday, &tm->tm_hour, &tm->tm_min, &tm->tm_sec,
-                  &tm->tm_year, &end) == 6 &&
-           end && !text[end];
+    return hasForm(text, "aaa aaa _0 00:00:00 0000") &&
+           sscanf(text + 4, "%3s %2d %2d:%2d:%2d %4d", month, &tm->tm_mday,
+                  &tm->tm_hour, &tm->tm_min, &tm->tm_sec, &tm->tm_year) == 6;
 }
 
 /* RFC 9110 5.6.7: more than 50 years ahead means the last such year. */

@@ -19,6 +19,8 @@ static const DateCase cases[] = {
     {"Sun Nov  6 08:49:37 1994", 784111777},
     {"Sun Nov 16 08:49:37 1994", 784975777},
     {"sun, 06 nov 1994 08:49:37 GMT", 784111777},
+    {"SUNDAY, 06-NOV-94 08:49:37 gmt", 784111777},
+    {"sun nov  6 08:49:37 1994", 784111777},
     {"Thu, 01 Jan 1970 00:00:00 GMT", 0},
     {"Tue, 29 Feb 2028 00:00:00 GMT", 1835395200},
     {"Fri, 31 Dec 9999 23:59:59 GMT", 253402300799},
@@ -41,10 +43,23 @@ static const DateCase cases[] = {
     {"Sun, 06 Nov 1969 08:49:37 GMT", -1},
     {"Wed Nov  6 08:49:37 1994 and more", -1},
     {"06 Nov 1994", -1},
+    {"Sun 06 Nov 1994 08:49:37 GMT", -1},
+    {"Sun,06 Nov 1994 08:49:37 GMT", -1},
+    {"Sun,  06 Nov 1994 08:49:37 GMT", -1},
+    {"Sun, 6 Nov 1994 08:49:37 GMT", -1},
+    {"Sun, 06 Nov 94 08:49:37 GMT", -1},
+    {"Sun, 06 Nov 1994 8:49:37 GMT", -1},
+    {"Sun, 06 Nov 1994 08.49.37 GMT", -1},
+    {"Sun, 06-Nov-1994 08:49:37 GMT", -1},
+    {"Sun, 06-Nov-94 08:49:37 GMT", -1},
+    {"Wednesdays, 06-Nov-94 08:49:37 GMT", -1},
+    {"Sun Nov 6 08:49:37 1994", -1},
+    {"Sun, +6 Nov 1994 08:49:37 GMT", -1},
+    {"Sun, 06 Nov 1994 08:49: 7 GMT", -1},
     {"Sun, 06 Nov 1994 08:49:37 GMT                                     x", -1},
 };
 
-Test(httpDate, three_forms_are_read_and_nothing_else)
+Test(httpDate, three_forms_are_read_and_nothing_else_9110_5_6_7)
 {
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         time_t when = 42;
