@@ -210,6 +210,7 @@ static void
 stripHead(HttpHeaders *headers)
 {
     httpHeaderRemoveHopByHop(headers);
+    httpCacheControlRemoveFields(headers);
     httpHeaderRemove(headers, HTTP_HEADER_AGE);
     httpHeaderRemove(headers, HTTP_HEADER_CONTENT_LENGTH);
 }

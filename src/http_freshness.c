@@ -3,6 +3,7 @@
 
 #include "check.h"
 #include "http_date.h"
+#include "http_octet.h"
 
 #define DELTA_MAX ((int64_t)1 << 31) /* RFC 9111 1.2.2 */
 #define HEURISTIC_MAX ((int64_t)3 * 24 * 3600)
@@ -39,7 +40,8 @@ httpStatusIsCacheable(int status)
     return false;
 }
 
-/* RFC 9111 5.1: the first member; what is no number does not count. */
+/* RFC 9111 5.1: the first member; what is no number does not count, what is
+ * too large is as large as can be (1.2.2). */
 static int64_t
 ageValue(const HttpHeaders *response)
 {
@@ -49,9 +51,11 @@ ageValue(const HttpHeaders *response)
 
     httpListStart(&list, response, HTTP_HEADER_AGE);
     if (!httpListNext(&list, &item) ||
-        !httpSliceParseUint(item, (uint64_t)DELTA_MAX, &seconds))
+        !httpOctetsAre(item.data, item.len, HTTP_OCTET_DIGIT))
         return 0;
-    return (int64_t)seconds;
+    return httpSliceParseUint(item, (uint64_t)DELTA_MAX, &seconds)
+               ? (int64_t)seconds
+               : DELTA_MAX;
 }
 
 static int64_t
@@ -107,7 +111,8 @@ computeLifetime(const HttpExchange *exchange, const HttpCacheControl *control,
     } else if (control->maxAge >= 0) {
         out->source = HTTP_LIFETIME_MAX_AGE;
         out->lifetime = control->maxAge;
-    } else if (httpHeaderHas(&exchange->response->headers,
+    } else if (!control->isTargeted &&
+               httpHeaderHas(&exchange->response->headers,
                              HTTP_HEADER_EXPIRES)) {
         out->source = HTTP_LIFETIME_EXPIRES;
         out->lifetime = expiresLifetime(exchange, date);
@@ -147,12 +152,22 @@ compute(const HttpExchange *exchange, const HttpCacheControl *control,
     computeLifetime(exchange, control, date, out);
 }
 
+/* RFC 9213 2.2: the targeted field, where it is valid, is the only one. */
+static void
+readControl(const HttpExchange *exchange, HttpCacheControl *out)
+{
+    const HttpHeaders *headers = &exchange->response->headers;
+
+    if (!exchange->isTargeted || !httpTargetedParse(headers, out))
+        httpCacheControlParse(headers, out);
+}
+
 void
 httpFreshnessCompute(const HttpExchange *exchange, HttpFreshness *freshnessOut)
 {
     HttpCacheControl control;
 
-    httpCacheControlParse(&exchange->response->headers, &control);
+    readControl(exchange, &control);
     compute(exchange, &control, freshnessOut);
 }
 
@@ -200,7 +215,7 @@ isOfOneRequest(int status)
 static HttpStoreReason
 checkStatus(int status, const HttpCacheControl *control)
 {
-    bool isUnderstood = httpStatusIsCacheable(status);
+    bool isUnderstood = httpStatusIsKnown(status);
     bool mustUnderstand = control->flags & HTTP_CC_MUST_UNDERSTAND;
 
     if (status == 206)
@@ -226,7 +241,8 @@ checkResponse(const HttpResponse *response, const HttpCacheControl *control)
         return HTTP_STORE_VARY_ANY;
     if (control->sMaxage >= 0 || control->maxAge >= 0 ||
         (control->flags & HTTP_CC_PUBLIC) ||
-        httpHeaderHas(&response->headers, HTTP_HEADER_EXPIRES) ||
+        (!control->isTargeted &&
+         httpHeaderHas(&response->headers, HTTP_HEADER_EXPIRES)) ||
         httpStatusIsCacheable(response->status))
         return HTTP_STORE_OK;
     return HTTP_STORE_NO_EXPIRY;
@@ -248,7 +264,7 @@ httpFreshnessStorable(const HttpExchange *exchange, HttpFreshness *freshnessOut)
 {
     HttpCacheControl control;
 
-    httpCacheControlParse(&exchange->response->headers, &control);
+    readControl(exchange, &control);
     compute(exchange, &control, freshnessOut);
     HttpStoreReason reason = checkRequest(exchange->request, &control);
     if (!reason)
@@ -264,11 +280,17 @@ httpFreshnessAge(const HttpFreshness *freshness, time_t now)
     return freshness->initialAge + notNegative(now - freshness->responseTime);
 }
 
-static bool
-mayBeStale(const HttpFreshness *freshness)
+bool
+httpFreshnessMustRevalidate(const HttpFreshness *freshness)
 {
-    return !(freshness->flags & NEVER_STALE) &&
-           freshness->source != HTTP_LIFETIME_S_MAXAGE;
+    return (freshness->flags & NEVER_STALE) ||
+           freshness->source == HTTP_LIFETIME_S_MAXAGE;
+}
+
+static bool
+mayBeStale(const HttpFreshness *freshness, int64_t staleness, int64_t limit)
+{
+    return staleness <= limit && !httpFreshnessMustRevalidate(freshness);
 }
 
 /* What the request asks for, Pragma included (RFC 9111 5.4). */
@@ -298,8 +320,10 @@ reasonFor(const HttpFreshness *freshness, const HttpCacheControl *asked,
         return HTTP_USE_REASON_REQUEST_MIN_FRESH;
     if (left > 0)
         return HTTP_USE_REASON_FRESH;
-    if (asked->maxStale >= -left && mayBeStale(freshness))
+    if (mayBeStale(freshness, -left, asked->maxStale))
         return HTTP_USE_REASON_MAX_STALE;
+    if (mayBeStale(freshness, -left, freshness->staleWhileRevalidate))
+        return HTTP_USE_REASON_WHILE_REVALIDATE;
     return HTTP_USE_REASON_STALE;
 }
 
@@ -317,6 +341,8 @@ httpFreshnessUse(const HttpFreshness *freshness, const HttpHeaders *request,
         *reasonOut = reason;
     if (reason == HTTP_USE_REASON_FRESH || reason == HTTP_USE_REASON_MAX_STALE)
         return HTTP_USE_STORED;
+    if (reason == HTTP_USE_REASON_WHILE_REVALIDATE)
+        return HTTP_USE_REFRESH;
     return asked.flags & HTTP_CC_ONLY_IF_CACHED ? HTTP_USE_TIMEOUT
                                                 : HTTP_USE_REVALIDATE;
 }
@@ -329,13 +355,21 @@ httpFreshnessOnlyIfCached(const HttpHeaders *request)
 }
 
 bool
-httpFreshnessStaleIfError(const HttpFreshness *freshness, time_t now)
+httpFreshnessStaleIfError(const HttpFreshness *freshness,
+                          const HttpHeaders *request, time_t now)
 {
-    int64_t staleness = httpFreshnessAge(freshness, now) - freshness->lifetime;
-    int64_t limit =
-        freshness->staleIfError >= 0 ? freshness->staleIfError : STALE_MAX;
+    HttpCacheControl asked;
+    bool isPragma;
 
-    return mayBeStale(freshness) && staleness <= limit;
+    parseAsked(request, &asked, &isPragma);
+    int64_t limit = freshness->staleIfError > asked.staleIfError
+                        ? freshness->staleIfError
+                        : asked.staleIfError;
+    if (isPragma || (asked.flags & HTTP_CC_NO_CACHE))
+        return false;
+    return mayBeStale(freshness,
+                      httpFreshnessAge(freshness, now) - freshness->lifetime,
+                      limit >= 0 ? limit : STALE_MAX);
 }
 
 const char *

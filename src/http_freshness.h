@@ -36,6 +36,7 @@ enum {
 /* Seconds are -1 when not given; at most 2^31 (RFC 9111 1.2.2). */
 typedef struct HttpCacheControl {
     unsigned flags;
+    bool isTargeted; /* from CDN-Cache-Control: no Expires */
     int64_t maxAge;
     int64_t sMaxage;
     int64_t minFresh;
@@ -90,6 +91,7 @@ typedef struct HttpFreshness {
 /* What to do with a stored response for a request. RFC 9111 4. */
 typedef enum HttpUse {
     HTTP_USE_STORED,     /* answer with it */
+    HTTP_USE_REFRESH,    /* answer with it, and ask the origin for later */
     HTTP_USE_REVALIDATE, /* ask the origin first */
     HTTP_USE_TIMEOUT,    /* only-if-cached: answer 504 */
     HTTP_USE_COUNT
@@ -99,6 +101,7 @@ typedef enum HttpUse {
 #define HTTP_USE_REASONS(X)                                                    \
     X(FRESH, "fresh")                                                          \
     X(MAX_STALE, "stale, but the request takes it")                            \
+    X(WHILE_REVALIDATE, "stale, but good while it is validated")               \
     X(STALE, "stale")                                                          \
     X(NO_CACHE, "response says no-cache")                                      \
     X(REQUEST_NO_CACHE, "request says no-cache")                               \
@@ -119,15 +122,29 @@ typedef struct HttpExchange {
     const HttpResponse *response;
     time_t requestTime;  /* when the request was sent */
     time_t responseTime; /* when the head of the response came */
+    bool isTargeted;     /* CDN-Cache-Control is for this cache, RFC 9213 */
 } HttpExchange;
 
 /*
  * Read Cache-Control. Unknown directives are skipped. A number that is none,
  * and values that disagree, are read in the way that trusts the cache less
- * (RFC 9111 4.2.1). no-cache and private with field names count as without
- * (RFC 9111 5.2.2.4, 5.2.2.7).
+ * (RFC 9111 4.2.1). no-cache and private with field names are about these
+ * fields only (RFC 9111 5.2.2.4, 5.2.2.7), unless the rest would mean
+ * something else without them.
  */
 void httpCacheControlParse(const HttpHeaders *headers, HttpCacheControl *out);
+
+/*
+ * Take the fields away that no-cache and private name: they must not be
+ * stored. Call it for what is stored, not for what is passed on.
+ */
+void httpCacheControlRemoveFields(HttpHeaders *response);
+
+/*
+ * Read CDN-Cache-Control (RFC 9213 2.1). False, out untouched: it is not
+ * there, empty or malformed, so that Cache-Control counts.
+ */
+bool httpTargetedParse(const HttpHeaders *headers, HttpCacheControl *out);
 
 /*
  * Whether a shared cache may and should store the response, RFC 9111 3 and
@@ -162,11 +179,19 @@ HttpUse httpFreshnessUse(const HttpFreshness *freshness,
 bool httpFreshnessOnlyIfCached(const HttpHeaders *request);
 
 /*
- * True when a stored response may be served stale because the origin cannot
- * be reached (RFC 9111 4.2.4, RFC 5861 4): no directive forbids it and
- * stale-if-error, where given, covers its age.
+ * True when a stored response may be served stale to a request with these
+ * fields because the origin cannot be reached (RFC 9111 4.2.4, RFC 5861 4):
+ * no directive forbids it and stale-if-error of either, where given, covers
+ * its age.
  */
-bool httpFreshnessStaleIfError(const HttpFreshness *freshness, time_t now);
+bool httpFreshnessStaleIfError(const HttpFreshness *freshness,
+                               const HttpHeaders *request, time_t now);
+
+/*
+ * True when a stale response must not be used whatever happens: without an
+ * answer of the origin the client gets 504 (RFC 9111 5.2.2.2, 5.2.2.8).
+ */
+bool httpFreshnessMustRevalidate(const HttpFreshness *freshness);
 
 /* Statuses cacheable by default, RFC 9110 15.1. */
 bool httpStatusIsCacheable(int status);

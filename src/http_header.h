@@ -28,6 +28,7 @@
     X(ALLOW, "Allow", 'a', 'w')                                                \
     X(AUTHORIZATION, "Authorization", 'a', 'n')                                \
     X(CACHE_CONTROL, "Cache-Control", 'c', 'l')                                \
+    X(CDN_CACHE_CONTROL, "CDN-Cache-Control", 'c', 'l')                        \
     X(CONNECTION, "Connection", 'c', 'n')                                      \
     X(CONTENT_ENCODING, "Content-Encoding", 'c', 'g')                          \
     X(CONTENT_LANGUAGE, "Content-Language", 'c', 'e')                          \

@@ -113,6 +113,9 @@ bool httpMethodIsIdempotent(HttpMethod method);
 /* The usual reason phrase of a status; constant. "Unknown" if none. */
 const char *httpStatusReason(int status);
 
+/* True for a status that a specification gave a meaning. */
+bool httpStatusIsKnown(int status);
+
 /* True for 1xx, 204 and 304, which never have a body (RFC 9112 6.3). */
 bool httpStatusIsBodyless(int status);
 

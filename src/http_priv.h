@@ -5,6 +5,7 @@
 #ifndef SQUIRE_HTTP_PRIV_H
 #define SQUIRE_HTTP_PRIV_H
 
+#include "http_freshness.h"
 #include "http_header.h"
 #include "http_message.h"
 #include "http_parse.h"
@@ -57,5 +58,25 @@ HttpParseError httpHeadFraming(const HttpHeaders *headers, unsigned minor,
  * add the fields it finds. Built once for http-parser, once for llhttp.
  */
 HttpParseError httpEngineParse(HttpRequest *request, HttpSlice head);
+
+/* No directive is given. */
+#define HTTP_CACHE_CONTROL_NONE                                                \
+    {                                                                          \
+        0, false, -1, -1, -1, -1, -1, -1                                       \
+    }
+
+/*
+ * Set the directive of that name to seconds; what is negative counts as no
+ * number. Other names do nothing.
+ */
+void httpCacheControlSetDelta(HttpCacheControl *control, HttpSlice name,
+                              int64_t seconds);
+
+/*
+ * Set the directive of that name; one about some fields only (RFC 9111
+ * 5.2.2.4, 5.2.2.7) says nothing about the response. value may be absent.
+ */
+void httpCacheControlSetFlag(HttpCacheControl *control, HttpSlice name,
+                             HttpSlice value);
 
 #endif

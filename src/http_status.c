@@ -71,11 +71,15 @@ static const char *const reasons[STATUS_MAX - STATUS_MIN + 1] = {
 #undef X
 };
 
+bool
+httpStatusIsKnown(int status)
+{
+    return status >= STATUS_MIN && status <= STATUS_MAX &&
+           reasons[status - STATUS_MIN];
+}
+
 const char *
 httpStatusReason(int status)
 {
-    if (status < STATUS_MIN || status > STATUS_MAX ||
-        !reasons[status - STATUS_MIN])
-        return "Unknown";
-    return reasons[status - STATUS_MIN];
+    return httpStatusIsKnown(status) ? reasons[status - STATUS_MIN] : "Unknown";
 }

@@ -90,6 +90,7 @@ startFound(ProxyRequest *request)
         request->reply.cacheStatus = PROXY_STATUS_HIT;
         proxyCacheServe(request, ACCESS_MEM_HIT);
         break;
+    case HTTP_USE_REFRESH:
     case HTTP_USE_REVALIDATE:
         request->reply.cacheStatus = forwarded;
         request->reply.result = isClientRefresh(reason)

@@ -252,7 +252,7 @@ mayServeStale(const ProxyRequest *request)
 {
     return request->object != NULL &&
            httpFreshnessStaleIfError(cacheObjectFreshness(request->object),
-                                     nowSec());
+                                     &request->http->headers, nowSec());
 }
 
 static bool

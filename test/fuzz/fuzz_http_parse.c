@@ -192,7 +192,11 @@ checkResponse(const uint8_t *data, size_t size)
     HttpRequest request = {.method = HTTP_METHOD_GET};
     HttpResponse response;
     HttpFreshness freshness;
-    HttpExchange exchange = {&request, &response, 1000, 1001};
+    HttpExchange exchange = {.request = &request,
+                             .response = &response,
+                             .requestTime = 1000,
+                             .responseTime = 1001,
+                             .isTargeted = true};
 
     httpRequestInit(&request, 0);
     httpResponseInit(&response, HTTP_HEADER_TEXT_MAX);
@@ -203,6 +207,8 @@ checkResponse(const uint8_t *data, size_t size)
         CHECK(httpFreshnessAge(&freshness, 1001) >= 0);
         CHECK(freshness.lifetime >= 0);
         httpFreshnessUse(&freshness, &response.headers, 2000, NULL);
+        httpCacheControlRemoveFields(&response.headers);
+        checkFields(&response.headers);
     }
     httpResponseFini(&response);
     httpRequestFini(&request);

@@ -88,7 +88,8 @@ startWrite(const Write *what)
         httpResponseParse(&response, what->status ? what->status : 200,
                           httpSliceText(what->lines ? what->lines : OK_LINES)),
         0);
-    HttpExchange exchange = {NULL, &response, NOW, NOW};
+    HttpExchange exchange = {
+        .response = &response, .requestTime = NOW, .responseTime = NOW};
     httpFreshnessCompute(&exchange, &freshness);
     CacheMeta meta = {&key, &request, &response, &freshness, what->length};
     errno = 0;

@@ -49,7 +49,10 @@ static HttpExchange
 makeExchange(int status, const char *lines)
 {
     cr_assert_eq(httpResponseParse(&response, status, httpSliceText(lines)), 0);
-    return (HttpExchange){&request, &response, NOW, NOW};
+    return (HttpExchange){.request = &request,
+                          .response = &response,
+                          .requestTime = NOW,
+                          .responseTime = NOW};
 }
 
 typedef struct ControlCase {
@@ -67,7 +70,14 @@ static const ControlCase controlCases[] = {
     {"Cache-Control: max-age=60\r\n", 0, 60, -1, -1, -1},
     {"Cache-Control: MAX-AGE=60\r\n", 0, 60, -1, -1, -1},
     {"Cache-Control: max-age=\"60\"\r\n", 0, 60, -1, -1, -1},
-    {"Cache-Control: max-age = 60\r\n", 0, 60, -1, -1, -1},
+    {"Cache-Control: max-age = 60\r\n", 0, 0, -1, -1, -1},
+    {"Cache-Control: max-age =60\r\n", 0, 0, -1, -1, -1},
+    {"Cache-Control: max-age= 60\r\n", 0, 0, -1, -1, -1},
+    {"Cache-Control: max-age='60'\r\n", 0, 0, -1, -1, -1},
+    {"Cache-Control: max-age=60a\r\n", 0, 0, -1, -1, -1},
+    {"Cache-Control: max-age=\"60\r\n", 0, 0, -1, -1, -1},
+    {"Cache-Control: max-age=0060\r\n", 0, 60, -1, -1, -1},
+    {"Cache-Control: a=\"max-age=5\", max-age=60\r\n", 0, 60, -1, -1, -1},
     {"Cache-Control: max-age=4294967296\r\n", 0, DELTA_MAX, -1, -1, -1},
     {"Cache-Control: max-age=99999999999999999999999\r\n", 0, DELTA_MAX, -1, -1,
      -1},
@@ -88,9 +98,20 @@ static const ControlCase controlCases[] = {
     {"Cache-Control: max-stale=x\r\n", 0, -1, -1, -1, 0},
     {"Cache-Control: no-store, NO-CACHE\r\n",
      HTTP_CC_NO_STORE | HTTP_CC_NO_CACHE, -1, -1, -1, -1},
+    /* 5.2.2.4, 5.2.2.7: about some fields only */
+    {"Cache-Control: private=\"X-A, X-B\", public\r\n", HTTP_CC_PUBLIC, -1, -1,
+     -1, -1},
+    {"Cache-Control: no-cache=\"Set-Cookie\"\r\n", 0, -1, -1, -1, -1},
+    {"Cache-Control: no-cache=Set-Cookie\r\n", 0, -1, -1, -1, -1},
+    {"Cache-Control: no-cache=\"X-A\", no-cache\r\n", HTTP_CC_NO_CACHE, -1, -1,
+     -1, -1},
+    {"Cache-Control: no-cache=\"\"\r\n", HTTP_CC_NO_CACHE, -1, -1, -1, -1},
+    {"Cache-Control: no-cache=\r\n", HTTP_CC_NO_CACHE, -1, -1, -1, -1},
+    {"Cache-Control: no-cache =\"X-A\"\r\n", HTTP_CC_NO_CACHE, -1, -1, -1, -1},
+    {"Cache-Control: private=\"X A\"\r\n", HTTP_CC_PRIVATE, -1, -1, -1, -1},
     {"Cache-Control: private=\"X-A, max-age=5\", public\r\n",
      HTTP_CC_PRIVATE | HTTP_CC_PUBLIC, -1, -1, -1, -1},
-    {"Cache-Control: no-cache=\"Set-Cookie\"\r\n", HTTP_CC_NO_CACHE, -1, -1, -1,
+    {"Cache-Control: private=\"X-A, vary\"\r\n", HTTP_CC_PRIVATE, -1, -1, -1,
      -1},
     {"Cache-Control: must-revalidate, proxy-revalidate, no-transform, "
      "only-if-cached, must-understand, immutable\r\n",
@@ -147,11 +168,14 @@ static const StoreCase storeCases[] = {
     {M(GET), "", 417, AGE60, S(STATUS)},
     {M(GET), "", 299, "Cache-Control: max-age=60, must-understand\r\n",
      S(STATUS)},
+    {M(GET), "", 302, "Cache-Control: max-age=60, must-understand\r\n", S(OK)},
     {M(GET), "", 200, "Cache-Control: max-age=60, no-store\r\n", S(NO_STORE)},
+    {M(GET), "", 299, AGE60, S(OK)},
     {M(GET), "", 200,
      "Cache-Control: max-age=60, no-store, must-understand\r\n", S(OK)},
     {M(GET), "", 200, "Cache-Control: max-age=60, private\r\n", S(PRIVATE)},
-    {M(GET), "", 200, "Cache-Control: max-age=60, private=\"X\"\r\n",
+    {M(GET), "", 200, "Cache-Control: max-age=60, private=\"X\"\r\n", S(OK)},
+    {M(GET), "", 200, "Cache-Control: max-age=60, private=\"Content-Type\"\r\n",
      S(PRIVATE)},
     {M(GET), "Cache-Control: no-store\r\n", 200, AGE60, S(REQUEST_NO_STORE)},
     {M(GET), "Cache-Control: no-cache\r\n", 200, AGE60, S(OK)},
@@ -285,6 +309,11 @@ static const AgeCase ageCases[] = {
     {DATE "Age: 100\r\n", NOW, NOW + 4, NOW + 10, 110},
     {DATE "Age: 100, 200\r\n", NOW, NOW, NOW, 100},
     {DATE "Age: 100\r\nAge: 200\r\n", NOW, NOW, NOW, 100},
+    {DATE "Age: 0, 100\r\n", NOW, NOW, NOW, 0},
+    {DATE "Age: 99999999999999999999\r\n", NOW, NOW, NOW, DELTA_MAX},
+    {DATE "Age: 2147483649\r\n", NOW, NOW, NOW, DELTA_MAX},
+    {DATE "Age: 7.5\r\n", NOW, NOW, NOW, 0},
+    {DATE "Age: 7a\r\n", NOW, NOW, NOW, 0},
     {DATE "Age: -5\r\n", NOW, NOW, NOW, 0},
     {DATE "Age: x\r\n", NOW, NOW, NOW, 0},
     {"Date: " HOUR_BEFORE "\r\n", NOW, NOW, NOW + 1, 3601},
@@ -322,6 +351,8 @@ typedef struct UseCase {
 #define R(id) HTTP_USE_REASON_##id
 #define CC "Cache-Control: "
 
+#define SWR10 CC "max-age=60, stale-while-revalidate=10\r\n"
+
 static const UseCase useCases[] = {
     {AGE60, "", 0, U(STORED), R(FRESH)},
     {AGE60, "", 59, U(STORED), R(FRESH)},
@@ -355,9 +386,24 @@ static const UseCase useCases[] = {
     {AGE60, CC "min-fresh=10\r\n", 51, U(REVALIDATE), R(REQUEST_MIN_FRESH)},
     /* 5.2.2.4 */
     {CC "max-age=60, no-cache\r\n", "", 0, U(REVALIDATE), R(NO_CACHE)},
-    {CC "max-age=60, no-cache=\"X\"\r\n", "", 0, U(REVALIDATE), R(NO_CACHE)},
+    {CC "max-age=60, no-cache=\"X\"\r\n", "", 0, U(STORED), R(FRESH)},
     {CC "max-age=60, no-cache\r\n", CC "max-stale\r\n", 0, U(REVALIDATE),
      R(NO_CACHE)},
+    /* RFC 8246 2: only while fresh, and not against the client's will */
+    {CC "max-age=60, immutable\r\n", "", 60, U(REVALIDATE), R(STALE)},
+    {CC "max-age=60, immutable\r\n", CC "no-cache\r\n", 0, U(REVALIDATE),
+     R(REQUEST_NO_CACHE)},
+    /* RFC 5861 3 */
+    {SWR10, "", 59, U(STORED), R(FRESH)},
+    {SWR10, "", 70, U(REFRESH), R(WHILE_REVALIDATE)},
+    {SWR10, "", 71, U(REVALIDATE), R(STALE)},
+    {SWR10, CC "max-age=30\r\n", 65, U(REVALIDATE), R(REQUEST_MAX_AGE)},
+    {SWR10, CC "min-fresh=1\r\n", 65, U(REVALIDATE), R(REQUEST_MIN_FRESH)},
+    {SWR10, CC "no-cache\r\n", 65, U(REVALIDATE), R(REQUEST_NO_CACHE)},
+    {SWR10, CC "only-if-cached\r\n", 65, U(REFRESH), R(WHILE_REVALIDATE)},
+    {SWR10 CC "must-revalidate\r\n", "", 65, U(REVALIDATE), R(STALE)},
+    {SWR10 CC "proxy-revalidate\r\n", "", 65, U(REVALIDATE), R(STALE)},
+    {SWR10 CC "s-maxage=60\r\n", "", 65, U(REVALIDATE), R(STALE)},
     /* 5.2.1.7 */
     {AGE60, CC "only-if-cached\r\n", 59, U(STORED), R(FRESH)},
     {AGE60, CC "only-if-cached\r\n", 60, U(TIMEOUT), R(STALE)},
@@ -388,34 +434,192 @@ Test(httpFreshness, what_a_request_may_get_4_and_5_2_1)
 
 typedef struct StaleCase {
     const char *lines;
+    const char *requestLines;
     int64_t age;
     bool mayServe;
 } StaleCase;
 
 static const StaleCase staleCases[] = {
-    {AGE60, 100, true},
-    {AGE60, 60 + 7 * 86400, true},
-    {AGE60, 61 + 7 * 86400, false},
-    {CC "max-age=60, stale-if-error=10\r\n", 70, true},
-    {CC "max-age=60, stale-if-error=10\r\n", 71, false},
-    {CC "max-age=60, stale-if-error=0\r\n", 61, false},
-    {CC "max-age=60, must-revalidate\r\n", 61, false},
-    {CC "max-age=60, must-revalidate, stale-if-error=10\r\n", 61, false},
-    {CC "max-age=60, proxy-revalidate\r\n", 61, false},
-    {CC "s-maxage=60\r\n", 61, false},
-    {CC "no-cache, max-age=60\r\n", 10, false},
+    {AGE60, "", 100, true},
+    {AGE60, "", 60 + 7 * 86400, true},
+    {AGE60, "", 61 + 7 * 86400, false},
+    {CC "max-age=60, stale-if-error=10\r\n", "", 70, true},
+    {CC "max-age=60, stale-if-error=10\r\n", "", 71, false},
+    {CC "max-age=60, stale-if-error=0\r\n", "", 61, false},
+    {CC "max-age=60, must-revalidate\r\n", "", 61, false},
+    {CC "max-age=60, must-revalidate, stale-if-error=10\r\n", "", 61, false},
+    {CC "max-age=60, proxy-revalidate\r\n", "", 61, false},
+    {CC "s-maxage=60\r\n", "", 61, false},
+    {CC "no-cache, max-age=60\r\n", "", 10, false},
+    /* RFC 5861 4: the request may ask for it, too */
+    {CC "max-age=60, stale-if-error=10\r\n", CC "stale-if-error=20\r\n", 80,
+     true},
+    {CC "max-age=60, stale-if-error=10\r\n", CC "stale-if-error=5\r\n", 70,
+     true},
+    {AGE60, CC "stale-if-error=5\r\n", 65, true},
+    {AGE60, CC "stale-if-error=5\r\n", 66, false},
+    {CC "s-maxage=60\r\n", CC "stale-if-error=5\r\n", 61, false},
+    /* 5.2.1.4, 5.4 */
+    {AGE60, CC "no-cache\r\n", 61, false},
+    {AGE60, "Pragma: no-cache\r\n", 61, false},
 };
 
 Test(httpFreshness, stale_when_the_origin_is_away_4_2_4)
 {
     for (size_t i = 0; i < sizeof(staleCases) / sizeof(*staleCases); i++) {
+        const StaleCase *row = &staleCases[i];
         HttpFreshness freshness;
-        HttpExchange exchange = makeExchange(200, staleCases[i].lines);
+        HttpExchange exchange = makeExchange(200, row->lines);
         httpFreshnessCompute(&exchange, &freshness);
-        cr_expect_eq(
-            httpFreshnessStaleIfError(&freshness, NOW + staleCases[i].age),
-            staleCases[i].mayServe, "row %zu", i);
+        setRequest(HTTP_METHOD_GET, row->requestLines);
+        cr_expect_eq(httpFreshnessStaleIfError(&freshness, &request.headers,
+                                               NOW + row->age),
+                     row->mayServe, "row %zu", i);
     }
+}
+
+Test(httpFreshness, what_must_be_validated_5_2_2_2)
+{
+    static const struct {
+        const char *lines;
+        bool must;
+    } rows[] = {
+        {AGE60, false},
+        {CC "max-age=60, must-revalidate\r\n", true},
+        {CC "max-age=60, proxy-revalidate\r\n", true},
+        {CC "no-cache\r\n", true},
+        {CC "s-maxage=60\r\n", true},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        HttpFreshness freshness;
+        HttpExchange exchange = makeExchange(200, rows[i].lines);
+        httpFreshnessCompute(&exchange, &freshness);
+        cr_expect_eq(httpFreshnessMustRevalidate(&freshness), rows[i].must,
+                     "row %zu", i);
+    }
+}
+
+typedef struct TargetedCase {
+    const char *lines;
+    bool isValid;
+    unsigned flags;
+    int64_t maxAge;
+} TargetedCase;
+
+#define CDN "CDN-Cache-Control: "
+
+static const TargetedCase targetedCases[] = {
+    {CDN "max-age=60\r\n", true, 0, 60},
+    {CDN "max-age=60;a=b\r\n", true, 0, 60},
+    {CDN "max-age=60; a; b=?0\r\n", true, 0, 60},
+    {CDN "a=1\r\n" CDN "max-age=60\r\n", true, 0, 60},
+    {CDN "a ,\tmax-age=60\r\n", true, 0, 60},
+    {CDN "max-age=5, max-age=60\r\n", true, 0, 60},
+    {CDN "max-age=999999999999999\r\n", true, 0, DELTA_MAX},
+    {CDN "max-age=-5\r\n", true, 0, 0},
+    {CDN "no-store, private\r\n", true, HTTP_CC_NO_STORE | HTTP_CC_PRIVATE, -1},
+    {CDN "no-store=?1\r\n", true, HTTP_CC_NO_STORE, -1},
+    {CDN "no-store=?0, none\r\n", true, 0, -1},
+    {CDN "no-cache=\"Set-Cookie\"\r\n", true, 0, -1},
+    {CDN "no-cache=\"\"\r\n", true, HTTP_CC_NO_CACHE, -1},
+    {CDN "a=(1 \"x\";q=1 b), c=:aGk=:, d=1.5, e=t/x, max-age=60\r\n", true, 0,
+     60},
+    {CDN "a=\"\\\"\\\\\", max-age=60\r\n", true, 0, 60},
+    /* values of another type are not used */
+    {CDN "max-age=\"60\"\r\n", true, 0, -1},
+    {CDN "max-age=60.5\r\n", true, 0, -1},
+    {CDN "max-age=x\r\n", true, 0, -1},
+    {CDN "max-age\r\n", true, 0, -1},
+    /* malformed or empty: as if it were not there */
+    {"", false, 0, -1},
+    {CDN "\r\n", false, 0, -1},
+    {CDN "max-age=60,\r\n", false, 0, -1},
+    {CDN ",max-age=60\r\n", false, 0, -1},
+    {CDN "Max-Age=60\r\n", false, 0, -1},
+    {CDN "max-age =60\r\n", false, 0, -1},
+    {CDN "max-age= 60\r\n", false, 0, -1},
+    {CDN "max-age=60 no-store\r\n", false, 0, -1},
+    {CDN "max-age=60s\r\n", false, 0, -1},
+    {CDN "max-age=1000000000000000\r\n", false, 0, -1},
+    {CDN "a=\"x\r\n", false, 0, -1},
+    {CDN "a=\"\\x\"\r\n", false, 0, -1},
+    {CDN "a=\"x\\\r\n", false, 0, -1},
+    {CDN "a=(1\r\n", false, 0, -1},
+    {CDN "a=(1,2)\r\n", false, 0, -1},
+    {CDN "a=1.\r\n", false, 0, -1},
+    {CDN "a=1.2345\r\n", false, 0, -1},
+    {CDN "a=-\r\n", false, 0, -1},
+    {CDN "a=?2\r\n", false, 0, -1},
+    {CDN "a=:x\r\n", false, 0, -1},
+    {CDN "a=&\r\n", false, 0, -1},
+    {CDN "a=\r\n", false, 0, -1},
+    {CDN "a;B=1\r\n", false, 0, -1},
+    {CDN "a;b=\r\n", false, 0, -1},
+};
+
+Test(httpFreshness, cdn_cache_control_is_a_dictionary_9213_2_1)
+{
+    for (size_t i = 0; i < sizeof(targetedCases) / sizeof(*targetedCases);
+         i++) {
+        const TargetedCase *row = &targetedCases[i];
+        HttpCacheControl control = {.maxAge = -1};
+        setRequest(HTTP_METHOD_GET, row->lines);
+        cr_expect_eq(httpTargetedParse(&request.headers, &control),
+                     row->isValid, "row %zu: %s", i, row->lines);
+        cr_expect_eq(control.flags, row->flags, "row %zu: %s", i, row->lines);
+        cr_expect_eq(control.maxAge, row->maxAge, "row %zu: %s", i, row->lines);
+    }
+}
+
+Test(httpFreshness, cdn_cache_control_is_the_only_one_9213_2_2)
+{
+    static const struct {
+        const char *lines;
+        bool isTargeted;
+        HttpStoreReason reason;
+        int64_t lifetime;
+    } rows[] = {
+        {CDN "max-age=9\r\n" CC "no-store\r\n", true, S(OK), 9},
+        {CDN "max-age=9\r\n" CC "no-store\r\n", false, S(NO_STORE), 0},
+        {CDN "no-store\r\n" AGE60, true, S(NO_STORE), 0},
+        {CDN "no-store\r\n" AGE60, false, S(OK), 60},
+        {CDN "max-age=9, &\r\n" AGE60, true, S(OK), 60},
+        {CDN "none\r\n" DATE "Expires: " HOUR_LATER "\r\n", true, S(USELESS),
+         0},
+        {CDN "max-age=9\r\n" CC "s-maxage=60\r\n", true, S(OK), 9},
+        {CDN "private\r\n" AGE60, true, S(PRIVATE), 0},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        HttpFreshness freshness;
+        setRequest(HTTP_METHOD_GET, "");
+        HttpExchange exchange = makeExchange(200, rows[i].lines);
+        exchange.isTargeted = rows[i].isTargeted;
+        cr_expect_eq(httpFreshnessStorable(&exchange, &freshness),
+                     rows[i].reason, "row %zu", i);
+        cr_expect_eq(freshness.lifetime, rows[i].lifetime, "row %zu", i);
+    }
+}
+
+Test(httpFreshness, named_fields_are_not_stored_5_2_2_4_and_5_2_2_7)
+{
+    HttpHeaders *headers = &response.headers;
+
+    makeExchange(200, "X-A: 1\r\nx-b: 2\r\nX-C: 3\r\nX-D: 4\r\nX-E: 5\r\n"
+                      "Set-Cookie: 1\r\nContent-Type: a/b\r\n" CC
+                      "private=\"X-A, X-B\", no-cache=Set-Cookie, "
+                      "private=\"X-C, Content-Type\", no-store=\"X-D\"\r\n" CDN
+                      "private=\"x-e\"\r\n");
+    httpCacheControlRemoveFields(headers);
+    cr_expect_null(httpHeaderGetName(headers, httpSliceText("X-A")).data);
+    cr_expect_null(httpHeaderGetName(headers, httpSliceText("X-B")).data);
+    cr_expect_null(httpHeaderGetName(headers, httpSliceText("X-E")).data);
+    cr_expect_not(httpHeaderHas(headers, HTTP_HEADER_SET_COOKIE));
+    /* that one is about the whole response */
+    cr_expect_not_null(httpHeaderGetName(headers, httpSliceText("X-C")).data);
+    cr_expect_not_null(httpHeaderGetName(headers, httpSliceText("X-D")).data);
+    cr_expect(httpHeaderHas(headers, HTTP_HEADER_CONTENT_TYPE));
 }
 
 Test(httpFreshness, only_if_cached_is_seen_with_nothing_stored)
