@@ -52,10 +52,11 @@ typedef struct HelperConfig {
                                 shrinking, 1 */
     unsigned concurrency;    /* 0: no channel-ID, one request at a time */
     unsigned pipeline;       /* without channel-ID: requests that a process
-                                has at once, 0 or 1: one. More only for
-                                programs that answer each line by one line,
-                                in order, for sure: an answer too many is
-                                noticed only when no other is due */
+                                may have at once when it has shown that it
+                                takes lines ahead, and as long as it answers
+                                quickly; 0 (default) or 1: never more than
+                                one. An answer too many is then noticed only
+                                when no other is due */
     char endMark;            /* ends an answer, LF. Another control octet but
                                 NUL, TAB and CR: requests, which still end
                                 with LF, and answers may hold LF, and must
@@ -134,12 +135,13 @@ typedef enum HelperGone {
     HELPER_GONE_RECONFIGURED, /* another configuration */
     HELPER_GONE_IDLE,         /* no work for it */
     HELPER_GONE_DIALOG,       /* owed an answer to a dialog that had ended */
+    HELPER_GONE_PIPELINE,     /* lost a line that was sent ahead */
     HELPER_GONE_STOPPED,      /* the pool stopped */
     HELPER_GONE_COUNT
 } HelperGone;
 
 /* "exit", "signal", "garbage", "timeout", "probe", "max_requests", "max_age",
- * "reconfigured", "idle", "dialog", "stopped". */
+ * "reconfigured", "idle", "dialog", "pipeline", "stopped". */
 const char *helperGoneName(HelperGone why);
 
 /* Set the defaults. */

@@ -166,6 +166,7 @@ helperChannelStart(HelperPool *pool)
     listPushBack(&pool->channels, &channel->node);
     pool->alive++;
     helperPlaceOpen(&pool->place, &channel->place);
+    helperAheadStart(channel);
     if (pool->config.probe)
         helperProbeStart(channel);
     debug(DBG_HELPER, 2, "%s #%u (pid %d) started: %s", pool->config.name,
@@ -217,6 +218,7 @@ giveBack(HelperChannel *channel, bool counts, const char *why)
     helperPlaceClose(&channel->pool->place, &channel->place);
     helperReservedGone(channel, why);
     helperProbeForget(channel, true);
+    helperAheadReset(channel);
     closeFds(channel);
     while (!listIsEmpty(&channel->inflight)) {
         HelperRequest *request = REQUEST(channel->inflight.prev);
@@ -493,8 +495,8 @@ takeLeave(HelperChannel *channel, int status)
     char how[64];
 
     describeEnd(status, how, sizeof(how));
-    helperEventRaise(channel->pool, channel, HELPER_EVENT_EXIT,
-                     "%s, as asked", how);
+    helperEventRaise(channel->pool, channel, HELPER_EVENT_EXIT, "%s, as asked",
+                     how);
     endChannel(channel, "it ended as asked");
 }
 

@@ -230,6 +230,13 @@ helperChannelAbandon(HelperChannel *channel, HelperRequest *request)
     helperQueueSetOverdue(request);
 }
 
+/* True for a process without channel-IDs that may get lines ahead. */
+static bool
+isSentAhead(const HelperChannel *channel)
+{
+    return !channel->hasIds && channel->pool->config.pipeline > 1;
+}
+
 /* Write once; the octets written, or -1 with errno. */
 static ssize_t
 writeOut(const HelperChannel *channel)
@@ -286,7 +293,10 @@ helperChannelFlush(HelperChannel *channel)
             waitForRoom(channel);
             return;
         }
+        uint64_t from = channel->written;
         consumeOut(channel, (size_t)n);
+        if (isSentAhead(channel))
+            helperAheadWritten(channel, from);
     }
 }
 
@@ -409,6 +419,8 @@ takeLine(HelperChannel *channel, char *line, size_t len, size_t rest)
     channel->replies++;
     if (!channel->hasAnswered)
         helperChannelAnswered(channel);
+    if (isSentAhead(channel))
+        helperAheadAnswered(channel, request);
     helperBriefAdd(&channel->serviceUs,
                    channel->pool->thread->readUs - request->dispatchUs);
     if (isWanted)

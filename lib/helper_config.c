@@ -228,9 +228,7 @@ helperConfigFini(HelperConfig *config)
 unsigned
 helperConfigShare(const HelperConfig *config)
 {
-    if (config->concurrency > 0)
-        return config->concurrency;
-    return config->pipeline > 1 ? config->pipeline : 1;
+    return config->concurrency > 0 ? config->concurrency : 1;
 }
 
 char *

@@ -52,6 +52,22 @@ helperPlaceSetLimit(HelperPlace *place, unsigned limit)
 }
 
 void
+helperPlaceSetEntryLimit(HelperPlace *place, HelperPlaceEntry *entry,
+                         unsigned limit)
+{
+    CHECK(limit > 0);
+    if (limit > place->size)
+        growTable(place, limit);
+    entry->limit = limit;
+    if (!entry->open || entry->load == 0)
+        return;
+    listRemove(&entry->node);
+    if (entry->load < limit)
+        helperPlaceLink(place, entry, true);
+    helperPlaceRaise(place);
+}
+
+void
 helperPlaceFini(HelperPlace *place)
 {
     free(place->byLoad);

@@ -38,6 +38,10 @@ void helperPlaceInit(HelperPlace *place, unsigned limit);
  * requests. */
 void helperPlaceSetLimit(HelperPlace *place, unsigned limit);
 
+/* Let this entry take up to limit requests; it may have more already. */
+void helperPlaceSetEntryLimit(HelperPlace *place, HelperPlaceEntry *entry,
+                              unsigned limit);
+
 /* Free the lists; the entries belong to their owners. */
 void helperPlaceFini(HelperPlace *place);
 
@@ -105,8 +109,12 @@ helperPlaceUnload(HelperPlace *place, HelperPlaceEntry *entry)
     }
     listRemove(&entry->node);
     entry->load--;
-    /* lowest may name the list just left; the entry is now below it. */
-    helperPlaceLink(place, entry, true);
+    /* lowest may name the list just left; the entry is now below it, unless
+     * its limit has been lowered. */
+    if (entry->load < entry->limit)
+        helperPlaceLink(place, entry, true);
+    else
+        helperPlaceRaise(place);
 }
 
 /* The least loaded open entry other than avoid (may be NULL), or NULL when

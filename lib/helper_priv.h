@@ -110,6 +110,18 @@ typedef enum HelperChannelState {
     HELPER_CHANNEL_STATE_COUNT
 } HelperChannelState;
 
+/* What a process without channel-IDs has shown of lines sent ahead. */
+typedef struct HelperAhead {
+    bool isFirstProof;  /* it is proving for the first time */
+    uint8_t proof;      /* quick answers in a row, up to enough */
+    uint8_t trials;     /* of two lines at once, that it passed */
+    uint32_t paceUs;    /* a line of late, in sixteenths */
+    int64_t answeredUs; /* the last one */
+    uint64_t trialEnd;  /* of the second line, in all that it was sent, while
+                           a trial runs; else 0 */
+    CommTimer *timer;   /* of that */
+} HelperAhead;
+
 struct HelperChannel {
     uint32_t magic;
     HelperChannelState state;
@@ -117,6 +129,7 @@ struct HelperChannel {
     ListNode node;      /* in pool->channels, or in pool->leavers */
     ListNode dirtyNode; /* in pool->dirty while it has lines to write */
     HelperPlaceEntry place;
+    HelperAhead ahead;
     HelperReservation *reservation; /* that it serves alone, or NULL */
     ListNode retireNode; /* in pool->worn, pool->outgoing or pool->retiring */
     bool hasIds;         /* channel-IDs, as configured when it was started */
@@ -208,6 +221,7 @@ struct HelperPool {
     bool stopping;  /* takes no more requests */
     bool closing;   /* and gives up those it has */
     bool destroyed; /* memory lives until the end of the turn */
+    bool hasNoAhead; /* its program loses lines that come with another */
     HelperThread *thread;
     ListNode node;       /* in thread->pools */
     HelperConfig config; /* name and argv are ours */
@@ -227,6 +241,7 @@ struct HelperPool {
     ListNode retiring; /* those that finish what they have */
     unsigned replaced; /* in outgoing and retiring */
     unsigned outgoingCount;
+    unsigned proving;  /* without channel-IDs, and may soon get lines ahead */
     unsigned unproven; /* wait for the answer to their first probe */
     unsigned lastNumber;
     HelperRestart restart;
@@ -291,7 +306,7 @@ bool helperConfigIsOther(const HelperConfig *a, const HelperConfig *b);
 /* True when a and b have the same program with the same arguments. */
 bool helperConfigIsSameProgram(const HelperConfig *a, const HelperConfig *b);
 
-/* Requests that one process may have at once. */
+/* Requests that a new process may have at once. */
 unsigned helperConfigShare(const HelperConfig *config);
 
 /* argv joined with blanks; returns owned. */
@@ -519,6 +534,21 @@ void helperChannelListen(HelperChannel *channel);
 /* Read and handle what it has said until there is no more. Callbacks may
  * destroy the pool. */
 void helperChannelReadRest(HelperChannel *channel);
+
+/* A process has been started: it may show that it takes lines ahead. */
+void helperAheadStart(HelperChannel *channel);
+
+/* True when what waits may soon fit the processes there are. */
+bool helperAheadIsAwaited(HelperPool *pool);
+
+/* The process begins anew to show that it takes lines ahead. */
+void helperAheadReset(HelperChannel *channel);
+
+/* A process without channel-IDs has answered a request rightly. */
+void helperAheadAnswered(HelperChannel *channel, const HelperRequest *request);
+
+/* All that it was sent from this octet on left in one write. */
+void helperAheadWritten(HelperChannel *channel, uint64_t from);
 
 /* Take a request off it, into no place. */
 void helperChannelDetach(HelperChannel *channel, HelperRequest *request);

@@ -63,6 +63,7 @@ setProgram(HelperPool *pool, bool isOther)
     helperTraceReconfigure(pool);
     if (!isOther)
         return;
+    pool->hasNoAhead = false;
     free(pool->program);
     pool->program = helperConfigProgram(&pool->config);
 }

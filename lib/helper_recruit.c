@@ -11,6 +11,7 @@
 
 #define START_BUDGET_US 1000 /* spent on starts in one turn of the loop */
 #define START_PAUSE 2        /* times that, before the next start */
+#define LOOK_US 2000         /* until requests that wait are seen again */
 #define LEAVERS_MAX 16       /* beyond max, before starts wait for them */
 
 #define REQUEST(n) LIST_OBJ(n, HelperRequest, node)
@@ -18,6 +19,13 @@
 
 static CommTimerCb onMayStart;
 static CommTimerCb onIdle;
+
+static void
+startLater(HelperPool *pool, int64_t us)
+{
+    commTimerCancel(&pool->startTimer);
+    pool->startTimer = commTimerAdd((us + 999) / 1000, onMayStart, pool);
+}
 
 void
 helperRecruitPlace(HelperPool *pool)
@@ -49,21 +57,19 @@ needsProcess(HelperPool *pool)
     /* Those that are not proven yet will take their share. */
     uint64_t soon = (uint64_t)pool->unproven * pool->place.limit;
 
-    if (!listIsEmpty(&pool->queue) && staff >= pool->target &&
-        staff < config->max && pool->queued > soon) {
+    bool isShort = !listIsEmpty(&pool->queue) && staff >= pool->target &&
+                   staff < config->max && pool->queued > soon;
+
+    if (isShort && helperAheadIsAwaited(pool)) {
+        if (!pool->startTimer)
+            startLater(pool, LOOK_US);
+    } else if (isShort) {
         unsigned room = config->max - staff;
         pool->target = staff + (config->idle < room ? config->idle : room);
     }
     if (pool->stopping && listIsEmpty(&pool->queue))
         return false;
     return staff < pool->target;
-}
-
-static void
-startLater(HelperPool *pool, int64_t us)
-{
-    commTimerCancel(&pool->startTimer);
-    pool->startTimer = commTimerAdd((us + 999) / 1000, onMayStart, pool);
 }
 
 static void

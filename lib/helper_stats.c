@@ -17,6 +17,7 @@ static const char *const goneNames[HELPER_GONE_COUNT] = {
     [HELPER_GONE_RECONFIGURED] = "reconfigured",
     [HELPER_GONE_IDLE] = "idle",
     [HELPER_GONE_DIALOG] = "dialog",
+    [HELPER_GONE_PIPELINE] = "pipeline",
     [HELPER_GONE_STOPPED] = "stopped",
 };
 

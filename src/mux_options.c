@@ -12,6 +12,7 @@
 #include "xalloc.h"
 
 #define DRAIN_MS 10000
+#define PIPELINE 64
 
 typedef enum Kind {
     FLAG,    /* bool */
@@ -63,7 +64,7 @@ static const Row rows[] = {
     {"concurrency", COUNT, POOL(concurrency), NULL, "N",
      "the program knows channel-IDs; requests at once for each process"},
     {"pipeline", COUNT, POOL(pipeline), NULL, "N",
-     "without IDs: lines at once for a program that answers in order"},
+     "without IDs: lines at once when it proves quick, in order, 64; 1: never"},
     {"queue-size", COUNT, POOL(queueMax), NULL, "N",
      "requests that may wait, unless --overload wait"},
     {"overload", WORD, POOL(overload), overloadWords, "WORD",
@@ -346,6 +347,7 @@ setDefaults(MuxOptions *options)
     *options = (MuxOptions){.drainMs = DRAIN_MS};
     helperConfigInit(&options->pool);
     options->pool.startup = 1;
+    options->pool.pipeline = PIPELINE;
     options->pool.overload = HELPER_OVERLOAD_WAIT;
 }
 

@@ -56,6 +56,7 @@ typedef enum What {
     COUNT_LINES,  /* answer how many requests came in the same read */
     FRAMES,       /* =N lines are a request; answers are what came after OK,
                      and end at 0x01 */
+    ONE_PER_READ, /* take the first line of each read, drop the rest */
     WHAT_COUNT
 } What;
 
@@ -98,6 +99,7 @@ static const char *const names[WHAT_COUNT] = {
     [DIALOG] = "dialog",
     [COUNT_LINES] = "count-lines",
     [FRAMES] = "frames",
+    [ONE_PER_READ] = "one-per-read",
 };
 
 #define ANSWER_MAX (3 << 20)
@@ -315,6 +317,7 @@ countLines(void)
         for (long i = 0; i < lines; i++) {
             long id = option[IDS] ? strtol(line, NULL, 10) : 0;
             int len = snprintf(count, sizeof(count), "OK message=%ld", lines);
+            misbehave();
             putLine(id, count, (size_t)len);
             line = strchr(line, '\n') + 1;
         }
@@ -342,6 +345,19 @@ takeFrames(void)
     }
 }
 
+static void
+takeOnePerRead(void)
+{
+    static char in[1 << 20];
+    ssize_t n;
+
+    while ((n = read(STDIN_FILENO, in, sizeof(in) - 1)) > 0) {
+        in[n] = '\0';
+        in[strcspn(in, "\n")] = '\0';
+        takeRequest(in);
+    }
+}
+
 int
 main(int argc, char **argv)
 {
@@ -364,6 +380,8 @@ main(int argc, char **argv)
         countLines();
     if (option[FRAMES])
         takeFrames();
+    if (option[ONE_PER_READ])
+        takeOnePerRead();
     while ((len = getline(&line, &size, stdin)) > 0) {
         if (line[len - 1] == '\n')
             line[len - 1] = '\0';

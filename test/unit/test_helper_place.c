@@ -96,6 +96,23 @@ Test(helperPlace, a_closed_one_is_not_picked_and_counts_down)
     cr_assert_eq(place.idle, 0);
 }
 
+Test(helperPlace, an_entry_may_take_more_or_fewer)
+{
+    open(1, 2);
+    helperPlaceSetEntryLimit(&place, &entries[0], 3);
+    for (int i = 0; i < 4; i++)
+        cr_assert_not_null(load());
+    cr_assert_null(load());
+    cr_assert_eq(entries[0].load, 3);
+    helperPlaceSetEntryLimit(&place, &entries[0], 1);
+    helperPlaceUnload(&place, &entries[0]);
+    cr_assert_null(helperPlacePick(&place, NULL), "it still has two");
+    helperPlaceUnload(&place, &entries[0]);
+    helperPlaceUnload(&place, &entries[0]);
+    cr_assert_eq(load(), &entries[0]);
+    cr_assert_null(load());
+}
+
 /* What place says against a look at every entry. */
 static void
 compare(unsigned limit)
@@ -106,7 +123,7 @@ compare(unsigned limit)
         if (!entries[i].open)
             continue;
         idle += entries[i].load == 0;
-        if (entries[i].load < least)
+        if (entries[i].load < entries[i].limit && entries[i].load < least)
             least = entries[i].load;
     }
     HelperPlaceEntry *picked = helperPlacePick(&place, NULL);
@@ -126,15 +143,17 @@ Test(helperPlace, any_sequence_keeps_the_order)
     open(limit, COUNT);
     for (int step = 0; step < 100000; step++) {
         HelperPlaceEntry *entry = &entries[rand() % COUNT];
-        int what = rand() % 20;
+        int what = rand() % 21;
         if (what == 0)
             helperPlaceClose(&place, entry);
         else if (what == 1 && !entry->open && entry->load == 0)
             helperPlaceOpen(&place, entry);
+        else if (what == 20 && entry->limit > 0)
+            helperPlaceSetEntryLimit(&place, entry, 1 + (unsigned)rand() % 9);
         else if (what < 10 && entry->load > 0)
             helperPlaceUnload(&place, entry);
-        else if (entry->open && entry->load < limit)
+        else if (entry->open && entry->load < entry->limit)
             helperPlaceLoad(&place, entry);
-        compare(limit);
+        compare(10);
     }
 }
