@@ -11,7 +11,7 @@ cacheMemDrop(CacheMemStore *store)
 {
     if (--store->holders)
         return;
-    bufFini(&store->scratch);
+    bufFini(&store->scratch.values);
     free(store->buckets);
     CHECK_OBJ_CLEAR(&store->base);
     free(store);
@@ -105,11 +105,10 @@ findTwin(const CacheMemEntry *entry, const CacheMemObject *object)
     ListNode *node;
     ListNode *tmp;
 
-    LIST_FOREACH(&entry->objects, node, tmp)
-    {
+    LIST_FOREACH(&entry->objects, node, tmp) {
         CacheMemObject *other = objectInEntry(node);
-        if (httpSliceEqual(other->varyNames, object->varyNames) &&
-            httpSliceEqual(other->varyValues, object->varyValues))
+        if (httpSliceEqual(other->base.varyNames, object->base.varyNames) &&
+            httpSliceEqual(other->base.varyValues, object->base.varyValues))
             return other;
     }
     return NULL;
@@ -147,37 +146,18 @@ cacheMemMakeRoom(CacheMemStore *store, uint64_t need)
     return true;
 }
 
-static bool
-isVariantFor(CacheMemStore *store, const CacheMemObject *object,
-             const HttpHeaders *request, HttpSlice *namesDone)
-{
-    Buf *values = &store->scratch;
-
-    if (!object->varyNames.len)
-        return true;
-    if (!httpSliceEqual(object->varyNames, *namesDone)) {
-        bufClear(values);
-        *namesDone = (HttpSlice){0};
-        if (cacheVaryValues(object->varyNames, request, values))
-            return false;
-        *namesDone = object->varyNames;
-    }
-    return httpSliceEqual(object->varyValues,
-                          httpSlice(bufData(values), bufLen(values)));
-}
-
 CacheMemObject *
 cacheMemFindVariant(CacheMemStore *store, const CacheMemEntry *entry,
                     const HttpHeaders *request)
 {
-    HttpSlice namesDone = {0};
     ListNode *node;
     ListNode *tmp;
 
-    LIST_FOREACH(&entry->objects, node, tmp)
-    {
+    store->scratch.namesDone = (HttpSlice){0};
+    LIST_FOREACH(&entry->objects, node, tmp) {
         CacheMemObject *object = objectInEntry(node);
-        if (isVariantFor(store, object, request, &namesDone))
+        if (cacheVaryIsFor(&store->scratch, object->base.varyNames,
+                           object->base.varyValues, request))
             return object;
     }
     return NULL;

@@ -2,55 +2,10 @@
 #include "cache_mem_priv.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "check.h"
 #include "xalloc.h"
-
-#define HEAD_MAX (96 * 1024)
-#define LENGTH_LINE_MAX 48 /* "Content-Length: 18446744073709551615" CR LF */
-
-/* The texts of an object while they are put together. */
-typedef struct ObjectTexts {
-    Buf head;
-    Buf names;
-    Buf values;
-} ObjectTexts;
-
-static void
-initTexts(ObjectTexts *texts)
-{
-    bufInit(&texts->head, HEAD_MAX);
-    bufInit(&texts->names, CACHE_MEM_VARY_MAX);
-    bufInit(&texts->values, CACHE_MEM_VARY_MAX);
-}
-
-static void
-finiTexts(ObjectTexts *texts)
-{
-    bufFini(&texts->head);
-    bufFini(&texts->names);
-    bufFini(&texts->values);
-}
-
-static HttpSlice
-bufSlice(const Buf *buf)
-{
-    return bufLen(buf) ? httpSlice(bufData(buf), bufLen(buf))
-                       : httpSlice("", 0);
-}
-
-/* 0 or -EINVAL: something of it cannot be kept. */
-static int
-makeTexts(ObjectTexts *texts, const CacheMeta *meta)
-{
-    if (cacheHeadFormat(meta->response, &texts->head) ||
-        cacheVaryNames(&meta->response->headers, &texts->names) ||
-        cacheVaryValues(bufSlice(&texts->names), meta->request, &texts->values))
-        return -EINVAL;
-    return 0;
-}
 
 static HttpSlice
 putText(char **at, HttpSlice text)
@@ -64,50 +19,56 @@ putText(char **at, HttpSlice text)
 
 /* The head comes last, so that Content-Length can be added to it. */
 static void
-keepTexts(CacheMemObject *object, const ObjectTexts *texts, HttpSlice etag)
+keepTexts(CacheMemObject *object, const CacheStored *stored)
 {
-    size_t size = etag.len + bufLen(&texts->names) + bufLen(&texts->values) +
-                  bufLen(&texts->head) + LENGTH_LINE_MAX;
+    CacheObject *base = &object->base;
+    size_t size = stored->validators.etag.len + stored->varyNames.len +
+                  stored->varyValues.len + stored->head.len +
+                  CACHE_LENGTH_LINE_MAX;
     char *at = object->text = xmalloc(size);
 
-    if (etag.data)
-        object->base.validators.etag = putText(&at, etag);
-    object->varyNames = putText(&at, bufSlice(&texts->names));
-    object->varyValues = putText(&at, bufSlice(&texts->values));
-    object->base.head = putText(&at, bufSlice(&texts->head));
+    base->validators = stored->validators;
+    if (base->validators.etag.data)
+        base->validators.etag = putText(&at, stored->validators.etag);
+    base->varyNames = putText(&at, stored->varyNames);
+    base->varyValues = putText(&at, stored->varyValues);
+    base->head = putText(&at, stored->head);
     object->cost = sizeof(*object) + size;
 }
 
 CacheMemObject *
-cacheMemCreateObject(CacheMemStore *store, const CacheMeta *meta)
+cacheMemCopyObject(CacheMemStore *store, const CacheStored *stored)
 {
-    ObjectTexts texts;
-    HttpValidators validators;
-
-    initTexts(&texts);
-    if (makeTexts(&texts, meta)) {
-        finiTexts(&texts);
-        errno = EINVAL;
-        return NULL;
-    }
-    httpCondValidators(&meta->response->headers, meta->freshness->responseTime,
-                       &validators);
     CacheMemObject *object = xcalloc(1, sizeof(*object));
+
     object->base = (CacheObject){
         .magic = CACHE_OBJECT_MAGIC,
         .refs = 1,
         .ops = &cacheMemOps,
-        .status = meta->response->status,
-        .freshness = *meta->freshness,
-        .validators = validators,
+        .status = stored->status,
+        .freshness = *stored->freshness,
     };
     object->store = store;
     store->holders++;
     listInit(&object->inEntry);
     listInit(&object->idle);
-    keepTexts(object, &texts, validators.etag);
-    finiTexts(&texts);
+    keepTexts(object, stored);
     store->bytes += object->cost;
+    return object;
+}
+
+CacheMemObject *
+cacheMemCreateObject(CacheMemStore *store, const CacheMeta *meta)
+{
+    CacheTexts texts;
+
+    if (cacheTextsInit(&texts, meta)) {
+        errno = EINVAL;
+        return NULL;
+    }
+    CacheStored stored = cacheTextsStored(&texts, meta);
+    CacheMemObject *object = cacheMemCopyObject(store, &stored);
+    cacheTextsFini(&texts);
     return object;
 }
 
@@ -119,12 +80,7 @@ cacheMemFinishObject(CacheMemObject *object)
         object->text + (base->head.data - object->text) + base->head.len;
 
     base->length = object->body->length;
-    if (httpStatusIsBodyless(base->status) && !base->length)
-        return;
-    int len = snprintf(end, LENGTH_LINE_MAX, "Content-Length: %llu\r\n",
-                       (unsigned long long)base->length);
-    CHECK(len > 0 && len < LENGTH_LINE_MAX);
-    base->head.len += (size_t)len;
+    base->head.len += cacheLengthLine(base->status, base->length, end);
 }
 
 void
@@ -142,7 +98,7 @@ cacheMemFreeObject(CacheMemObject *object)
 }
 
 int
-cacheMemPeek(const CacheReader *reader, struct iovec *iov, int max)
+cacheMemPeek(CacheReader *reader, struct iovec *iov, int max)
 {
     const CacheMemObject *object = (const CacheMemObject *)reader->object;
     const CacheChunk *chunk =

@@ -12,8 +12,6 @@
 #include "cache_store_priv.h"
 #include "list.h"
 
-#define CACHE_MEM_VARY_MAX 8192
-
 /* All that is stored under one key, and the writers at work on it. */
 typedef struct CacheMemEntry {
     struct CacheMemEntry *next; /* in the bucket */
@@ -38,9 +36,7 @@ typedef struct CacheMemObject {
     ListNode idle;
     CacheBody *body;
     uint64_t cost; /* of this object without its body */
-    HttpSlice varyNames;
-    HttpSlice varyValues;
-    char *text; /* all texts above, and the head */
+    char *text;    /* all texts above, and the head */
 } CacheMemObject;
 
 typedef struct CacheMemWriter {
@@ -62,7 +58,7 @@ typedef struct CacheMemStore {
     CacheMemEntry **buckets;
     unsigned bucketShift;
     uint64_t bucketFactor; /* odd and secret */
-    Buf scratch;           /* Vary values of the request looked up */
+    CacheVaryScratch scratch;
 } CacheMemStore;
 
 /* The operations of this kind of store. */
@@ -113,6 +109,11 @@ CacheMemObject *cacheMemFindVariant(CacheMemStore *store,
 CacheMemObject *cacheMemCreateObject(CacheMemStore *store,
                                      const CacheMeta *meta);
 
+/* The same with texts made before, which are copied; all but the
+ * Content-Length of its head. */
+CacheMemObject *cacheMemCopyObject(CacheMemStore *store,
+                                   const CacheStored *stored);
+
 /* The body is whole: say so in the head. */
 void cacheMemFinishObject(CacheMemObject *object);
 
@@ -120,7 +121,7 @@ void cacheMemFinishObject(CacheMemObject *object);
 void cacheMemFreeObject(CacheMemObject *object);
 
 /* As cacheReaderPeek. */
-int cacheMemPeek(const CacheReader *reader, struct iovec *iov, int max);
+int cacheMemPeek(CacheReader *reader, struct iovec *iov, int max);
 
 /* As cacheReaderAdvance. */
 void cacheMemAdvance(CacheReader *reader, size_t len);

@@ -2,9 +2,12 @@
 #include "cache_store_priv.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #include "check.h"
 #include "http_parse.h"
+
+#define HEAD_MAX (96 * 1024)
 
 void
 cacheStoreDestroy(CacheStore **store)
@@ -185,7 +188,7 @@ cacheReaderInit(CacheReader *reader, CacheObject *object)
 }
 
 int
-cacheReaderPeek(const CacheReader *reader, struct iovec *iov, int max)
+cacheReaderPeek(CacheReader *reader, struct iovec *iov, int max)
 {
     CHECK_OBJ(reader->object, CACHE_OBJECT_MAGIC);
     return reader->object->ops->peek(reader, iov, max);
@@ -215,8 +218,9 @@ stripHead(HttpHeaders *headers)
     httpHeaderRemove(headers, HTTP_HEADER_CONTENT_LENGTH);
 }
 
-int
-cacheHeadFormat(const HttpResponse *response, Buf *out)
+/* 0 or -ENOBUFS. */
+static int
+formatHead(const HttpResponse *response, Buf *out)
 {
     HttpResponse stored;
 
@@ -229,4 +233,60 @@ cacheHeadFormat(const HttpResponse *response, Buf *out)
     }
     httpResponseFini(&stored);
     return rc;
+}
+
+int
+cacheTextsInit(CacheTexts *texts, const CacheMeta *meta)
+{
+    bufInit(&texts->head, HEAD_MAX);
+    bufInit(&texts->names, CACHE_VARY_MAX);
+    bufInit(&texts->values, CACHE_VARY_MAX);
+    httpCondValidators(&meta->response->headers, meta->freshness->responseTime,
+                       &texts->validators);
+    if (formatHead(meta->response, &texts->head) == 0 &&
+        cacheVaryNames(&meta->response->headers, &texts->names) == 0 &&
+        cacheVaryValues(cacheTextsSlice(&texts->names), meta->request,
+                        &texts->values) == 0)
+        return 0;
+    cacheTextsFini(texts);
+    return -EINVAL;
+}
+
+void
+cacheTextsFini(CacheTexts *texts)
+{
+    bufFini(&texts->head);
+    bufFini(&texts->names);
+    bufFini(&texts->values);
+}
+
+HttpSlice
+cacheTextsSlice(const Buf *buf)
+{
+    return bufLen(buf) ? httpSlice(bufData(buf), bufLen(buf))
+                       : httpSlice("", 0);
+}
+
+CacheStored
+cacheTextsStored(const CacheTexts *texts, const CacheMeta *meta)
+{
+    return (CacheStored){
+        .status = meta->response->status,
+        .freshness = meta->freshness,
+        .validators = texts->validators,
+        .varyNames = cacheTextsSlice(&texts->names),
+        .varyValues = cacheTextsSlice(&texts->values),
+        .head = cacheTextsSlice(&texts->head),
+    };
+}
+
+size_t
+cacheLengthLine(int status, uint64_t length, char *out)
+{
+    if (httpStatusIsBodyless(status) && !length)
+        return 0;
+    int len = snprintf(out, CACHE_LENGTH_LINE_MAX, "Content-Length: %llu\r\n",
+                       (unsigned long long)length);
+    CHECK(len > 0 && len < CACHE_LENGTH_LINE_MAX);
+    return (size_t)len;
 }

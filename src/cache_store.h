@@ -187,7 +187,7 @@ void cacheReaderInit(CacheReader *reader, CacheObject *object);
  * then end so that it cannot look complete. The pieces are borrowed until the
  * end of the loop turn.
  */
-int cacheReaderPeek(const CacheReader *reader, struct iovec *iov, int max);
+int cacheReaderPeek(CacheReader *reader, struct iovec *iov, int max);
 
 /* Go on by len octets, at most what Peek gave. */
 void cacheReaderAdvance(CacheReader *reader, size_t len);

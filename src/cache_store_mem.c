@@ -311,6 +311,6 @@ cacheStoreMemCreate(const CacheMemConfig *config)
           sizeof(store->bucketFactor));
     store->bucketFactor |= 1;
     listInit(&store->idle);
-    bufInit(&store->scratch, CACHE_MEM_VARY_MAX);
+    bufInit(&store->scratch.values, CACHE_VARY_MAX);
     return &store->base;
 }

@@ -29,7 +29,7 @@ typedef struct CacheStoreOps {
     void (*flush)(CacheStore *store); /* NULL: nothing to wait for */
     void (*stats)(const CacheStore *store, CacheStoreStats *out);
     void (*release)(CacheObject *object); /* the last reference is gone */
-    int (*peek)(const CacheReader *reader, struct iovec *iov, int max);
+    int (*peek)(CacheReader *reader, struct iovec *iov, int max);
     void (*advance)(CacheReader *reader, size_t len);
 } CacheStoreOps;
 
@@ -48,6 +48,8 @@ struct CacheObject {
     HttpSlice head;
     HttpFreshness freshness;
     HttpValidators validators; /* etag lies with the object */
+    HttpSlice varyNames;       /* as these two, of cache_vary.c */
+    HttpSlice varyValues;
 };
 
 struct CacheWriter {
@@ -55,10 +57,59 @@ struct CacheWriter {
     const CacheStoreOps *ops;
 };
 
+#define CACHE_VARY_MAX 8192      /* of names, and of values */
+#define CACHE_LENGTH_LINE_MAX 48 /* "Content-Length: 18446744073709551615" */
+
+/* The texts that are stored with a response. */
+typedef struct CacheTexts {
+    Buf head; /* all but Content-Length */
+    Buf names;
+    Buf values;
+    HttpValidators validators; /* etag is borrowed from the response */
+} CacheTexts;
+
 /*
- * Append the head as it is stored, all but Content-Length. Errors: -ENOBUFS.
+ * Make them; the caller frees them by cacheTextsFini. -EINVAL: something
+ * cannot be kept; nothing is to be freed then.
  */
-int cacheHeadFormat(const HttpResponse *response, Buf *out);
+int cacheTextsInit(CacheTexts *texts, const CacheMeta *meta);
+
+/* A response as it is stored; all borrowed. */
+typedef struct CacheStored {
+    int status;
+    const HttpFreshness *freshness;
+    HttpValidators validators;
+    HttpSlice varyNames;
+    HttpSlice varyValues;
+    HttpSlice head;
+} CacheStored;
+
+/* The texts as one; borrows both. */
+CacheStored cacheTextsStored(const CacheTexts *texts, const CacheMeta *meta);
+
+/* Free them. */
+void cacheTextsFini(CacheTexts *texts);
+
+/* What a Buf holds, never absent; borrows it. */
+HttpSlice cacheTextsSlice(const Buf *buf);
+
+/* Write the Content-Length line, unless this status goes without. Returns its
+ * length, less than CACHE_LENGTH_LINE_MAX. */
+size_t cacheLengthLine(int status, uint64_t length, char *out);
+
+/*
+ * What the request at hand has in the fields that the last names asked about
+ * list, while several variants are compared; values is kept between requests.
+ */
+typedef struct CacheVaryScratch {
+    Buf values;
+    HttpSlice namesDone; /* absent: of none */
+} CacheVaryScratch;
+
+/* True when a variant with these names and values is for the request. All
+ * names asked about must live until namesDone is set to absent again. */
+bool cacheVaryIsFor(CacheVaryScratch *scratch, HttpSlice names,
+                    HttpSlice values, const HttpHeaders *request);
 
 /*
  * The names in Vary, in lower case, joined by commas; nothing when there is

@@ -137,3 +137,20 @@ cacheVaryValues(HttpSlice names, const HttpHeaders *request, Buf *out)
     }
     return rc;
 }
+
+bool
+cacheVaryIsFor(CacheVaryScratch *scratch, HttpSlice names, HttpSlice values,
+               const HttpHeaders *request)
+{
+    if (!names.len)
+        return true;
+    if (!scratch->namesDone.data ||
+        !httpSliceEqual(names, scratch->namesDone)) {
+        bufClear(&scratch->values);
+        scratch->namesDone = (HttpSlice){0};
+        if (cacheVaryValues(names, request, &scratch->values))
+            return false;
+        scratch->namesDone = names;
+    }
+    return httpSliceEqual(values, cacheTextsSlice(&scratch->values));
+}
