@@ -1,4 +1,5 @@
 /* Whose a request is, and asking the client for it. DEBUG: section 29 */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,7 +9,10 @@
 #include "xalloc.h"
 
 #define FIELDS_MAX (128 * 1024)
-#define DRAIN_SIZE 4096
+#define DROP_PIECE 4096
+/* What is read of a body for the sake of the connection. */
+#define DROP_MAX (256 * 1024)
+#define DROP_MS 5000
 
 static AuthQuery
 queryOf(ProxyRequest *request)
@@ -81,27 +85,30 @@ proxyAuthCancel(ProxyRequest *request)
     request->authInfo = NULL;
 }
 
-/* A body that is here already is not worth the connection, on which the
- * client is to try again; with a longer one, it does so on another. */
-static void
-drainBody(ProxyRequest *request)
+/* Read of the body what is here. True: more of it is worth waiting for. */
+static bool
+dropBody(ProxyRequest *request)
 {
-    char unused[DRAIN_SIZE];
+    const HttpRequest *http = request->http;
+    char unused[DROP_PIECE];
+    ssize_t n;
 
-    while (!request->body.is100Wanted &&
-           proxyClientInput(request->client).len > 0 &&
-           proxyRequestReadBody(request, unused, sizeof(unused)) > 0)
-        ;
+    if (request->body.is100Wanted || !request->reply.keepAlive ||
+        (http->framing == HTTP_FRAMING_LENGTH && http->length > DROP_MAX))
+        return false;
+    do
+        n = proxyRequestReadBody(request, unused, sizeof(unused));
+    while (n > 0 && request->body.octets <= DROP_MAX);
+    return n == -EAGAIN;
 }
 
-bool
-proxyAuthDemand(ProxyRequest *request)
+static bool
+sendDemand(ProxyRequest *request)
 {
     AuthOffer offer = {.mayKeepAlive = false};
+    bool isBodyDone = proxyRequestIsBodyDone(request);
     Buf fields;
 
-    drainBody(request);
-    bool isBodyDone = proxyRequestIsBodyDone(request);
     offer.mayKeepAlive = request->reply.keepAlive &&
                          !request->proxy->isStopping &&
                          (isBodyDone || request->auth.outcome == AUTH_MISSING);
@@ -117,4 +124,42 @@ proxyAuthDemand(ProxyRequest *request)
     }
     bufFini(&fields);
     return isPossible;
+}
+
+/* The client has this long for all of its body, however it comes. */
+static void
+waitForBody(ProxyRequest *request)
+{
+    int64_t leftMs = (request->body.dropUntilUs - commNowUs()) / 1000;
+
+    proxyClientArmTimeout(request->client, leftMs > 0 ? leftMs : 1);
+}
+
+/* The client is to try again on this connection, and in the middle of a
+ * dialog it must: a body that is short is not worth losing that. */
+bool
+proxyAuthDemand(ProxyRequest *request)
+{
+    int64_t ms = request->config->requestTimeoutMs;
+
+    if (!dropBody(request))
+        return sendDemand(request);
+    request->body.isDropped = true;
+    request->body.dropUntilUs =
+        commNowUs() + (ms > 0 && ms < DROP_MS ? ms : DROP_MS) * 1000;
+    waitForBody(request);
+    return true;
+}
+
+void
+proxyAuthGoOn(ProxyRequest *request, bool isLate)
+{
+    CHECK(request->body.isDropped);
+    if (!isLate && dropBody(request)) {
+        waitForBody(request);
+        return;
+    }
+    request->body.isDropped = false;
+    if (!sendDemand(request))
+        proxyReplyError(request, ERR_ACCESS_DENIED, request->facts.message);
 }

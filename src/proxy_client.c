@@ -92,6 +92,10 @@ onTimeout(int fd, void *data)
 
     (void)fd;
     CHECK_OBJ(client, PROXY_CLIENT_MAGIC);
+    if (client->request != NULL && client->request->body.isDropped) {
+        proxyAuthGoOn(client->request, true);
+        return;
+    }
     if (client->state == PROXY_CLIENT_HEAD ||
         (client->state == PROXY_CLIENT_FETCH &&
          client->request->body.isWanted)) {
@@ -231,6 +235,8 @@ takeInput(ProxyClient *client, size_t len)
         keepInput(client);
     if (request != NULL && request->body.isWanted && request->fetch != NULL)
         proxyFetchResume(request->fetch);
+    else if (request != NULL && request->body.isDropped)
+        proxyAuthGoOn(request, false);
     proxyClientAdvance(client);
 }
 

@@ -179,6 +179,8 @@ typedef struct ProxyBody {
     int error;        /* errno: malformed, or too large; 0: none */
     bool isWanted;    /* the origin waits for more */
     bool is100Wanted; /* the client waits for 100 Continue */
+    bool isDropped;   /* it is read for nothing, before the answer */
+    int64_t dropUntilUs;
 } ProxyBody;
 
 /* What is done about a request before it is answered, in this order. */
@@ -402,8 +404,12 @@ bool proxyAuthStart(ProxyRequest *request);
 /* Stop finding out, and forget what was found. */
 void proxyAuthCancel(ProxyRequest *request);
 
-/* Answer 407. False: there is no way to be let in, nothing was answered. */
+/* Answer 407, perhaps not before the end of a short body. False: there is no
+ * way to be let in, nothing was answered. */
 bool proxyAuthDemand(ProxyRequest *request);
+
+/* There is more of the body that is dropped, or it is late. */
+void proxyAuthGoOn(ProxyRequest *request, bool isLate);
 
 /* Connect a tunnel. */
 void proxyTunnelStart(ProxyRequest *request);

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
@@ -142,6 +143,53 @@ class Ntlm(Dialog, unittest.TestCase):
                     self.assertEqual(self.ask(client, squire, token,
                                               method="POST",
                                               body=b"x" * 5000).status, status)
+
+    def begin_post(self, client, squire, fields, first):
+        client.send(f"POST {squire.url()} HTTP/1.1\r\nHost: x\r\n"
+                    "Proxy-Authorization: NTLM WUVT\r\n"
+                    f"{fields}\r\n\r\n{first}")
+        squire_test.wait_for("the question", squire.seen)
+        time.sleep(0.1)  # for the helper's answer
+
+    def test_a_body_that_comes_later_does_not_break_the_dialog(self):
+        size = 100000
+        for fields, first, rest in (
+                (f"Content-Length: {size}", "", "x" * size),
+                (f"Content-Length: {size}", "x" * 10, "x" * (size - 10)),
+                ("Transfer-Encoding: chunked", "5\r\nab",
+                 "cde\r\n%x\r\n%s\r\n0\r\n\r\n" % (size, "x" * size))):
+            with self.subTest(fields=fields, first=first):
+                with self.proxy() as squire, squire.connect() as client:
+                    self.begin_post(client, squire, fields, first)
+                    client.send(rest[:1])
+                    time.sleep(0.05)
+                    client.send(rest[1:])
+                    response = client.read_response("POST")
+                    self.assertEqual(response.status, 407)
+                    self.assertNotEqual(response.get("Connection"), "close")
+                    self.assertEqual(self.ask(client, squire, "QUxJ",
+                                              method="POST", body=b"abcde"
+                                              ).status, 200)
+                    self.assertEqual(squire.origin.last().body, b"abcde")
+
+    def test_a_body_that_does_not_come(self):
+        with self.proxy(GOOD, "2 startup=1",
+                        "keep_alive on\nrequest_timeout 1 second") as squire:
+            with squire.connect() as client:
+                self.begin_post(client, squire, "Content-Length: 9", "x")
+                response = client.read_response("POST")
+                self.assertEqual(response.status, 407)
+                self.assertEqual(response.get("Connection"), "close")
+                self.assertTrue(client.at_end())
+            with squire.connect() as client:  # chunks without an end
+                self.begin_post(client, squire, "Transfer-Encoding: chunked",
+                                ("1000\r\n" + "x" * 4096 + "\r\n") * 70)
+                response = client.read_response("POST")
+                self.assertEqual(response.status, 407)
+                self.assertEqual(response.get("Connection"), "close")
+            with squire.connect() as client:
+                self.begin_post(client, squire, "Content-Length: 9", "x")
+            squire.check_idle()
 
     def test_extras(self):
         with self.proxy(answers("TT Q0hB", "AF me"), "1 startup=1",
@@ -346,6 +394,11 @@ class Real(unittest.TestCase):
             self.assertEqual(squire.curl(*user, "-d", "body", url), [200])
             self.assertEqual(squire.curl("-p", *user, url), [200])
             users = squire.users(7)
+            data = squire.write("data", "x" * 200000)
+            self.assertEqual(squire.curl("--proxy-anyauth", *user[1:],
+                                         "--data-binary", f"@{data}", url),
+                             [200])
+            self.assertEqual(len(squire.origin.last().body), 200000)
             self.assertEqual([name != "-" for name in users],
                              [False, True, True, False, True, False, True])
             self.assertTrue(users[1].upper().startswith("DOM"), users)
