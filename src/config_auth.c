@@ -64,23 +64,36 @@ setProgram(const Setting *setting)
                         setting->line, VALUE);
 }
 
-/* A dialog has its process alone, so there is nothing to number. */
+/* What this pool must not do, or NULL. A dialog has its process alone, so
+ * there is nothing to number. Pools keep lines as they are, and for as long as
+ * there is room; auth_answer.c keeps a keyed hash, for credentialsttl. */
+static const char *
+childrenFault(const HelperConfig *pool, AuthKind kind)
+{
+    if ((DIALOG & 1u << kind) != 0 && pool->concurrency > 0)
+        return "concurrency= cannot be used with this scheme";
+    if (pool->fail == HELPER_FAIL_OPEN)
+        return "fail=open would let everybody in";
+    if (pool->cacheMax > 0)
+        return "cache= would keep passwords and secrets in memory "
+               "(credentialsttl and authenticate_ttl say how long a user stays "
+               "known)";
+    if (pool->fail == HELPER_FAIL_STALE)
+        return "fail=stale cannot be used, as the pool keeps no answers";
+    return NULL;
+}
+
 static void
 setChildren(const Setting *setting)
 {
-    const HelperConfig *pool = &setting->scheme->helper.pool;
-
     configHelperChildren(setting->loader, &setting->scheme->helper,
                          setting->line, VALUE);
-    if ((DIALOG & 1u << setting->kind) != 0 && pool->concurrency > 0)
+    const char *fault =
+        childrenFault(&setting->scheme->helper.pool, setting->kind);
+    if (fault)
         configError(setting->loader, setting->line, VALUE,
-                    "auth_param %s children: concurrency= cannot be used with "
-                    "this scheme",
-                    authKindName(setting->kind));
-    if (pool->fail == HELPER_FAIL_OPEN)
-        configError(setting->loader, setting->line, VALUE,
-                    "auth_param %s children: fail=open would let everybody in",
-                    authKindName(setting->kind));
+                    "auth_param %s children: %s", authKindName(setting->kind),
+                    fault);
 }
 
 static void

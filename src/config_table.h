@@ -134,7 +134,8 @@
       "program PROGRAM [ARG...]; children MAX [OPTION=VALUE...] (20 "          \
       "startup=0 idle=1; the options are below: POOL OPTIONS; concurrency= "   \
       "only for basic and digest; trace is 0, as lines have passwords, so "    \
-      "squirectl tap shows none of them); "                                    \
+      "squirectl tap shows none of them, and cache=, fail=stale and fail=open " \
+      "are errors); "                                                          \
       "key_extras \"FORMAT\", what follows the line the program reads.\n\n"     \
       "basic and digest: realm TEXT (Squire proxy), utf8 on|off (off): "       \
       "basic's ISO 8859-1 is made UTF-8, and charset= is offered.\n\nbasic: "  \

@@ -341,6 +341,9 @@ class Rules(unittest.TestCase):
             "external_acl_type group %SRC /bin/cat\nacl g external grup":
             "did you mean \"group\"",
             "auth_param basic children 3 fail=open": "let everybody in",
+            "auth_param basic children 3 cache=100": "cache= would keep pass",
+            "auth_param digest children 3 cache=1": "cache= would keep pass",
+            "auth_param basic children 3 fail=stale": "keeps no answers",
             "auth_param ntlm children 3 concurrency=1": "concurrency=",
             "auth_param negotiate children 3 concurrency=1": "concurrency=",
             "auth_param basic utf8 maybe": "on or off",
