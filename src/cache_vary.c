@@ -5,11 +5,17 @@
 #include "cache_store_priv.h"
 
 #define NAMES_MAX 16
+#define WORDS_MAX 64
 
-/* Lists of words, in which blanks and case have no meaning. */
-static const HttpHeaderId wordLists[] = {
-    HTTP_HEADER_ACCEPT_ENCODING,
-    HTTP_HEADER_ACCEPT_LANGUAGE,
+/* A list of words, in which blanks and case have no meaning. */
+typedef struct WordList {
+    HttpHeaderId id;
+    bool isOrdered; /* which word comes first has a meaning to some */
+} WordList;
+
+static const WordList wordLists[] = {
+    {HTTP_HEADER_ACCEPT_ENCODING, false},
+    {HTTP_HEADER_ACCEPT_LANGUAGE, true}, /* RFC 9110 12.5.4 */
 };
 
 static int
@@ -76,45 +82,74 @@ cacheVaryNames(const HttpHeaders *response, Buf *out)
     return rc;
 }
 
-static bool
-isWordList(HttpHeaderId id)
+static const WordList *
+findWordList(HttpHeaderId id)
 {
     for (size_t i = 0; i < sizeof(wordLists) / sizeof(*wordLists); i++) {
-        if (wordLists[i] == id)
-            return true;
+        if (wordLists[i].id == id)
+            return &wordLists[i];
     }
-    return false;
+    return NULL;
+}
+
+/* One word and its weight: "gzip; q=0.5". */
+static int
+appendWord(Buf *out, HttpSlice word)
+{
+    const char *end = word.len ? memchr(word.data, ';', word.len) : NULL;
+    int rc;
+
+    while (end) {
+        size_t len = (size_t)(end - word.data);
+        rc = appendLower(out, httpSliceTrim(httpSlice(word.data, len)));
+        if (rc == 0)
+            rc = bufAppend(out, ";", 1);
+        if (rc)
+            return rc;
+        word = httpSlice(end + 1, word.len - len - 1);
+        end = word.len ? memchr(word.data, ';', word.len) : NULL;
+    }
+    rc = appendLower(out, httpSliceTrim(word));
+    return rc ? rc : bufAppend(out, ",", 1);
 }
 
 /* A field value has no control octets but TAB: they can be marks here. */
 static int
-appendWords(HttpHeaderId id, const HttpHeaders *request, Buf *out)
+appendWords(const WordList *kind, const HttpHeaders *request, Buf *out)
 {
+    HttpSlice words[WORDS_MAX];
     HttpList list;
-    HttpSlice item;
+    size_t count = 0;
     int rc = 0;
 
-    httpListStart(&list, request, id);
-    while (rc == 0 && httpListNext(&list, &item)) {
-        rc = appendLower(out, item);
-        if (rc == 0)
-            rc = bufAppend(out, ",", 1);
-    }
+    httpListStart(&list, request, kind->id);
+    while (count < WORDS_MAX && httpListNext(&list, &words[count]))
+        count++;
+    if (count == WORDS_MAX)
+        return -ENOBUFS;
+    if (!kind->isOrdered)
+        qsort(words, count, sizeof(*words), compareNames);
+    for (size_t i = 0; i < count && rc == 0; i++)
+        rc = appendWord(out, words[i]);
     return rc;
 }
 
+/* Several lines mean what one with ", " between them does, RFC 9110 5.3. */
 static int
 appendValues(HttpSlice name, const HttpHeaders *request, Buf *out)
 {
     const HttpField *field = NULL;
+    bool isFirst = true;
     int rc = 0;
 
     while (rc == 0 && (field = httpHeaderNext(request, field))) {
         if (!httpSliceEqualNoCase(httpFieldName(field), name))
             continue;
-        rc = bufAppend(out, field->value, field->valueLen);
+        if (!isFirst)
+            rc = bufAppend(out, ", ", 2);
         if (rc == 0)
-            rc = bufAppend(out, ",", 1);
+            rc = bufAppend(out, field->value, field->valueLen);
+        isFirst = false;
     }
     return rc;
 }
@@ -128,12 +163,12 @@ cacheVaryValues(HttpSlice names, const HttpHeaders *request, Buf *out)
 
     httpListStartText(&list, names);
     while (rc == 0 && httpListNext(&list, &name)) {
-        HttpHeaderId id = httpHeaderIdOf(name);
+        const WordList *kind = findWordList(httpHeaderIdOf(name));
         bool isThere = httpHeaderGetName(request, name).data != NULL;
         rc = bufAppend(out, isThere ? "\1" : "\2", 1);
         if (rc == 0)
-            rc = isWordList(id) ? appendWords(id, request, out)
-                                : appendValues(name, request, out);
+            rc = kind ? appendWords(kind, request, out)
+                      : appendValues(name, request, out);
     }
     return rc;
 }

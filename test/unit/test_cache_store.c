@@ -528,7 +528,7 @@ Test(cacheStore, variants_are_told_apart_by_what_vary_names)
     cr_expect_eq(invalidate("u"), 3);
 }
 
-Test(cacheStore, values_are_normalised_only_where_that_is_safe)
+Test(cacheStore, values_are_normalised_only_where_that_is_safe_9111_4_1)
 {
     putVariant("u", "Accept-Encoding: gzip, br\r\nX-Test: a, b\r\n", VARY_BOTH,
                "1");
@@ -537,10 +537,39 @@ Test(cacheStore, values_are_normalised_only_where_that_is_safe)
                   "X-Test: a, b\r\nAccept-Encoding: GZIP\r\n"
                   "Accept-Encoding: br\r\n",
                   "1");
+    expectVariant("u", "X-Test: a, b\r\nAccept-Encoding: br,, gzip\r\n", "1");
+    expectVariant(
+        "u", "X-Test: a\r\nX-Test: b\r\nAccept-Encoding: gzip, br\r\n", "1");
     expectVariant("u", "X-Test: a,b\r\nAccept-Encoding: gzip,br\r\n", NULL);
+    expectVariant("u", "X-Test: b, a\r\nAccept-Encoding: gzip,br\r\n", NULL);
     expectVariant("u", "X-Test: A, b\r\nAccept-Encoding: gzip,br\r\n", NULL);
-    expectVariant("u", "X-Test: a, b\r\nAccept-Encoding: br,gzip\r\n", NULL);
+    expectVariant("u", "X-Test: a, b\r\nAccept-Encoding: gzipbr\r\n", NULL);
     expectVariant("u", "Accept-Encoding: gzip, br\r\n", NULL);
+}
+
+Test(cacheStore, weights_and_order_of_languages_count_9111_4_1)
+{
+    putVariant("u", "Accept-Language: de;q=0.5, en\r\n", VARY_LANG, "1");
+    expectVariant("u", "Accept-Language: DE ; q=0.5,EN\r\n", "1");
+    expectVariant("u", "Accept-Language: de; Q=0.5, en\r\n", "1");
+    expectVariant("u", "Accept-Language: en, de;q=0.5\r\n", NULL);
+    expectVariant("u", "Accept-Language: de;q=0.6, en\r\n", NULL);
+    expectVariant("u", "Accept-Language: d e;q=0.5, en\r\n", NULL);
+    expectVariant("u", "Accept-Language: de;q=0.5;, en\r\n", NULL);
+}
+
+Test(cacheStore, a_request_with_very_many_words_finds_nothing)
+{
+    static const char start[] = "Accept-Language: a";
+    char line[1024];
+    size_t len = sizeof(start) - 1;
+
+    memcpy(line, start, len);
+    for (int i = 0; i < 70; i++, len += 2)
+        memcpy(line + len, ",a", 2);
+    memcpy(line + len, "\r\n", 3);
+    putVariant("u", "Accept-Language: a\r\n", VARY_LANG, "1");
+    expectVariant("u", line, NULL);
 }
 
 Test(cacheStore, a_resource_may_change_its_vary)
