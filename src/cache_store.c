@@ -184,14 +184,35 @@ void
 cacheReaderInit(CacheReader *reader, CacheObject *object)
 {
     CHECK_OBJ(object, CACHE_OBJECT_MAGIC);
-    *reader = (CacheReader){.object = object};
+    *reader = (CacheReader){.object = object, .end = object->length};
+}
+
+void
+cacheReaderInitRange(CacheReader *reader, CacheObject *object, uint64_t first,
+                     uint64_t len)
+{
+    CHECK_OBJ(object, CACHE_OBJECT_MAGIC);
+    CHECK(first <= object->length && len <= object->length - first);
+    *reader = (CacheReader){.object = object, .end = first + len};
+    if (first)
+        object->ops->advance(reader, first);
 }
 
 int
 cacheReaderPeek(CacheReader *reader, struct iovec *iov, int max)
 {
     CHECK_OBJ(reader->object, CACHE_OBJECT_MAGIC);
-    return reader->object->ops->peek(reader, iov, max);
+    int count = reader->object->ops->peek(reader, iov, max);
+    uint64_t left = cacheReaderLeft(reader);
+
+    for (int i = 0; i < count; i++) {
+        if (iov[i].iov_len >= left) {
+            iov[i].iov_len = left;
+            return left ? i + 1 : i;
+        }
+        left -= iov[i].iov_len;
+    }
+    return count;
 }
 
 void
@@ -205,7 +226,7 @@ cacheReaderAdvance(CacheReader *reader, size_t len)
 uint64_t
 cacheReaderLeft(const CacheReader *reader)
 {
-    return reader->object->length - reader->offset;
+    return reader->end - reader->offset;
 }
 
 /* What must not be stored: RFC 9111 3.1, and what is known better later. */

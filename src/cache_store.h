@@ -72,6 +72,7 @@ typedef struct CacheReader {
     const void *chunk;
     size_t chunkOffset;
     uint64_t offset;
+    uint64_t end; /* of what is to be read */
 } CacheReader;
 
 /* A store in this process's memory. Returns owned. */
@@ -180,6 +181,10 @@ int cacheObjectResponse(const CacheObject *object, HttpResponse *response);
 
 /* Start at the front of the body; borrows the caller's reference. */
 void cacheReaderInit(CacheReader *reader, CacheObject *object);
+
+/* Start at octet first and read len octets, which must be there. */
+void cacheReaderInitRange(CacheReader *reader, CacheObject *object,
+                          uint64_t first, uint64_t len);
 
 /*
  * The next octets of the body, as up to max pieces. Returns how many pieces;

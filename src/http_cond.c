@@ -174,6 +174,20 @@ httpCondIsForOrigin(const HttpHeaders *request)
            httpHeaderHas(request, HTTP_HEADER_IF_UNMODIFIED_SINCE);
 }
 
+bool
+httpCondIfRange(const HttpHeaders *request, const HttpValidators *stored,
+                time_t now)
+{
+    HttpSlice value = httpHeaderGet(request, HTTP_HEADER_IF_RANGE);
+    time_t modified;
+
+    if (!value.data)
+        return true;
+    if (!httpDateParse(value, now, &modified))
+        return httpEtagStrongEqual(value, stored->etag);
+    return modified == stored->lastModified && modified < stored->date;
+}
+
 static void
 removeConditions(HttpHeaders *request)
 {

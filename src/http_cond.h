@@ -49,6 +49,13 @@ HttpCond httpCondEvaluate(const HttpHeaders *request,
 bool httpCondIsForOrigin(const HttpHeaders *request);
 
 /*
+ * True unless an If-Range of the request fails (RFC 9110 13.1.5): its entity
+ * tag or date is that of the stored response, and strong (8.8.2.2).
+ */
+bool httpCondIfRange(const HttpHeaders *request, const HttpValidators *stored,
+                     time_t now);
+
+/*
  * Make the request a validation of a stored response (RFC 9111 4.3.1): the
  * client's own conditions and Range go, If-None-Match and
  * If-Modified-Since of the stored one come. False when there is nothing to

@@ -19,7 +19,7 @@ proxyCacheKey(const ProxyRequest *request, CacheKey *keyOut)
                                           : request->urlText);
 }
 
-/* Requests that a whole stored response may answer. */
+/* Requests that a stored response may answer. */
 static bool
 isCacheable(const ProxyRequest *request)
 {
@@ -28,8 +28,27 @@ isCacheable(const ProxyRequest *request)
     return (http->method == HTTP_METHOD_GET ||
             http->method == HTTP_METHOD_HEAD) &&
            http->framing == HTTP_FRAMING_NONE &&
-           !httpHeaderHas(&http->headers, HTTP_HEADER_RANGE) &&
            !httpCondIsForOrigin(&http->headers);
+}
+
+/* The object, or what of it a GET asks for. */
+static void
+serveWhole(ProxyRequest *request)
+{
+    HttpRangeResult result = HTTP_RANGE_WHOLE;
+    HttpRange range;
+
+    if (request->http->method == HTTP_METHOD_GET &&
+        cacheObjectStatus(request->object) == 200)
+        result = httpRangeResolve(
+            &request->http->headers, cacheObjectValidators(request->object),
+            cacheObjectLength(request->object), nowSec(), &range);
+    if (result == HTTP_RANGE_PART)
+        proxyReplyPart(request, &range);
+    else if (result == HTTP_RANGE_UNSATISFIABLE)
+        proxyReplyNoPart(request);
+    else
+        proxyReplyStored(request);
 }
 
 void
@@ -43,7 +62,7 @@ proxyCacheServe(ProxyRequest *request, AccessResult result)
                                 nowSec());
     request->reply.result = result;
     if (cond != HTTP_COND_NOT_MODIFIED) {
-        proxyReplyStored(request);
+        serveWhole(request);
         return;
     }
     if (result == ACCESS_MEM_HIT)

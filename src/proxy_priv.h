@@ -23,6 +23,7 @@
 #include "external_acl.h"
 #include "http_date.h"
 #include "http_parse.h"
+#include "http_range.h"
 #include "http_url.h"
 #include "list.h"
 #include "listener.h"
@@ -46,6 +47,7 @@
 #define PROXY_READ_SIZE 16384
 #define PROXY_INPUT_MAX (4 * PROXY_READ_SIZE)
 #define PROXY_OUTPUT_MAX (320 * 1024)
+#define PROXY_PIECES 14 /* of one writev */
 #define PROXY_OUTPUT_HIGH (64 * 1024) /* the origin waits above this */
 
 typedef struct ProxyClient ProxyClient;
@@ -414,6 +416,19 @@ void proxyAuthGoOn(ProxyRequest *request, bool isLate);
 /* Connect a tunnel. */
 void proxyTunnelStart(ProxyRequest *request);
 
+/* A reply with this status begins: what the connection becomes after it is
+ * decided here. */
+void proxyReplyBegin(ProxyRequest *request, int status);
+
+/* The Connection field of the reply, with CR LF, or "". */
+const char *proxyReplyConnection(const ProxyRequest *request);
+
+/* Keep the content type for the log; the absent slice: there is none. */
+void proxyReplyType(ProxyRequest *request, HttpSlice type);
+
+/* Up to max pieces of the stored body; none when it cannot be read. */
+int proxyReplyPeek(ProxyRequest *request, struct iovec *iov, int max);
+
 /* Begin a reply that passes on an origin's, which may be changed. */
 void proxyReplyOrigin(ProxyRequest *request, HttpResponse *response);
 
@@ -431,6 +446,12 @@ void proxyReplyStored(ProxyRequest *request);
 
 /* Send 304 made of the stored object. */
 void proxyReplyNotModified(ProxyRequest *request);
+
+/* Send 206 with a part of the stored object. */
+void proxyReplyPart(ProxyRequest *request, const HttpRange *range);
+
+/* Send 416: the stored object has no such part. */
+void proxyReplyNoPart(ProxyRequest *request);
 
 /* Send one of our own pages; detail and errnum may be NULL and 0. */
 void proxyReplyError(ProxyRequest *request, ErrorPageId id, const char *detail);

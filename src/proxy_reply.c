@@ -9,8 +9,6 @@
 #include "http_date.h"
 #include "proxy_priv.h"
 
-#define PIECES 14
-#define TAIL_MAX (PROXY_STATUS_MAX + 128)
 #define EARLY_MAX (16 * 1024)
 #define ROUNDS_PER_TURN 8
 #define WRITE_TIMEOUT_MS (15 * 60 * 1000)
@@ -20,20 +18,14 @@ _Static_assert(2 * CONFIG_HEAD_MAX + EARLY_MAX + AUTH_TOKEN_MAX <
                    PROXY_OUTPUT_MAX - 1024,
                "room for heads");
 
-typedef struct Tail {
-    char text[TAIL_MAX];
-    size_t len;
-} Tail;
-
 static bool
 isHead(const ProxyRequest *request)
 {
     return request->http->method == HTTP_METHOD_HEAD;
 }
 
-/* What the connection becomes after this reply is decided here. */
-static void
-begin(ProxyRequest *request, int status)
+void
+proxyReplyBegin(ProxyRequest *request, int status)
 {
     ProxyReply *reply = &request->reply;
     const ProxyClient *client = request->client;
@@ -45,16 +37,16 @@ begin(ProxyRequest *request, int status)
     proxyClientSetState(request->client, PROXY_CLIENT_REPLY, "head");
 }
 
-static const char *
-connectionField(const ProxyRequest *request)
+const char *
+proxyReplyConnection(const ProxyRequest *request)
 {
     if (!request->reply.keepAlive)
         return "Connection: close\r\n";
     return request->http->minor == 0 ? "Connection: keep-alive\r\n" : "";
 }
 
-static void
-rememberType(ProxyRequest *request, HttpSlice type)
+void
+proxyReplyType(ProxyRequest *request, HttpSlice type)
 {
     ProxyReply *reply = &request->reply;
 
@@ -118,9 +110,8 @@ noteSent(ProxyClient *client, size_t len)
         proxyClientArmTimeout(client, 0);
 }
 
-/* Up to max pieces of the stored body; none when it cannot be read. */
-static int
-peekStored(ProxyRequest *request, struct iovec *iov, int max)
+int
+proxyReplyPeek(ProxyRequest *request, struct iovec *iov, int max)
 {
     int count = cacheReaderPeek(&request->reader, iov, max);
 
@@ -133,7 +124,7 @@ peekStored(ProxyRequest *request, struct iovec *iov, int max)
 }
 
 static int
-gather(ProxyClient *client, struct iovec iov[PIECES])
+gather(ProxyClient *client, struct iovec iov[PROXY_PIECES])
 {
     ProxyRequest *request = client->request;
     int count = 0;
@@ -142,7 +133,7 @@ gather(ProxyClient *client, struct iovec iov[PIECES])
         iov[count++] = (struct iovec){.iov_base = bufData(&client->out),
                                       .iov_len = bufLen(&client->out)};
     if (request->reply.source == PROXY_SOURCE_STORE && !request->reply.isReset)
-        count += peekStored(request, iov + count, PIECES - count);
+        count += proxyReplyPeek(request, iov + count, PROXY_PIECES - count);
     return count;
 }
 
@@ -166,7 +157,7 @@ afterFlush(ProxyClient *client)
 void
 proxyReplyFlush(ProxyClient *client)
 {
-    struct iovec iov[PIECES];
+    struct iovec iov[PROXY_PIECES];
     int count;
 
     if (client->isWriteArmed || client->request == NULL)
@@ -185,147 +176,6 @@ proxyReplyFlush(ProxyClient *client)
         noteSent(client, (size_t)n);
     }
     afterFlush(client);
-}
-
-static int64_t
-ageOf(const ProxyRequest *request)
-{
-    return httpFreshnessAge(cacheObjectFreshness(request->object),
-                            commWallUs() / 1000000);
-}
-
-static void
-put(Tail *tail, const char *text, size_t len)
-{
-    memcpy(tail->text + tail->len, text, len);
-    tail->len += len;
-}
-
-static void
-putNumber(Tail *tail, uint64_t value)
-{
-    char digits[24];
-    size_t at = sizeof(digits);
-
-    do
-        digits[--at] = (char)('0' + value % 10);
-    while ((value /= 10) > 0);
-    put(tail, digits + at, sizeof(digits) - at);
-}
-
-/* What a stored head lacks; written for each hit, so without printf. */
-static HttpSlice
-formatTail(const ProxyRequest *request, Tail *tail)
-{
-    const char *connection = connectionField(request);
-    HttpSlice field = request->proxy->statusField;
-    HttpSlice reason = proxyStatusReason(request->reply.cacheStatus);
-
-    tail->len = 0;
-    put(tail, "Age: ", 5);
-    putNumber(tail, (uint64_t)ageOf(request));
-    put(tail, "\r\n", 2);
-    put(tail, field.data, field.len);
-    put(tail, reason.data, reason.len);
-    put(tail, connection, strlen(connection));
-    put(tail, "\r\n", 2);
-    return httpSlice(tail->text, tail->len);
-}
-
-static HttpSlice
-findType(HttpSlice head)
-{
-    static const char name[] = "\nContent-Type:";
-    const char *at = memmem(head.data, head.len, name, sizeof(name) - 1);
-
-    if (at == NULL)
-        return httpSlice(NULL, 0);
-    at += sizeof(name) - 1;
-    const char *end = memchr(at, '\r', head.len - (size_t)(at - head.data));
-    return end == NULL ? httpSlice(NULL, 0)
-                       : httpSliceTrim(httpSlice(at, (size_t)(end - at)));
-}
-
-static struct iovec
-pieceOf(HttpSlice text)
-{
-    return (struct iovec){.iov_base = (void *)(uintptr_t)text.data,
-                          .iov_len = text.len};
-}
-
-/* One writev for all of it; what the kernel does not take goes the slow
- * way. */
-static void
-sendStored(ProxyRequest *request, HttpSlice head, HttpSlice tail)
-{
-    ProxyClient *client = request->client;
-    struct iovec iov[PIECES];
-    size_t headLen = head.len + tail.len;
-    int count = 2;
-
-    iov[0] = pieceOf(head);
-    iov[1] = pieceOf(tail);
-    if (request->reply.source == PROXY_SOURCE_STORE)
-        count += peekStored(request, iov + count, PIECES - count);
-    ssize_t n = writev(client->fd, iov, count);
-    size_t sent = n > 0 ? (size_t)n : 0;
-    size_t fromHead = sent < head.len ? sent : head.len;
-    size_t fromTail = sent - fromHead < tail.len ? sent - fromHead : tail.len;
-    bufAppend(&client->out, head.data + fromHead, head.len - fromHead);
-    bufAppend(&client->out, tail.data + fromTail, tail.len - fromTail);
-    request->reply.sent += sent;
-    client->proxy->stats.octetsOut += sent;
-    if (sent > headLen)
-        cacheReaderAdvance(&request->reader, sent - headLen);
-    proxyReplyFlush(client);
-}
-
-/* A stored head does not end yet, so one more field can follow it. */
-static void
-sendStoredWith(ProxyRequest *request, HttpSlice head, HttpSlice tail)
-{
-    Buf *out = &request->client->out;
-
-    if (bufAppend(out, head.data, head.len) < 0 ||
-        bufAppend(out, request->authInfo, strlen(request->authInfo)) < 0 ||
-        bufAppend(out, tail.data, tail.len) < 0)
-        request->reply.isReset = true;
-    proxyReplyFlush(request->client);
-}
-
-void
-proxyReplyStored(ProxyRequest *request)
-{
-    CacheObject *object = request->object;
-    HttpSlice head = cacheObjectHead(object);
-    Tail tail;
-
-    begin(request, cacheObjectStatus(object));
-    request->reply.isComplete = true;
-    rememberType(request, findType(head));
-    if (!isHead(request)) {
-        request->reply.source = PROXY_SOURCE_STORE;
-        cacheReaderInit(&request->reader, object);
-    }
-    if (request->authInfo != NULL)
-        sendStoredWith(request, head, formatTail(request, &tail));
-    else
-        sendStored(request, head, formatTail(request, &tail));
-}
-
-void
-proxyReplyNotModified(ProxyRequest *request)
-{
-    Buf *out = &request->client->out;
-    Tail tail;
-
-    begin(request, 304);
-    request->reply.isComplete = true;
-    HttpSlice text = formatTail(request, &tail);
-    if (httpCondFormat304(cacheObjectHead(request->object), out) < 0 ||
-        bufAppend(out, text.data, text.len) < 0)
-        request->reply.isReset = true;
-    proxyReplyFlush(request->client);
 }
 
 /* How the client will know the end of the body. */
@@ -351,18 +201,18 @@ proxyReplyOrigin(ProxyRequest *request, HttpResponse *response)
     ProxyReply *reply = &request->reply;
     Buf *out = &request->client->out;
 
-    begin(request, response->status);
+    proxyReplyBegin(request, response->status);
     chooseFraming(request, response);
     reply->source = PROXY_SOURCE_FETCH;
-    rememberType(request,
-                 httpHeaderGet(&response->headers, HTTP_HEADER_CONTENT_TYPE));
+    proxyReplyType(request,
+                   httpHeaderGet(&response->headers, HTTP_HEADER_CONTENT_TYPE));
     int rc = httpResponseFormatHead(response, out);
     if (rc == 0)
         rc = bufPrintf(out, "%s%s%s%s%s\r\n", request->proxy->statusText,
                        proxyStatusReason(reply->cacheStatus).data,
                        reply->isChunked ? "Transfer-Encoding: chunked\r\n" : "",
                        request->authInfo != NULL ? request->authInfo : "",
-                       connectionField(request));
+                       proxyReplyConnection(request));
     CHECK(rc == 0); /* the buffer is larger than any head */
     commDefer(&request->client->flush);
 }
@@ -431,10 +281,10 @@ sendPage(ProxyRequest *request, ErrorPageId id, const char *detail,
     /* A head that was not understood leaves us out of step. */
     if (request->method == NULL)
         request->reply.keepAlive = false;
-    begin(request, errorPageStatus(id));
+    proxyReplyBegin(request, errorPageStatus(id));
     request->reply.isComplete = true;
     info.keepAlive = request->reply.keepAlive;
-    rememberType(request, httpSliceText("text/html"));
+    proxyReplyType(request, httpSliceText("text/html"));
     int rc = errorPageFormat(&request->client->out, &info);
     CHECK(rc == 0);
     proxyReplyFlush(request->client);
@@ -458,12 +308,12 @@ proxyReplyBare(ProxyRequest *request, int status, const char *fields)
     Buf *out = &request->client->out;
     char date[HTTP_DATE_SIZE];
 
-    begin(request, status);
+    proxyReplyBegin(request, status);
     request->reply.isComplete = true;
     httpDateFormat(commWallUs() / 1000000, date);
     int rc = bufPrintf(out, "HTTP/1.1 %d %s\r\nDate: %s\r\n%s%s\r\n", status,
                        httpStatusReason(status), date, fields,
-                       connectionField(request));
+                       proxyReplyConnection(request));
     CHECK(rc == 0);
     proxyReplyFlush(request->client);
 }

@@ -626,6 +626,40 @@ Test(cacheStore, a_request_with_huge_vary_values_finds_nothing)
     cr_expect_eq(refused.error, EINVAL);
 }
 
+Test(cacheStore, a_part_of_a_body_is_read)
+{
+    static char body[200000];
+    static const struct {
+        uint64_t first;
+        uint64_t len;
+    } parts[] = {{0, 1},           {0, 200000}, {65535, 2},    {65536, 70000},
+                 {199999, 1},      {200000, 0}, {70000, 0},    {1, 199998},
+                 {131072 - 1, 10}, {0, 0},      {65536, 65536}};
+
+    for (size_t i = 0; i < sizeof(body); i++)
+        body[i] = (char)(i % 251);
+    Written written = startWrite(&(Write){.url = "u", .length = sizeof(body)});
+    cr_assert_eq(cacheWriterAppend(written.writer, body, sizeof(body)), 0);
+    CacheObject *object = NULL;
+    cr_assert_eq(cacheWriterCommit(&written.writer, &object), 0);
+    for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
+        CacheReader reader;
+        struct iovec iov[3];
+        uint64_t at = parts[i].first;
+        int count;
+        cacheReaderInitRange(&reader, object, at, parts[i].len);
+        cr_expect_eq(cacheReaderLeft(&reader), parts[i].len);
+        while ((count = cacheReaderPeek(&reader, iov, 3)) > 0) {
+            size_t len = iov[0].iov_len;
+            cr_expect_eq(memcmp(iov[0].iov_base, body + at, len), 0);
+            at += len;
+            cacheReaderAdvance(&reader, len);
+        }
+        cr_expect_eq(at, parts[i].first + parts[i].len, "part %zu", i);
+    }
+    cacheObjectUnref(&object);
+}
+
 Test(cacheStore, a_304_gives_a_new_head_to_the_same_body)
 {
     put("u", "hello");

@@ -1,0 +1,191 @@
+/* Answers from the store. DEBUG: section 33 */
+#include <inttypes.h>
+#include <string.h>
+#include <sys/uio.h>
+
+#include "check.h"
+#include "proxy_priv.h"
+
+#define TAIL_MAX (PROXY_STATUS_MAX + 128)
+
+typedef struct Tail {
+    char text[TAIL_MAX];
+    size_t len;
+} Tail;
+
+static int64_t
+ageOf(const ProxyRequest *request)
+{
+    return httpFreshnessAge(cacheObjectFreshness(request->object),
+                            commWallUs() / 1000000);
+}
+
+static void
+put(Tail *tail, const char *text, size_t len)
+{
+    memcpy(tail->text + tail->len, text, len);
+    tail->len += len;
+}
+
+static void
+putNumber(Tail *tail, uint64_t value)
+{
+    char digits[24];
+    size_t at = sizeof(digits);
+
+    do
+        digits[--at] = (char)('0' + value % 10);
+    while ((value /= 10) > 0);
+    put(tail, digits + at, sizeof(digits) - at);
+}
+
+/* What a stored head lacks; written for each hit, so without printf. */
+static HttpSlice
+formatTail(const ProxyRequest *request, Tail *tail)
+{
+    const char *connection = proxyReplyConnection(request);
+    HttpSlice field = request->proxy->statusField;
+    HttpSlice reason = proxyStatusReason(request->reply.cacheStatus);
+
+    tail->len = 0;
+    put(tail, "Age: ", 5);
+    putNumber(tail, (uint64_t)ageOf(request));
+    put(tail, "\r\n", 2);
+    put(tail, field.data, field.len);
+    put(tail, reason.data, reason.len);
+    put(tail, connection, strlen(connection));
+    put(tail, "\r\n", 2);
+    return httpSlice(tail->text, tail->len);
+}
+
+static HttpSlice
+findType(HttpSlice head)
+{
+    static const char name[] = "\nContent-Type:";
+    const char *at = memmem(head.data, head.len, name, sizeof(name) - 1);
+
+    if (at == NULL)
+        return httpSlice(NULL, 0);
+    at += sizeof(name) - 1;
+    const char *end = memchr(at, '\r', head.len - (size_t)(at - head.data));
+    return end == NULL ? httpSlice(NULL, 0)
+                       : httpSliceTrim(httpSlice(at, (size_t)(end - at)));
+}
+
+static struct iovec
+pieceOf(HttpSlice text)
+{
+    return (struct iovec){.iov_base = (void *)(uintptr_t)text.data,
+                          .iov_len = text.len};
+}
+
+/* One writev for all of it; what the kernel does not take goes the slow
+ * way. */
+static void
+sendStored(ProxyRequest *request, HttpSlice head, HttpSlice tail)
+{
+    ProxyClient *client = request->client;
+    struct iovec iov[PROXY_PIECES];
+    size_t headLen = head.len + tail.len;
+    int count = 2;
+
+    iov[0] = pieceOf(head);
+    iov[1] = pieceOf(tail);
+    if (request->reply.source == PROXY_SOURCE_STORE)
+        count += proxyReplyPeek(request, iov + count, PROXY_PIECES - count);
+    ssize_t n = writev(client->fd, iov, count);
+    size_t sent = n > 0 ? (size_t)n : 0;
+    size_t fromHead = sent < head.len ? sent : head.len;
+    size_t fromTail = sent - fromHead < tail.len ? sent - fromHead : tail.len;
+    bufAppend(&client->out, head.data + fromHead, head.len - fromHead);
+    bufAppend(&client->out, tail.data + fromTail, tail.len - fromTail);
+    request->reply.sent += sent;
+    client->proxy->stats.octetsOut += sent;
+    if (sent > headLen)
+        cacheReaderAdvance(&request->reader, sent - headLen);
+    proxyReplyFlush(client);
+}
+
+/* A stored head does not end yet, so one more field can follow it. */
+static void
+sendStoredWith(ProxyRequest *request, HttpSlice head, HttpSlice tail)
+{
+    Buf *out = &request->client->out;
+
+    if (bufAppend(out, head.data, head.len) < 0 ||
+        bufAppend(out, request->authInfo, strlen(request->authInfo)) < 0 ||
+        bufAppend(out, tail.data, tail.len) < 0)
+        request->reply.isReset = true;
+    proxyReplyFlush(request->client);
+}
+
+void
+proxyReplyStored(ProxyRequest *request)
+{
+    CacheObject *object = request->object;
+    HttpSlice head = cacheObjectHead(object);
+    Tail tail;
+
+    proxyReplyBegin(request, cacheObjectStatus(object));
+    request->reply.isComplete = true;
+    proxyReplyType(request, findType(head));
+    if (request->http->method != HTTP_METHOD_HEAD) {
+        request->reply.source = PROXY_SOURCE_STORE;
+        cacheReaderInit(&request->reader, object);
+    }
+    if (request->authInfo != NULL)
+        sendStoredWith(request, head, formatTail(request, &tail));
+    else
+        sendStored(request, head, formatTail(request, &tail));
+}
+
+/* A head made of the stored one, which is in the output buffer already. */
+static void
+sendMade(ProxyRequest *request, int rc)
+{
+    Buf *out = &request->client->out;
+    Tail tail;
+    HttpSlice text = formatTail(request, &tail);
+
+    if (rc == 0 && request->authInfo != NULL)
+        rc = bufAppend(out, request->authInfo, strlen(request->authInfo));
+    if (rc < 0 || bufAppend(out, text.data, text.len) < 0)
+        request->reply.isReset = true;
+    proxyReplyFlush(request->client);
+}
+
+void
+proxyReplyNotModified(ProxyRequest *request)
+{
+    proxyReplyBegin(request, 304);
+    request->reply.isComplete = true;
+    sendMade(request, httpCondFormat304(cacheObjectHead(request->object),
+                                        &request->client->out));
+}
+
+void
+proxyReplyPart(ProxyRequest *request, const HttpRange *range)
+{
+    CacheObject *object = request->object;
+    HttpSlice head = cacheObjectHead(object);
+
+    proxyReplyBegin(request, 206);
+    request->reply.isComplete = true;
+    proxyReplyType(request, findType(head));
+    request->reply.source = PROXY_SOURCE_STORE;
+    cacheReaderInitRange(&request->reader, object, range->first,
+                         range->last - range->first + 1);
+    sendMade(request, httpRangeFormat206(head, range, cacheObjectLength(object),
+                                         &request->client->out));
+}
+
+void
+proxyReplyNoPart(ProxyRequest *request)
+{
+    char fields[128];
+
+    snprintf(fields, sizeof(fields),
+             "Content-Range: bytes */%" PRIu64 "\r\nContent-Length: 0\r\n",
+             cacheObjectLength(request->object));
+    proxyReplyBare(request, 416, fields);
+}

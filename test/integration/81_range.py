@@ -1,0 +1,161 @@
+#!/usr/bin/env python3
+"""Parts of what is stored (RFC 9110 14 and 15.3.7, RFC 9111 3.3)."""
+
+import os
+import sys
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "..", "support"))
+import squire_test
+from squire_test import Origin, Squire, answer
+
+BODY = b"0123456789"
+FRESH = "Cache-Control: max-age=60"
+DAY = "Sun, 06 Nov 1994 08:49:37 GMT"
+
+
+class Ranges(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.origin = Origin()
+        cls.squire = Squire("visible_hostname test.proxy\n").start()
+        cls.number = 0
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.squire.check_idle()
+        cls.squire.stop()
+        cls.origin.close()
+
+    def serve(self, route):
+        type(self).number += 1
+        self.path = f"/{self.number}"
+        self.origin.routes[self.path] = route
+        return self.origin.url(self.path)
+
+    def asked(self):
+        return self.origin.count(self.path)
+
+    def stored(self, body=BODY, *fields):
+        url = self.serve(answer(200, body, FRESH, *fields))
+        self.squire.get(url)
+        return url
+
+    def ask(self, url, value, *headers, method="GET"):
+        return self.squire.get(url, [("Range", value), *headers],
+                               method=method)
+
+    def check_part(self, response, body, place):
+        self.assertEqual((response.status, response.body), (206, body))
+        self.assertEqual(response.get("Content-Range"), f"bytes {place}")
+        self.assertEqual(response.get_all("Content-Length"),
+                         [str(len(body))])
+
+    def test_part_of_a_stored_whole_9110_14_1_2(self):
+        url = self.stored(BODY, 'ETag: "1"', "X-Other: kept")
+        for value, body, place in (
+                ("bytes=0-3", b"0123", "0-3/10"),
+                ("bytes=5-", b"56789", "5-9/10"),
+                ("bytes=-2", b"89", "8-9/10"),
+                ("bytes=0-100", BODY, "0-9/10"),
+                ("bytes=9-9", b"9", "9-9/10")):
+            response = self.ask(url, value)
+            self.check_part(response, body, place)
+            self.assertEqual(response.get("ETag"), '"1"')
+            self.assertEqual(response.get("X-Other"), "kept")
+            self.assertIsNotNone(response.get("Age"))
+            self.assertEqual(response.get("Cache-Status"), "test.proxy;hit")
+        self.assertEqual(self.asked(), 1)
+
+    def test_part_of_many_chunks(self):
+        body = os.urandom(300000)
+        url = self.stored(body)
+        with self.squire.connect() as connection:
+            for first, last in ((0, 0), (65530, 65540), (1, 299998),
+                                (131072, 262143), (299999, 299999)):
+                response = connection.request(
+                    url, headers=[("Range", f"bytes={first}-{last}")])
+                self.check_part(response, body[first:last + 1],
+                                f"{first}-{last}/300000")
+        self.assertEqual(self.asked(), 1)
+
+    def test_range_that_is_not_there_is_416_9110_15_5_17(self):
+        url = self.stored()
+        with self.squire.connect() as connection:
+            for value in ("bytes=10-", "bytes=10-20", "bytes=-0"):
+                response = connection.request(url,
+                                              headers=[("Range", value)])
+                self.assertEqual((response.status, response.body),
+                                 (416, b""))
+                self.assertEqual(response.get("Content-Range"),
+                                 "bytes */10")
+        self.assertEqual(self.asked(), 1)
+
+    def test_what_is_no_range_gets_the_whole_9110_14_2(self):
+        url = self.stored()
+        for value in ("bytes=3-1", "bytes=x", "lines=1-2", "bytes=0-1,3-4"):
+            response = self.ask(url, value)
+            self.assertEqual((response.status, response.body), (200, BODY))
+        self.assertEqual(self.asked(), 1)
+
+    def test_head_has_no_ranges_9110_14_2(self):
+        response = self.ask(self.stored(), "bytes=0-1", method="HEAD")
+        self.assertEqual(response.status, 200)
+        self.assertEqual(response.get("Content-Length"), "10")
+
+    def test_only_a_200_has_parts_9110_14_2(self):
+        url = self.serve(answer(404, b"none", FRESH))
+        self.squire.get(url)
+        response = self.ask(url, "bytes=0-1")
+        self.assertEqual((response.status, response.body), (404, b"none"))
+        self.assertEqual(self.asked(), 1)
+
+    def test_if_range_9110_13_1_5(self):
+        url = self.stored(BODY, 'ETag: "1"', f"Last-Modified: {DAY}")
+        for value, status in (('"1"', 206), ('"2"', 200), ('W/"1"', 200),
+                              (DAY, 206),
+                              ("Sun, 06 Nov 1994 08:49:38 GMT", 200)):
+            response = self.ask(url, "bytes=0-1", ("If-Range", value))
+            self.assertEqual(response.status, status, value)
+        self.assertEqual(self.asked(), 1)
+
+    def test_conditions_come_before_ranges_9110_13_2_2(self):
+        url = self.stored(BODY, 'ETag: "1"')
+        response = self.ask(url, "bytes=0-1", ("If-None-Match", '"1"'))
+        self.assertEqual(response.status, 304)
+        response = self.ask(url, "bytes=0-1", ("If-None-Match", '"2"'))
+        self.check_part(response, b"01", "0-1/10")
+
+    def test_range_is_answered_after_a_304(self):
+        def route(request, sock):
+            if request.get("If-None-Match") == '"1"':
+                self.assertIsNone(request.get("Range"))
+                return b'HTTP/1.1 304 No\r\nETag: "1"\r\n\r\n'
+            return answer(200, BODY, 'ETag: "1"', "Cache-Control: no-cache")
+
+        url = self.serve(route)
+        self.squire.get(url)
+        self.check_part(self.ask(url, "bytes=2-4"), b"234", "2-4/10")
+        self.assertEqual(self.asked(), 2)
+
+    def test_range_with_nothing_stored_goes_to_the_origin(self):
+        def route(request, sock):
+            if request.get("Range"):
+                return answer(206, b"12", "Content-Range: bytes 1-2/10")
+            return answer(200, BODY, FRESH)
+
+        url = self.serve(route)
+        self.check_part(self.ask(url, "bytes=1-2"), b"12", "1-2/10")
+        self.assertEqual(self.origin.last().get("Range"), "bytes=1-2")
+        self.assertEqual(self.squire.get(url).body, BODY)
+
+    def test_whole_answer_to_a_range_is_stored(self):
+        url = self.serve(answer(200, BODY, FRESH))
+        self.assertEqual(self.ask(url, "bytes=1-2").status, 200)
+        self.check_part(self.ask(url, "bytes=1-2"), b"12", "1-2/10")
+        self.assertEqual(self.asked(), 1)
+
+
+if __name__ == "__main__":
+    squire_test.main()

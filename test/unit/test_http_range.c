@@ -1,0 +1,156 @@
+/* test_http_range.c: RFC 9110 14, and 13.1.5. */
+#include "http_range.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "http_message.h"
+#include "http_parse.h"
+
+#define NOW ((time_t)784111777) /* Sun, 06 Nov 1994 08:49:37 GMT */
+#define AT_NOW "Sun, 06 Nov 1994 08:49:37 GMT"
+#define BEFORE "Sun, 06 Nov 1994 08:49:36 GMT"
+
+TestSuite(httpRange, .timeout = 20);
+
+static HttpRangeResult
+resolve(const char *lines, const char *stored, uint64_t length,
+        HttpRange *range)
+{
+    HttpResponse request;
+    HttpResponse response;
+    HttpValidators validators;
+
+    httpResponseInit(&request, HTTP_HEADER_TEXT_MAX);
+    httpResponseInit(&response, HTTP_HEADER_TEXT_MAX);
+    cr_assert_eq(httpResponseParse(&request, 200, httpSliceText(lines)), 0);
+    cr_assert_eq(httpResponseParse(&response, 200, httpSliceText(stored)), 0);
+    httpCondValidators(&response.headers, NOW, &validators);
+    HttpRangeResult result =
+        httpRangeResolve(&request.headers, &validators, length, NOW, range);
+    httpResponseFini(&request);
+    httpResponseFini(&response);
+    return result;
+}
+
+typedef struct RangeCase {
+    const char *value;
+    uint64_t length;
+    HttpRangeResult result;
+    uint64_t first;
+    uint64_t last;
+} RangeCase;
+
+#define R(id) HTTP_RANGE_##id
+
+static const RangeCase rangeCases[] = {
+    {"bytes=0-0", 10, R(PART), 0, 0},
+    {"bytes=0-9", 10, R(PART), 0, 9},
+    {"bytes=2-5", 10, R(PART), 2, 5},
+    {"Bytes=2-5", 10, R(PART), 2, 5},
+    {"bytes= 2-5 ,", 10, R(PART), 2, 5},
+    {"bytes=2-500", 10, R(PART), 2, 9},
+    {"bytes=2-99999999999999999999999999", 10, R(PART), 2, 9},
+    {"bytes=9-", 10, R(PART), 9, 9},
+    {"bytes=0-", 10, R(PART), 0, 9},
+    {"bytes=-1", 10, R(PART), 9, 9},
+    {"bytes=-10", 10, R(PART), 0, 9},
+    {"bytes=-11", 10, R(PART), 0, 9},
+    {"bytes=-99999999999999999999999999", 10, R(PART), 0, 9},
+    /* 14.1.2: nothing of it is there */
+    {"bytes=10-", 10, R(UNSATISFIABLE), 0, 0},
+    {"bytes=10-11", 10, R(UNSATISFIABLE), 0, 0},
+    {"bytes=99999999999999999999999999-", 10, R(UNSATISFIABLE), 0, 0},
+    {"bytes=-0", 10, R(UNSATISFIABLE), 0, 0},
+    {"bytes=0-", 0, R(UNSATISFIABLE), 0, 0},
+    {"bytes=-5", 0, R(UNSATISFIABLE), 0, 0},
+    /* 14.2: what is no range, and several */
+    {"bytes=5-2", 10, R(WHOLE), 0, 0},
+    {"bytes=", 10, R(WHOLE), 0, 0},
+    {"bytes=-", 10, R(WHOLE), 0, 0},
+    {"bytes=5", 10, R(WHOLE), 0, 0},
+    {"bytes=a-5", 10, R(WHOLE), 0, 0},
+    {"bytes=5-a", 10, R(WHOLE), 0, 0},
+    {"bytes=5-6x", 10, R(WHOLE), 0, 0},
+    {"bytes=+5-6", 10, R(WHOLE), 0, 0},
+    {"bytes=--5", 10, R(WHOLE), 0, 0},
+    {"bytes=-5x", 10, R(WHOLE), 0, 0},
+    {"bytes =1-2", 10, R(WHOLE), 0, 0},
+    {"octets=1-2", 10, R(WHOLE), 0, 0},
+    {"bytes:1-2", 10, R(WHOLE), 0, 0},
+    {"1-2", 10, R(WHOLE), 0, 0},
+    {"", 10, R(WHOLE), 0, 0},
+    {"bytes=0-1,3-4", 10, R(WHOLE), 0, 0},
+    {"bytes=0-,0-,0-,0-,0-,0-", 10, R(WHOLE), 0, 0},
+    {"bytes=0-1\r\nRange: bytes=0-1", 10, R(WHOLE), 0, 0},
+};
+
+Test(httpRange, ranges_of_octets_9110_14_1_2)
+{
+    for (size_t i = 0; i < sizeof(rangeCases) / sizeof(*rangeCases); i++) {
+        const RangeCase *row = &rangeCases[i];
+        char lines[128];
+        HttpRange range = {0, 0};
+        snprintf(lines, sizeof(lines), "Range: %s\r\n", row->value);
+        cr_expect_eq(resolve(lines, "", row->length, &range), row->result, "%s",
+                     row->value);
+        cr_expect_eq(range.first, row->first, "%s", row->value);
+        cr_expect_eq(range.last, row->last, "%s", row->value);
+    }
+}
+
+Test(httpRange, if_range_needs_a_strong_validator_9110_13_1_5)
+{
+    static const struct {
+        const char *ifRange;
+        const char *stored;
+        HttpRangeResult result;
+    } rows[] = {
+        {"\"a\"", "ETag: \"a\"\r\n", R(PART)},
+        {"\"a\"", "ETag: \"b\"\r\n", R(WHOLE)},
+        {"W/\"a\"", "ETag: W/\"a\"\r\n", R(WHOLE)},
+        {"\"a\"", "ETag: W/\"a\"\r\n", R(WHOLE)},
+        {"\"a\"", "", R(WHOLE)},
+        {"", "ETag: \"a\"\r\n", R(WHOLE)},
+        {"*", "ETag: \"a\"\r\n", R(WHOLE)},
+        {BEFORE, "Last-Modified: " BEFORE "\r\nDate: " AT_NOW "\r\n", R(PART)},
+        {BEFORE, "Last-Modified: " BEFORE "\r\nDate: " BEFORE "\r\n", R(WHOLE)},
+        {AT_NOW, "Last-Modified: " BEFORE "\r\nDate: " AT_NOW "\r\n", R(WHOLE)},
+        {BEFORE, "Date: " AT_NOW "\r\n", R(WHOLE)},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        char lines[128];
+        HttpRange range;
+        snprintf(lines, sizeof(lines), "Range: bytes=1-2\r\nIf-Range: %s\r\n",
+                 rows[i].ifRange);
+        cr_expect_eq(resolve(lines, rows[i].stored, 10, &range), rows[i].result,
+                     "row %zu", i);
+    }
+}
+
+Test(httpRange, a_206_has_the_fields_of_the_whole_9110_15_3_7)
+{
+    static const char stored[] = "HTTP/1.1 200 OK\r\nETag: \"a\"\r\n"
+                                 "content-length: 10\r\nX-Other: 1\r\n";
+    static const char expected[] = "HTTP/1.1 206 Partial Content\r\n"
+                                   "ETag: \"a\"\r\nX-Other: 1\r\n"
+                                   "Content-Range: bytes 2-5/10\r\n"
+                                   "Content-Length: 4\r\n";
+    HttpRange range = {2, 5};
+    Buf out;
+    Buf small;
+
+    bufInit(&out, 4096);
+    bufInit(&small, sizeof(expected) - 2);
+    cr_assert_eq(httpRangeFormat206(httpSliceText(stored), &range, 10, &out),
+                 0);
+    cr_expect(httpSliceEqual(httpSlice(bufData(&out), bufLen(&out)),
+                             httpSliceText(expected)),
+              "%.*s", (int)bufLen(&out), bufData(&out));
+    cr_expect_lt(httpRangeFormat206(httpSliceText(stored), &range, 10, &small),
+                 0);
+    bufFini(&out);
+    bufFini(&small);
+}
