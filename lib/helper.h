@@ -61,7 +61,7 @@ typedef struct HelperConfig {
                                 NUL, TAB and CR: requests, which still end
                                 with LF, and answers may hold LF, and must
                                 not hold this octet. Programs for
-                                certificates have '\1' */
+                                certificates have HELPER_CERT_END */
     unsigned queueMax;       /* requests waiting beyond what processes not yet
                                 started could take; 0: 2 * max (at least 64) */
     HelperOverload overload; /* HELPER_OVERLOAD_ERR */
