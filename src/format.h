@@ -24,17 +24,23 @@
 
 typedef struct Format Format;
 
+/* A URL and its parts. */
+typedef struct FormatUrl {
+    HttpSlice url;      /* CONNECT: host:port */
+    const char *scheme; /* NULL for CONNECT */
+    HttpSlice host;
+    unsigned port;
+    HttpSlice path; /* with the query; absent for CONNECT */
+} FormatUrl;
+
 /* What a request is, as far as codes show it; all borrowed. What is absent
  * (NULL, port 0) is shown as "-". */
 typedef struct FormatInput {
     const struct sockaddr *client;
     const struct sockaddr *local;
     HttpSlice method;
-    HttpSlice url;      /* CONNECT: host:port */
-    const char *scheme; /* NULL for CONNECT */
-    HttpSlice host;
-    unsigned port;
-    HttpSlice path;              /* with the query; absent for CONNECT */
+    FormatUrl url;               /* as it is now */
+    const FormatUrl *clientUrl;  /* before it was rewritten, or NULL */
     const HttpHeaders *request;  /* its fields */
     const HttpHeaders *response; /* of the origin */
     const char *user;            /* whose credentials they are */

@@ -109,7 +109,29 @@ static void
 getUrl(const FormatInput *input, const FormatToken *token, FormatValue *value)
 {
     (void)token;
-    value->slice = input->url;
+    value->slice = input->url.url;
+}
+
+static void
+getPath(const FormatInput *input, const FormatToken *token, FormatValue *value)
+{
+    (void)token;
+    value->slice = input->url.path;
+}
+
+/* What the client has asked for. */
+static const FormatUrl *
+clientUrl(const FormatInput *input)
+{
+    return input->clientUrl != NULL ? input->clientUrl : &input->url;
+}
+
+static void
+getClientUrl(const FormatInput *input, const FormatToken *token,
+             FormatValue *value)
+{
+    (void)token;
+    value->slice = clientUrl(input)->url;
 }
 
 static void
@@ -117,28 +139,29 @@ getScheme(const FormatInput *input, const FormatToken *token,
           FormatValue *value)
 {
     (void)token;
-    setText(value, input->scheme);
+    setText(value, clientUrl(input)->scheme);
 }
 
 static void
 getHost(const FormatInput *input, const FormatToken *token, FormatValue *value)
 {
     (void)token;
-    value->slice = input->host;
+    value->slice = clientUrl(input)->host;
 }
 
 static void
 getPort(const FormatInput *input, const FormatToken *token, FormatValue *value)
 {
     (void)token;
-    setNumber(value, input->port);
+    setNumber(value, clientUrl(input)->port);
 }
 
 static void
-getPath(const FormatInput *input, const FormatToken *token, FormatValue *value)
+getClientPath(const FormatInput *input, const FormatToken *token,
+              FormatValue *value)
 {
     (void)token;
-    value->slice = input->path;
+    value->slice = clientUrl(input)->path;
 }
 
 static void
@@ -281,14 +304,15 @@ static const FormatCode codes[] = {
     {"et", getExtTag, FORMAT_CODE_FREE, "tag= of an external acl"},
     {"credentials", NULL, 0, NULL},
     {">rm", getMethod, FORMAT_CODE_FREE, "method"},
-    {">ru", getUrl, FORMAT_CODE_FREE, "URL; of CONNECT, host and port"},
-    {">rs", getScheme, 0, "scheme of the URL"},
-    {">rd", getHost, FORMAT_CODE_FREE, "host"},
-    {">rP", getPort, 0, "port of the origin"},
-    {">rp", getPath, FORMAT_CODE_FREE, "path with the query"},
+    {">ru", getClientUrl, FORMAT_CODE_FREE,
+     "URL that the client has asked for; of CONNECT, host and port"},
+    {">rs", getScheme, 0, "its scheme"},
+    {">rd", getHost, FORMAT_CODE_FREE, "its host"},
+    {">rP", getPort, 0, "its port"},
+    {">rp", getClientPath, FORMAT_CODE_FREE, "its path with the query"},
     {"rm", getMethod, FORMAT_CODE_FREE, NULL},
-    {"ru", getUrl, FORMAT_CODE_FREE, NULL},
-    {"rp", getPath, FORMAT_CODE_FREE, NULL},
+    {"ru", getUrl, FORMAT_CODE_FREE, "URL, once it was rewritten the new one"},
+    {"rp", getPath, FORMAT_CODE_FREE, "path of that with the query"},
     {">ha", getRequestField, FORMAT_CODE_FREE | FORMAT_CODE_ARG,
      "field {NAME} of the request; {NAME:MEMBER} the value of MEMBER= in its "
      "list, {NAME:;MEMBER} in one with that separator"},
@@ -306,11 +330,11 @@ static const FormatCode codes[] = {
     {"SRCPORT", getClientPort, 0, NULL},
     {"SRCEUI48", NULL, 0, NULL},
     {"SRCEUI64", NULL, 0, NULL},
-    {"URI", getUrl, FORMAT_CODE_FREE, NULL},
+    {"URI", getClientUrl, FORMAT_CODE_FREE, NULL},
     {"DST", getHost, FORMAT_CODE_FREE, NULL},
     {"PROTO", getScheme, 0, NULL},
     {"PORT", getPort, 0, NULL},
-    {"PATH", getPath, FORMAT_CODE_FREE, NULL},
+    {"PATH", getClientPath, FORMAT_CODE_FREE, NULL},
     {"METHOD", getMethod, FORMAT_CODE_FREE, NULL},
     {"MYADDR", getLocalAddress, 0, NULL},
     {"MYPORT", getLocalPort, 0, NULL},

@@ -204,6 +204,8 @@ struct ProxyRequest {
     Buf text; /* url NUL host NUL method NUL */
     HttpSlice urlText;
     HttpUrl url; /* parts of text */
+    char *clientText;    /* what text was before it was rewritten, or NULL */
+    FormatUrl clientUrl; /* parts of that */
     const char *host;
     const char *method;
     int64_t startUs;
@@ -316,6 +318,12 @@ void proxyRequestStart(ProxyRequest *request);
 /* Make url the request's; it may be part of the request's own text. False:
  * it is too long. */
 bool proxyRequestSetUrl(ProxyRequest *request, const HttpUrl *url);
+
+/* Its URL; borrows its text. */
+FormatUrl proxyRequestUrl(const ProxyRequest *request);
+
+/* It will have another URL: keep the client's, for clientUrl. */
+void proxyRequestKeepUrl(ProxyRequest *request);
 
 /* Tell the client what is wrong with its URL. */
 void proxyRequestRefuseUrl(ProxyRequest *request, HttpUrlError error);

@@ -96,6 +96,8 @@ dropWork(ProxyRequest *request)
     aclFactsClear(&request->facts);
     free(request->storeId);
     request->storeId = NULL;
+    free(request->clientText);
+    request->clientText = NULL;
 }
 
 void
@@ -322,6 +324,38 @@ proxyRequestSetUrl(ProxyRequest *request, const HttpUrl *url)
         isConnect ? httpUrlParseAuthority(request->urlText, 0, &request->url)
                   : httpUrlParse(request->urlText, &request->url);
     return error == HTTP_URL_ERROR_NONE;
+}
+
+FormatUrl
+proxyRequestUrl(const ProxyRequest *request)
+{
+    const HttpUrl *url = &request->url;
+    bool isConnect = url->scheme == HTTP_SCHEME_NONE;
+
+    return (FormatUrl){
+        .url = request->urlText,
+        .scheme = isConnect ? NULL : httpSchemeText(url->scheme),
+        .host = httpSliceText(request->host),
+        .port = url->port,
+        .path = isConnect ? httpSlice(NULL, 0) : url->path,
+    };
+}
+
+void
+proxyRequestKeepUrl(ProxyRequest *request)
+{
+    const char *old = bufData(&request->text);
+    FormatUrl *url = &request->clientUrl;
+
+    if (request->clientText != NULL)
+        return;
+    char *text = request->clientText = xmalloc(bufLen(&request->text));
+    memcpy(text, old, bufLen(&request->text));
+    *url = proxyRequestUrl(request);
+    url->url.data = text + (url->url.data - old);
+    url->host.data = text + (url->host.data - old);
+    if (url->path.data != NULL)
+        url->path.data = text + (url->path.data - old);
 }
 
 void

@@ -49,18 +49,13 @@ FormatInput
 proxyStepFacts(const ProxyRequest *request)
 {
     const ProxyClient *client = request->client;
-    const HttpUrl *url = &request->url;
-    bool isConnect = url->scheme == HTTP_SCHEME_NONE;
 
     return (FormatInput){
         .client = (const struct sockaddr *)&client->peer,
         .local = (const struct sockaddr *)&client->local,
         .method = request->http->methodText,
-        .url = request->urlText,
-        .scheme = isConnect ? NULL : httpSchemeText(url->scheme),
-        .host = httpSliceText(request->host),
-        .port = url->port,
-        .path = isConnect ? httpSlice(NULL, 0) : url->path,
+        .url = proxyRequestUrl(request),
+        .clientUrl = request->clientText != NULL ? &request->clientUrl : NULL,
         .request = &request->http->headers,
         .user = request->facts.user,
         .extUser = request->facts.extUser,
@@ -249,6 +244,7 @@ hasRewriter(const ProxyRequest *request)
 static void
 rewriteTo(ProxyRequest *request, const HttpUrl *url)
 {
+    proxyRequestKeepUrl(request);
     if (!proxyRequestSetUrl(request, url)) {
         proxyRequestRefuseUrl(request, HTTP_URL_ERROR_TOO_LONG);
         return;

@@ -10,12 +10,12 @@ ssize_t
 urlCallFormat(const Format *extras, const FormatInput *input, char *out,
               size_t size)
 {
-    size_t used = input->url.len;
+    size_t used = input->url.url.len;
     ssize_t more;
 
     if (used + 1 >= size)
         return -EMSGSIZE;
-    memcpy(out, input->url.data, used);
+    memcpy(out, input->url.url.data, used);
     if (extras != NULL && !formatIsEmpty(extras)) {
         out[used++] = ' ';
         more = formatExpand(extras, input, out + used, size - used - 1);
@@ -61,7 +61,7 @@ urlCallSubmit(UrlCall *call, Asker *asker, const Format *extras,
     if (len < 0)
         return (int)len;
     call->cb = cb;
-    call->asked = httpSlice(call->line, input->url.len);
+    call->asked = httpSlice(call->line, input->url.url.len);
     return urlCallRepeat(call, asker);
 }
 

@@ -33,8 +33,7 @@ expand(const char *text, HttpSlice octets, const char *word)
     httpHeaderAdd(&headers, httpSliceText("H"), octets);
     httpHeaderAdd(&headers, httpSliceText("H"), httpSliceText("a=1, b=2"));
     const FormatInput input = {.method = httpSliceText("GET"),
-                               .url = octets,
-                               .path = octets,
+                               .url = {.url = octets, .path = octets},
                                .user = word,
                                .extUser = word,
                                .request = &headers,

@@ -93,14 +93,24 @@ class StoreId(unittest.TestCase):
                 name="other.py")
             storer = squire.rewriter(
                 "def rewrite(url, extras):\n"
+                f"    with open({squire.path('seen')!r}, 'a') as file:\n"
+                "        file.write(' '.join([url] + extras) + '\\n')\n"
                 "    return 'OK store-id=k' + url[-2:]")
             squire.reconfigure(f"url_rewrite_program {rewriter}\n"
                                "url_rewrite_children 1 concurrency=5\n"
                                f"store_id_program {storer}\n"
-                               "store_id_children 1 concurrency=5\n")
+                               "store_id_children 1 concurrency=5\n"
+                               "store_id_extras \"%>ru %>rp %ru %rp\"\n")
             self.assertFalse(self.hit(squire, "/1"))
             self.assertTrue(self.hit(squire, "/2"))
             self.assertEqual(self.origin.count("/7"), 1)
+            new = self.origin.url("/7")
+            self.assertEqual(squire.read("seen").splitlines(), [
+                f"{new} {self.origin.url(path)} {path} {new} /7"
+                for path in ("/1", "/2")])
+            # As in Squid, whose native format has %ru.
+            self.assertEqual([line[6] for line in squire.wait_logged(2)],
+                             [new, new])
 
     @unittest.skipUnless(os.path.exists(SQUID), f"no {SQUID}")
     def test_squids_own_helper(self):

@@ -57,11 +57,11 @@ setUp(Sample *sample)
         .client = (const void *)&sample->client,
         .local = (const void *)&sample->local,
         .method = httpSliceText("GET"),
-        .url = httpSliceText("http://h.test:8080/a%20b?x=1&z=\"w\"|"),
-        .scheme = "http",
-        .host = httpSliceText("h.test"),
-        .port = 8080,
-        .path = httpSliceText("/a%20b?x=1&z=\"w\"|"),
+        .url = {.url = httpSliceText("http://h.test:8080/a%20b?x=1&z=\"w\"|"),
+                .scheme = "http",
+                .host = httpSliceText("h.test"),
+                .port = 8080,
+                .path = httpSliceText("/a%20b?x=1&z=\"w\"|")},
         .request = &sample->headers,
         .user = "al ice%",
         .extUser = "ext\nuser",
@@ -207,4 +207,29 @@ Test(format, never_cut_and_never_two_lines)
     formatDestroy(&format);
     formatDestroy(&raw);
     tearDown(&sample);
+}
+
+/* The codes with ">" and the old names show what the client has asked for. */
+Test(format, tells_a_rewritten_url_from_the_clients)
+{
+    const char *text = "%>ru %URI %>rs %>rd %DST %>rP %>rp %PATH|%ru %rp";
+    const FormatUrl client = {.url = httpSliceText("http://old.test:81/a?b"),
+                              .scheme = "http",
+                              .host = httpSliceText("old.test"),
+                              .port = 81,
+                              .path = httpSliceText("/a?b")};
+    FormatInput input = {.url = {.url = httpSliceText("https://new.test/c"),
+                                 .scheme = "https",
+                                 .host = httpSliceText("new.test"),
+                                 .port = 443,
+                                 .path = httpSliceText("/c")},
+                         .clientUrl = &client};
+    Format *format = formatCreate(text, NULL, NULL);
+    char out[256] = "";
+
+    cr_assert_gt(formatExpand(format, &input, out, sizeof(out) - 1), 0);
+    cr_expect_str_eq(out,
+                     "http://old.test:81/a?b http://old.test:81/a?b http "
+                     "old.test old.test 81 /a?b /a?b|https://new.test/c /c");
+    formatDestroy(&format);
 }

@@ -157,7 +157,7 @@ formatQuery(const char *extras, char *out, size_t size)
     struct sockaddr_in client = {.sin_family = AF_INET};
     struct sockaddr_in6 local = {.sin6_family = AF_INET6};
     Format *format = formatCreate(extras, ignoreCode, NULL);
-    FormatInput input = {.url = httpSliceText("http://h/p?q"),
+    FormatInput input = {.url = {.url = httpSliceText("http://h/p?q")},
                          .method = httpSliceText("GET"),
                          .client = (const void *)&client,
                          .local = (const void *)&local,
