@@ -3,8 +3,8 @@
 through our codec and a pool by `squirectl replay`, with and without
 channel-IDs. What each program must answer is in test/golden/*.rec.
 
-The certificate helpers are not here: their frames end at 0x01, which pools do
-not read. log_file_daemon never answers; it is no helper that a pool asks.
+Elsewhere: log_file_daemon, which never answers (18_log_file, 86_log_daemon),
+and pinger, which talks in datagrams (30_ipc_programs).
 """
 
 import os
@@ -42,6 +42,8 @@ PROGRAMS = (
      (NONE,), (IDS,)),
     ("ext_session_acl", "ext_session_acl -a -t 60 -b {w}/sessions", ("1",),
      (NONE,)),
+    ("ext_session_acl_passive", "ext_session_acl -t 60 -b {w}/sessions",
+     ("1",), (NONE,)),
     ("storeid_file_rewrite", "storeid_file_rewrite {w}/storeid", (NONE, IDS),
      ()),
     ("url_fake_rewrite", "url_fake_rewrite", (NONE, IDS), ()),
@@ -56,6 +58,19 @@ PROGRAMS = (
     ("helper_mux", "helper-mux " + SQUID + "basic_ncsa_auth {w}/htpasswd",
      ("1",), ()),
     ("squidguard", "/usr/bin/squidGuard -c {w}/squidguard.conf", (NONE,), ()),
+)
+
+# The same for programs that make or check certificates.
+CERTIFICATES = (
+    ("security_file_certgen", "security_file_certgen -s {w}/ssl_db -M 4MB",
+     (NONE,), (IDS,)),
+    ("security_file_certgen_self", "security_file_certgen", (NONE,), (IDS,)),
+    ("security_file_certgen_nodb", "security_file_certgen -s {w}/none -M 4MB",
+     (NONE, IDS), ()),
+    ("security_fake_certverify", "security_fake_certverify", ("1", IDS),
+     (NONE,)),
+    ("security_fake_certverify_plain", "security_fake_certverify", (NONE,),
+     ()),
 )
 
 # Two answers for one line too long for their buffers (hazard 1): what follows
@@ -101,6 +116,33 @@ acl {{
 def openssl(*arguments):
     return subprocess.run(["openssl", "passwd", *arguments], text=True,
                           capture_output=True, check=True).stdout
+
+
+def make_ca(folder):
+    """What records of programs for certificates have in braces."""
+    key, cert = (os.path.join(folder, name) for name in ("key", "cert"))
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048",
+                    "-nodes", "-subj", "/CN=Golden CA", "-days", "30",
+                    "-keyout", key, "-out", cert],
+                   capture_output=True, check=True)
+    with open(key) as key_file, open(cert) as cert_file:
+        cert, key = cert_file.read(), key_file.read()
+    return {"{cert}": cert.replace("\n", "\\n"),
+            "{ca}": (cert + key).replace("\n", "\\n")}
+
+
+def fill(line, texts):
+    """A line of a record with the certificates, and the length of its
+    body."""
+    for name, text in texts.items():
+        line = line.replace(name, text)
+    body = line.partition("{length} ")[2]
+    return line.replace("{length}", str(len(body.replace("\\n", "\n"))))
+
+
+def has_perl_module(name):
+    return subprocess.run(["perl", "-M" + name, "-e", "1"],
+                          capture_output=True, check=False).returncode == 0
 
 
 class Golden(unittest.TestCase):
@@ -149,32 +191,48 @@ class Golden(unittest.TestCase):
         print("skipped:", program, "is not here")
         return False
 
-    def test_programs_answer_as_recorded(self):
-        for name, program, good, _ in PROGRAMS:
-            if not self.available(program):
-                continue
-            for concurrency in good:
-                with self.subTest(name, concurrency=concurrency):
-                    result = self.replay(
-                        os.path.join(GOLDEN, name + ".rec"), program,
-                        "--concurrency", concurrency)
-                    self.assertEqual(result.returncode, 0,
-                                     result.stdout + result.stderr)
-                    self.assertIn(" 0 differ\n", result.stdout)
+    def check_row(self, record, program, good, bad, *options):
+        for concurrency in good:
+            with self.subTest(record, concurrency=concurrency):
+                result = self.replay(record, program, *options,
+                                     "--concurrency", concurrency)
+                self.assertEqual(result.returncode, 0,
+                                 result.stdout + result.stderr)
+                self.assertIn(" 0 differ\n", result.stdout)
+        for concurrency in bad:
+            with self.subTest(record, concurrency=concurrency):
+                result = self.replay(record, program, *options,
+                                     "--concurrency", concurrency)
+                self.assertEqual(result.returncode, 1, result.stderr)
+                self.assertRegex(
+                    result.stdout + result.stderr,
+                    "without channel-ID|exited with status 1|a line too many")
 
-    def test_a_wrong_concurrency_is_told_and_harms_nobody(self):
-        for name, program, _, bad in PROGRAMS:
+    def test_programs_answer_as_recorded(self):
+        """And a wrong concurrency is told and harms nobody."""
+        for name, program, good, bad in PROGRAMS:
+            if self.available(program):
+                self.check_row(os.path.join(GOLDEN, name + ".rec"), program,
+                               good, bad)
+
+    def test_programs_for_certificates(self):
+        database = os.path.join(self.folder, "ssl_db")
+        texts = make_ca(self.folder)
+        for name, program, good, bad in CERTIFICATES:
             if not self.available(program):
                 continue
-            for concurrency in bad:
-                with self.subTest(name, concurrency=concurrency):
-                    result = self.replay(
-                        os.path.join(GOLDEN, name + ".rec"), program,
-                        "--concurrency", concurrency)
-                    self.assertEqual(result.returncode, 1, result.stderr)
-                    self.assertRegex(
-                        result.stdout + result.stderr,
-                        "without channel-ID|exited with status 1")
+            if "certverify" in name and not has_perl_module(
+                    "Crypt::OpenSSL::X509"):
+                print("skipped:", program, "misses a module of Perl")
+                continue
+            shutil.rmtree(database, ignore_errors=True)
+            if "{w}/ssl_db" in program:
+                subprocess.run([*self.command(program), "-c"],
+                               capture_output=True, check=True)
+            with open(os.path.join(GOLDEN, name + ".rec")) as file:
+                record = self.write("made.rec", "".join(
+                    fill(line, texts) for line in file))
+            self.check_row(record, program, good, bad, "--timeout", "2")
 
     def test_a_line_too_long_is_not_sent(self):
         for program, start, request, answer in SHORT_BUFFERS:

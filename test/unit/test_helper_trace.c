@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "comm.h"
+#include "helper_record.h"
 #include "pool.h"
 #include "support.h"
 
@@ -287,4 +288,50 @@ Test(helperTrace, pools_are_found_by_name)
     cr_assert_null(helperPoolLookup("tes"));
     helperPoolDestroy(&pool);
     cr_assert_null(helperPoolLookup("test"));
+}
+
+/* A record of the pool, and what it is when it is read again. */
+static HelperRecord *
+writeAndRead(void)
+{
+    const HelperRecord head = {.endMark = poolStats().endMark};
+    const HelperTrace *trace = &seen[0].trace;
+    const HelperRecordAnswer answer = {
+        .text = seen[0].reply,
+        .len = trace->replyLen,
+    };
+    const HelperRecordExchange exchange = {
+        .request = seen[0].request,
+        .requestLen = trace->requestLen,
+        .answers = &answer,
+        .answerCount = 1,
+    };
+    char why[200] = "";
+    Buf out;
+
+    bufInit(&out, 1000);
+    cr_assert_eq(helperRecordFormatHead(&head, &out), 0);
+    cr_assert_eq(helperRecordFormatExchange(&exchange, &out), 0);
+    HelperRecord *record = helperRecordParse("made", bufData(&out),
+                                             bufLen(&out), why, sizeof(why));
+    cr_assert_not_null(record, "%s", why);
+    bufFini(&out);
+    return record;
+}
+
+Test(helperTrace, exchanges_of_several_lines_can_be_recorded)
+{
+    poolConfig.endMark = '\x01';
+    poolCreate("frames=3");
+    cr_assert_eq(poolSubmit("a\n\nb", 0), 0);
+    cr_assert(poolRunUntil(1));
+    helperTraceForEach(pool, onTrace, &seenCount);
+    cr_assert_eq(seenCount, 1);
+    cr_assert_str_eq(seen[0].request, "a\n\nb");
+    cr_assert_str_eq(seen[0].reply, "OK a\n\nb");
+    HelperRecord *record = writeAndRead();
+    cr_assert_eq(record->endMark, 1);
+    cr_assert_str_eq(record->exchanges[0].request, "a\n\nb");
+    cr_assert_str_eq(record->exchanges[0].answers[0].text, "OK a\n\nb");
+    helperRecordDestroy(&record);
 }
