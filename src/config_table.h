@@ -14,10 +14,8 @@
       "least one is needed. name= is what acls of kind myportname compare.")   \
     X("manager_port", Manager, managerPorts, NULL, "[ADDR:]PORT|/PATH|none",   \
       "Where the live page, /helpers and /metrics are served, and where "      \
-      "squirectl(1) asks. A path is a unix socket: whoever may write to it "   \
-      "may "                                                                   \
-      "command the proxy. Over an address only this machine may. May be "      \
-      "given "                                                                 \
+      "squirectl(1) asks. A path is a unix socket: whoever may write to it may "\
+      "command the proxy. Over an address only this machine may. May be given "\
       "several times.")                                                        \
     X("external_acl_type", External, externals, NULL,                          \
       "NAME [OPTION=VALUE...] [ipv4|ipv6] %CODE... PROGRAM [ARG...]",          \
@@ -54,8 +52,8 @@
       "up to 9. SECTION is a number or ALL.")                                  \
     X("access_log", AccessLog, accessLogs, CONFIG_LOG_DIR "/access.log",       \
       "[stdio:|daemon:]FILE [squid]|none",                                     \
-      "A line for each request, in Squid's native format; the URL is the one " \
-      "that it was rewritten to, as there (%ru). stdio:, the "                 \
+      "A line for each request, in Squid's native format; its URL is the "     \
+      "one it was rewritten to, as there (%ru). stdio:, the "                  \
       "default: the proxy writes the file itself. daemon: it hands the lines " \
       "to logfile_daemon.")                                                    \
     X("logfile_daemon", File, logfileDaemon, CONFIG_LIBEXEC_DIR "/log_file",   \
@@ -133,14 +131,13 @@
     X("auth_param", Auth, auth, NULL, "SCHEME PARAMETER VALUE",                \
       "How users are known. SCHEME is basic, digest, ntlm or negotiate; each " \
       "one with a program is offered to clients, in the order of their first " \
-      "lines, when an acl of kind proxy_auth is to be checked.\n\nAll have "   \
+      "lines, when an acl of kind proxy_auth is to be checked.\n\nAll have "    \
       "program PROGRAM [ARG...]; children MAX [OPTION=VALUE...] (20 "          \
       "startup=0 idle=1; the options are below: POOL OPTIONS; concurrency= "   \
       "only for basic and digest; trace is 0, as lines have passwords, so "    \
-      "squirectl tap shows none of them, and cache=, fail=stale and "          \
-      "fail=open "                                                             \
+      "squirectl tap shows none of them; cache=, fail=stale and fail=open "    \
       "are errors); "                                                          \
-      "key_extras \"FORMAT\", what follows the line the program reads.\n\n"    \
+      "key_extras \"FORMAT\", what follows the line the program reads.\n\n"     \
       "basic and digest: realm TEXT (Squire proxy), utf8 on|off (off): "       \
       "basic's ISO 8859-1 is made UTF-8, and charset= is offered.\n\nbasic: "  \
       "credentialsttl TIME (2 hours), how long a right password needs not be " \
@@ -176,7 +173,8 @@
       "\"%>a/%>A %un %>rm myip=%la myport=%lp\"", "\"FORMAT\"",                \
       "What follows the URL in the line the helper reads. Codes are below: "   \
       "FORMAT CODES.")                                                         \
-    X("store_id_program", Program, storeId.helper, NULL, "PROGRAM [ARG...]",   \
+    X("store_id_program", Program, storeId.helper, NULL,                       \
+      "PROGRAM [ARG...]",                                                      \
       "The helper that is asked under which name (store-id) the answer to a "  \
       "URL is kept, so that several URLs share one.")                          \
     X("store_id_children", Children, storeId.helper,                           \
