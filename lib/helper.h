@@ -268,16 +268,23 @@ typedef struct HelperPoolStats {
     const char *program; /* argv joined with blanks, borrowed */
     unsigned max, active, idle, queue, inflight;
     unsigned reserved; /* processes that serve a dialog */
-    uint64_t requests, replies, byResult[HELPER_RESULT_COUNT];
-    uint64_t timeouts, retries, overloads;
+    uint64_t requests; /* submitted; each is in byResult, was cancelled or
+                          is in progress */
+    uint64_t byResult[HELPER_RESULT_COUNT]; /* what callers were told */
+    uint64_t cancelled;
+    uint64_t replies;  /* lines from processes, for callers, for nobody any
+                          more, and for refreshes */
+    uint64_t timeouts; /* of requests */
+    uint64_t retries, overloads;
     uint64_t restarts; /* processes that died or were put down */
     uint64_t gone[HELPER_GONE_COUNT]; /* those, and those sent off, by why */
     const char *trouble; /* how the last process ended badly or could not be
                             started; "": none did; borrowed likewise */
     unsigned cacheEntries;           /* answers kept, fresh or not */
-    uint64_t cacheHits, cacheMisses; /* fresh answers given, and submissions
-                                        that found none */
-    uint64_t cacheRefreshes; /* asked again in the background */
+    uint64_t cacheHits, cacheMisses; /* fresh answers given, also by
+                                        helperLookup, which is no request; and
+                                        submissions that found none */
+    uint64_t cacheRefreshes; /* asked again in the background; no requests */
     uint64_t staleAnswers;   /* given past their ttl, for fail=stale */
     uint64_t collapsed;      /* requests that joined another one's question */
     unsigned traceMax;       /* exchanges that helperTraceForEach may show */

@@ -81,6 +81,7 @@ refresh(HelperPool *pool, HelperKept *kept, const char *line, size_t len)
     if (pool->queued > 0)
         return;
     HelperRequest *request = helperRequestCreate(pool, onRefreshed, NULL);
+    request->isRefresh = true;
     pool->answers.refreshes++;
     helperKeptSetAsked(kept);
     if (pool->config.collapse)
@@ -179,6 +180,13 @@ helperAnswersKeep(const HelperRequest *request, const HelperReply *reply,
         helperCacheDrop(pool->answers.cache, item.key, item.keyLen);
 }
 
+/* The fail policy is for those who wait for an answer of any process. */
+static bool
+isInPolicy(const HelperRequest *request)
+{
+    return request->kind == HELPER_KIND_LOOKUP && !request->isRefresh;
+}
+
 /* The kept answer that fail=stale gives, or NULL. */
 static HelperKept *
 findStale(const HelperRequest *request)
@@ -188,7 +196,7 @@ findStale(const HelperRequest *request)
     size_t len;
 
     if (pool->config.fail != HELPER_FAIL_STALE || !pool->answers.cache ||
-        request->kind != HELPER_KIND_LOOKUP)
+        !isInPolicy(request))
         return NULL;
     const char *line = helperRequestLine(request, &len);
     if (!line || helperCacheLookup(pool->answers.cache, line, len, commNowUs(),
@@ -204,8 +212,7 @@ helperAnswersFailOver(HelperRequest *request, HelperResult result,
 {
     const HelperPool *pool = request->pool;
 
-    if (result == HELPER_SHUTDOWN || !request->cb ||
-        request->kind != HELPER_KIND_LOOKUP)
+    if (result == HELPER_SHUTDOWN || !request->cb || !isInPolicy(request))
         return false;
     if (pool->config.fail == HELPER_FAIL_OPEN) {
         helperQueueAnswer(request, HELPER_OK, why);
@@ -243,8 +250,7 @@ helperAnswersFailNow(const HelperRequest *request, HelperResult result,
         replyOut->source = HELPER_SOURCE_STALE;
         return;
     }
-    if (pool->config.fail == HELPER_FAIL_OPEN &&
-        request->kind == HELPER_KIND_LOOKUP)
+    if (pool->config.fail == HELPER_FAIL_OPEN && isInPolicy(request))
         result = HELPER_OK;
     if (helperTraceIsOn(pool))
         helperTraceOwn(request, result);

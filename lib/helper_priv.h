@@ -68,6 +68,7 @@ struct HelperRequest {
     bool isOverdue : 1; /* abandoned, and its process is late */
     bool hasIdRoom : 1; /* HELPER_ID_ROOM octets before the line are ours */
     uint8_t kind : 2;   /* HelperRequestKind */
+    bool isRefresh : 1; /* of a kept answer: nobody waits for it */
     uint8_t tries;    /* dispatches, of any outcome */
     uint8_t attempts; /* dispatches that count */
     uint8_t idLen;    /* octets before the line, as sent */
@@ -274,7 +275,7 @@ struct HelperPool {
     int64_t overloadToldUs; /* when the log last said so */
 
     uint64_t requests, replies, byResult[HELPER_RESULT_COUNT];
-    uint64_t timeouts, retries, restarts, overloads;
+    uint64_t timeouts, cancelled, retries, restarts, overloads;
     uint64_t gone[HELPER_GONE_COUNT];
     HelperAnswers answers;
     HelperTraces traces;

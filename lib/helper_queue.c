@@ -64,7 +64,7 @@ helperRequestCreate(HelperPool *pool, HelperReplyCb *cb, void *data)
 
     setState(request, HELPER_REQUEST_LOOSE);
     request->chunk = NULL;
-    request->isOverdue = false;
+    request->isOverdue = request->isRefresh = false;
     request->tries = 0;
     request->attempts = 0;
     request->kind = HELPER_KIND_LOOKUP;
@@ -133,13 +133,21 @@ helperRequestFreeSpare(HelperPool *pool)
     pool->spareCount = 0;
 }
 
+/* Somebody who waited is told. */
+static void
+countResult(const HelperRequest *request, HelperResult result)
+{
+    if (!request->isRefresh)
+        request->pool->byResult[result]++;
+}
+
 void
 helperRequestFinish(HelperRequest *request, const HelperReply *reply)
 {
     HelperReplyCb *cb = request->cb;
     void *data = request->data;
 
-    request->pool->byResult[reply->result]++;
+    countResult(request, reply->result);
     helperRequestFree(request);
     cb(reply, data);
 }
@@ -361,7 +369,7 @@ expireSent(HelperRequest *request)
 
     helperAnswersFailNow(request, HELPER_TIMEOUT, "no answer in time", &reply,
                          &kept);
-    request->pool->byResult[reply.result]++;
+    countResult(request, reply.result);
     if (request->kind == HELPER_KIND_DIALOG)
         helperReservedExpired(request);
     else
@@ -376,7 +384,7 @@ expire(HelperRequest *request)
 {
     bool isSent = request->state == HELPER_REQUEST_SENT;
 
-    request->pool->timeouts++;
+    request->pool->timeouts += !request->isRefresh;
     helperEventRaise(request->pool, isSent ? request->channel : NULL,
                      HELPER_EVENT_TIMEOUT, "%s",
                      isSent || request->state == HELPER_REQUEST_JOINED
@@ -491,6 +499,8 @@ helperCancel(HelperRequest *request)
     CHECK_OBJ(request, HELPER_REQUEST_MAGIC);
     HelperKept *kept = NULL;
 
+    if (request->cb) /* else its flight is over */
+        request->pool->cancelled++;
     if (request->kind == HELPER_KIND_DIALOG && helperReservedCancelled(request))
         return;
     switch ((HelperRequestState)request->state) {

@@ -82,6 +82,7 @@ helperPoolStats(const HelperPool *pool, HelperPoolStats *statsOut)
         .reserved = pool->reserved,
         .requests = pool->requests,
         .replies = pool->replies,
+        .cancelled = pool->cancelled,
         .timeouts = pool->timeouts,
         .retries = pool->retries,
         .overloads = pool->overloads,

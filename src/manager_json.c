@@ -90,6 +90,7 @@ putCounters(Buf *out, const HelperPoolStats *stats)
         {"inflight", stats->inflight},
         {"reserved", stats->reserved},
         {"requests", stats->requests},
+        {"cancelled", stats->cancelled},
         {"replies", stats->replies},
         {"ok", stats->byResult[HELPER_OK]},
         {"err", stats->byResult[HELPER_ERR]},
@@ -110,6 +111,19 @@ putCounters(Buf *out, const HelperPoolStats *stats)
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         bufPrintf(out, "    \"%s\": %llu,\n", rows[i].name,
                   (unsigned long long)rows[i].value);
+}
+
+/* What callers were told: with those that were cancelled and those in
+ * progress, all requests. */
+static void
+putResults(Buf *out, const HelperPoolStats *stats)
+{
+    bufPrintf(out, "    \"results\": {");
+    for (int i = 0; i < HELPER_RESULT_COUNT; i++)
+        bufPrintf(out, "%s\"%s\": %llu", i > 0 ? ", " : "",
+                  helperProtoResultName((HelperResult)i),
+                  (unsigned long long)stats->byResult[i]);
+    bufPrintf(out, "},\n");
 }
 
 /* Why processes went, and what befell the last one that did by itself. */
@@ -136,6 +150,7 @@ putPool(HelperPool *pool, void *data)
     putText(out, "name", stats.name);
     putText(out, "program", stats.program);
     putCounters(out, &stats);
+    putResults(out, &stats);
     putGone(out, &stats);
     putLatency(out, "queue_ms", &stats.queueMs);
     putLatency(out, "service_ms", &stats.serviceMs);

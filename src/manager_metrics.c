@@ -37,6 +37,8 @@ static const PoolMetric poolMetrics[] = {
                 "Replies of helpers."),
     POOL_METRIC("counter", "squire_helper_timeouts_total", timeouts,
                 "Requests not answered in time."),
+    POOL_METRIC("counter", "squire_helper_cancelled_total", cancelled,
+                "Requests that nobody waited for any more."),
     POOL_METRIC("counter", "squire_helper_retries_total", retries,
                 "Requests asked again."),
     POOL_METRIC("counter", "squire_helper_restarts_total", restarts,
@@ -190,7 +192,8 @@ putPools(Buf *out)
         helperPoolForEach(putPoolMetric, &walk);
     }
     putHead(out, "squire_helper_results_total", "counter",
-            "Answers by what they were.");
+            "What requests were told; the others were cancelled or are in "
+            "progress.");
     helperPoolForEach(putPoolResults, out);
     putHead(out, "squire_helper_gone_total", "counter",
             "Helper processes that ended or were sent off, by why.");

@@ -28,6 +28,7 @@ typedef enum What {
     GARBAGE,      /* answer without sense */
     SILENT,       /* read, never answer */
     SILENT_FIRST, /* do not answer the first request */
+    SILENT_AFTER, /* =N answers */
     SLOW,         /* =MS before each answer */
     CRASH_AFTER,  /* =N answers: exit with 3 on the next request */
     ABORT_AFTER,  /* =N: abort */
@@ -73,6 +74,7 @@ static const char *const names[WHAT_COUNT] = {
     [GARBAGE] = "garbage",
     [SILENT] = "silent",
     [SILENT_FIRST] = "silent-first",
+    [SILENT_AFTER] = "silent-after",
     [SLOW] = "slow",
     [CRASH_AFTER] = "crash-after",
     [ABORT_AFTER] = "abort-after",
@@ -286,7 +288,8 @@ takeRequest(char *line)
     static long count;
 
     misbehave();
-    if (option[SILENT] || (option[SILENT_FIRST] && answers++ == 0))
+    if (option[SILENT] || (option[SILENT_FIRST] && answers++ == 0) ||
+        (option[SILENT_AFTER] && answers >= option[SILENT_AFTER] - 1))
         return;
     if (!option[BURSTS]) {
         answer(line);

@@ -16,7 +16,8 @@ LATENCY = {"p50", "p90", "p99", "max"}
 POOL = {"name", "program", "max", "active", "idle", "queue", "inflight",
         "requests", "replies", "ok", "err", "bh", "unknown", "timeouts",
         "retries", "restarts", "overloads", "queue_ms", "service_ms",
-        "reserved", "restarts_by", "trouble", "helpers"}
+        "reserved", "restarts_by", "trouble", "helpers", "results",
+        "cancelled"}
 HELPER = {"id", "pid", "state", "requests", "inflight", "rss_kb"}
 
 
@@ -57,7 +58,9 @@ class Manager(unittest.TestCase):
         self.assertIn("rewriter.py", pool["program"])
         self.assertEqual((pool["max"], pool["requests"], pool["err"]),
                          (4, 10, 10))
-        self.assertEqual(set(pool["restarts_by"].values()), {0})
+        self.assertEqual(pool["results"]["ERR"], 10)
+        self.assertEqual(sum(pool["results"].values()) + pool["cancelled"],
+                         pool["requests"])
         self.assertIn("max_requests", pool["restarts_by"])
         self.assertEqual((pool["reserved"], pool["trouble"]), (0, ""))
         for helper in pool["helpers"]:

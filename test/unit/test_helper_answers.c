@@ -151,6 +151,85 @@ Test(helperAnswers, an_ageing_answer_is_given_and_asked_again_once)
     expect("a", HELPER_SOURCE_CACHE, "2 a");
 }
 
+static HelperRequest *
+submitFor(const char *line, int tag)
+{
+    HelperRequest *request;
+
+    cr_assert_eq(helperSubmitLen(pool, line, strlen(line), poolRecord,
+                                 (void *)(intptr_t)tag, &request),
+                 0);
+    return request;
+}
+
+/* Each request is a result, was cancelled or is in progress. */
+static void
+expectSums(uint64_t requests, uint64_t cancelled)
+{
+    HelperPoolStats stats = poolStats();
+    uint64_t sum = stats.cancelled;
+
+    for (int i = 0; i < HELPER_RESULT_COUNT; i++)
+        sum += stats.byResult[i];
+    cr_expect_eq(stats.requests, requests);
+    cr_expect_eq(stats.cancelled, cancelled);
+    cr_expect_eq(sum, requests, "sum %d", (int)sum);
+}
+
+Test(helperAnswers, a_refresh_is_no_request)
+{
+    for (int collapse = 0; collapse < 2; collapse++) {
+        poolConfig.gracePct = 100;
+        poolConfig.ttlMs = 600000;
+        poolConfig.collapse = collapse;
+        poolCreate("numbered");
+        expect("a", HELPER_SOURCE_PROCESS, "1 a");
+        (void)supportRunLoop(2);
+        expect("a", HELPER_SOURCE_CACHE, "1 a");
+        for (int ms = 0; ms < POOL_WAIT_MS && poolStats().replies < 2; ms++)
+            (void)supportRunLoop(1);
+        (void)supportRunLoop(2);
+        cr_expect_eq(poolStats().cacheRefreshes, 1);
+        expectSums(2, 0);
+        helperPoolDestroy(&pool);
+        poolAnswerCount = 0;
+    }
+}
+
+Test(helperAnswers, a_refresh_that_is_late_is_no_request)
+{
+    for (int fail = 0; fail <= HELPER_FAIL_STALE; fail++) {
+        poolConfig.gracePct = 100;
+        poolConfig.ttlMs = 600000;
+        poolConfig.timeoutMs = 100;
+        poolConfig.fail = (HelperFail)fail;
+        poolCreate("silent-after=1");
+        (void)ask("a");
+        (void)supportRunLoop(2);
+        expect("a", HELPER_SOURCE_CACHE, "a");
+        (void)supportRunLoop(300);
+        cr_expect_eq(poolStats().timeouts, 0);
+        cr_expect_eq(poolStats().staleAnswers, 0);
+        expectSums(2, 0);
+        helperPoolDestroy(&pool);
+        poolAnswerCount = 0;
+    }
+}
+
+Test(helperAnswers, who_leaves_is_counted)
+{
+    for (int collapse = 0; collapse < 2; collapse++) {
+        poolConfig.collapse = collapse;
+        poolCreate("slow=50");
+        helperCancel(submitFor("x", 7));
+        helperCancel(submitFor("x", 7));
+        (void)ask("x");
+        expectSums(3, 2);
+        helperPoolDestroy(&pool);
+        poolAnswerCount = 0;
+    }
+}
+
 Test(helperAnswers, a_refresh_in_flight_is_not_repeated)
 {
     poolConfig.gracePct = 100;
@@ -177,17 +256,6 @@ Test(helperAnswers, a_helper_that_takes_its_word_back_is_believed)
     for (int ms = 0; ms < POOL_WAIT_MS && poolStats().replies < 2; ms++)
         (void)supportRunLoop(1);
     cr_assert_eq(poolStats().cacheEntries, 0);
-}
-
-static HelperRequest *
-submitFor(const char *line, int tag)
-{
-    HelperRequest *request;
-
-    cr_assert_eq(helperSubmitLen(pool, line, strlen(line), poolRecord,
-                                 (void *)(intptr_t)tag, &request),
-                 0);
-    return request;
 }
 
 Test(helperAnswers, a_hit_may_be_cancelled)
