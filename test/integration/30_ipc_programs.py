@@ -87,6 +87,11 @@ def rewriters(folder):
         equal(helper.ask("3 http://two.example/x"), "3 ERR")
 
 
+def read(path):
+    with open(path, encoding="latin-1") as file:
+        return file.read()
+
+
 def unlink_daemon(folder):
     path = os.path.join(folder, "object")
     with open(path, "w", encoding="ascii") as file:
@@ -98,14 +103,25 @@ def unlink_daemon(folder):
 
 
 def log_daemon(folder):
+    """Commands without answers, as in the golden transcripts."""
     path = os.path.join(folder, "access.log")
+
+    def is_done():
+        return os.path.exists(path) and read(path) == (
+            "after rotate\nZgarbage line\n\nbuffered\n")
+
     with Helper(RUN, "unix-stream", squid("log_file_daemon"),
                 path) as helper:
-        helper.send("Lone line\nF\n")
-        wait_until(lambda: os.path.exists(path) and os.path.getsize(path),
-                   "the log daemon writes")
-    with open(path, encoding="ascii") as file:
-        equal(file.read(), "one line\n")
+        helper.send("r3\nb0\nLline one\nLline two %20 raw\nF\nR\n"
+                    "Lafter rotate\nT\nO\nZgarbage line\n\nb1\n"
+                    "Lbuffered\nF\n")
+        wait_until(is_done, "the log daemon writes")
+        equal(read(path + ".0"), "line one\nline two %20 raw\n")
+    errors = os.path.join(folder, "errors")
+    with Helper(RUN, "unix-stream", squid("log_file_daemon"),
+                folder + "/none/log", stderr_path=errors) as helper:
+        equal(helper.reply(), "", "it ends")
+    check("No such file or directory" in read(errors), read(errors))
 
 
 def pinger():
@@ -120,6 +136,7 @@ def pinger():
     for kind in DATAGRAMS:
         with Helper(RUN, kind, squid("pinger"),
                     stderr_path=os.devnull) as helper:
+            helper.send(b"short".hex() + "\n")  # not answered
             reply = bytes.fromhex(helper.ask(request.hex()))
             check(len(reply) >= 44, f"{kind}: {len(reply)} octets")
             equal(reply[:28][8:24], address[8:24], kind)

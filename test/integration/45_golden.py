@@ -55,6 +55,8 @@ PROGRAMS = (
     ("negotiate_kerberos_auth", "negotiate_kerberos_auth -s HTTP/localhost",
      (NONE,), ()),
     ("unlinkd", "unlinkd", (NONE,), (IDS,)),
+    ("diskd", "diskd", (NONE,), ()),
+    ("helper_mux_dead", "helper-mux /bin/sh {w}/dying", ("1",), ()),
     ("helper_mux", "helper-mux " + SQUID + "basic_ncsa_auth {w}/htpasswd",
      ("1",), ()),
     ("squidguard", "/usr/bin/squidGuard -c {w}/squidguard.conf", (NONE,), ()),
@@ -87,6 +89,7 @@ SHORT_BUFFERS = (
 REFUSED = "(refused: longer than a helper is asked)"
 
 FILES = {
+    "dying": "read x; exit 3\n",
     "digest": "alice:secret\n",
     "digest_c": "bob:squid:e7bd4536827605fec8ab8bdff9f5e2da\n",
     "userip": "10.1.2.0/255.255.255.0 alice\n"
