@@ -335,7 +335,7 @@ class Pairs(unittest.TestCase):
 
     def test_a_rewritten_url_is_asked_about_again(self):
         other = Origin({"/new": answer(200, b"new")})
-        with Asked(says("OK store-id=x"), form="%URI") as squire:
+        with Asked(says("OK store-id=x"), form="%URI %ru") as squire:
             rewriter = squire.rewriter(
                 "def rewrite(url, extras):\n"
                 f"    return 'OK rewrite-url={other.url('/new')}'")
@@ -351,8 +351,9 @@ class Pairs(unittest.TestCase):
                 "store_id_access allow who\n")
             squire.reconfigure()
             self.assertEqual(squire.get(self.origin.url("/")).body, b"new")
-            self.assertEqual(squire.asked(), [self.origin.url("/"),
-                                              other.url("/new")])
+            old, new = self.origin.url("/"), other.url("/new")
+            self.assertEqual(squire.asked(), [f"{old} {old}",
+                                              f"{old} {new}"])
         other.close()
 
 
