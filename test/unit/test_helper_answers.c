@@ -51,6 +51,19 @@ Test(helperAnswers, without_cache_all_is_asked)
     cr_assert_not(helperLookup(pool, "a", 1, &reply));
 }
 
+Test(helperAnswers, several_lines_are_kept_as_well)
+{
+    HelperReply reply;
+
+    poolConfig.endMark = '\x01';
+    poolCreate("frames=2");
+    expect("a\nb", HELPER_SOURCE_PROCESS, "a\nb");
+    expect("a\nc", HELPER_SOURCE_PROCESS, "a\nc");
+    expect("a\nb", HELPER_SOURCE_CACHE, "a\nb");
+    cr_assert(helperLookup(pool, "a\nc", 3, &reply));
+    cr_assert_str_eq(reply.text, "a\nc");
+}
+
 Test(helperAnswers, the_same_line_is_asked_once)
 {
     poolCreate("numbered");
