@@ -120,7 +120,9 @@ isShortOfFds(const Listener *listener)
     if (listener->fdMax == 0)
         return false;
     commStatsGet(&stats, false);
-    return stats.openFds >= listener->fdMax;
+    if (stats.openFds < listener->fdMax)
+        return false;
+    return !listener->makeRoom || !listener->makeRoom(listener->data);
 }
 
 static void
@@ -226,6 +228,7 @@ listenerCreate(const ListenerConfig *config)
     listener->magic = LISTENER_MAGIC;
     listener->ops = strategies[config->strategy];
     listener->ready = config->ready;
+    listener->makeRoom = config->makeRoom;
     listener->data = config->data;
     listener->name = xstrdup(config->name ? config->name : config->addr);
     listener->maxConns = config->maxConns;

@@ -34,6 +34,10 @@ typedef struct ListenerPeer {
 typedef void ListenerReadyCb(Listener *listener, int fd,
                              const ListenerPeer *peer, void *data);
 
+/* fdMax is reached: true when one more is well all the same, perhaps because
+ * others were closed now. */
+typedef bool ListenerRoomCb(void *data);
+
 typedef enum ListenerStrategy {
     LISTENER_CALLBACK,
     LISTENER_STRATEGY_COUNT
@@ -54,6 +58,8 @@ typedef struct ListenerConfig {
     int firstByteMs;   /* a silent connection is closed after; 0: never;
                           default 60000 */
     ListenerReadyCb *ready;
+    ListenerRoomCb *makeRoom; /* asked before a pause for fdMax; NULL
+                                 (default): nobody is */
     void *data;
 } ListenerConfig;
 

@@ -28,6 +28,7 @@ struct Listener {
     uint32_t magic;
     const ListenerStrategyOps *ops;
     ListenerReadyCb *ready;
+    ListenerRoomCb *makeRoom;
     void *data;
     char *name;
     unsigned maxConns;

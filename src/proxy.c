@@ -52,6 +52,7 @@ proxyCreate(Config *config, ProxyComplainCb *complain, void *data)
     proxy->magic = PROXY_MAGIC;
     listInit(&proxy->ports);
     listInit(&proxy->clients);
+    listInit(&proxy->idleClients);
     listInit(&proxy->fetches);
     listInit(&proxy->spare);
     proxy->stats.startedUs = commNowUs();

@@ -12,6 +12,7 @@
 
 #define LINGER_MS 2000
 #define HALF_CLOSED_MS 10000
+#define ROOM_BATCH 16 /* idle clients closed at a time */
 #define BIT(state) (1u << PROXY_CLIENT_##state)
 
 static const char *const stateNames[PROXY_CLIENT_STATE_COUNT] = {
@@ -44,7 +45,30 @@ proxyClientSetState(ProxyClient *client, ProxyClientState next, const char *why)
     CHECK(nextStates[client->state] & (1u << next));
     debug(DBG_CLIENT, 5, "client %d: %s -> %s: %s", client->fd,
           stateNames[client->state], stateNames[next], why);
+    client->proxy->idleCount -= !listIsEmpty(&client->idleNode);
+    listRemove(&client->idleNode);
     client->state = next;
+    if (next == PROXY_CLIENT_IDLE) {
+        client->proxy->idleCount++;
+        listPushBack(&client->proxy->idleClients, &client->idleNode);
+    }
+}
+
+bool
+proxyClientMakeRoom(Proxy *proxy)
+{
+    ListNode *node;
+    int count = 0;
+
+    while (count < ROOM_BATCH && (node = listFirst(&proxy->idleClients))) {
+        proxyClientClose(LIST_OBJ(node, ProxyClient, idleNode), ACCESS_END_OK,
+                         "descriptors are short");
+        count++;
+    }
+    if (count > 0)
+        debug(DBG_CLIENT, 2,
+              "descriptors are short: %d idle clients were closed", count);
+    return count > 0;
 }
 
 static bool
@@ -329,6 +353,7 @@ createClient(ProxyPort *port, int fd, const ListenerPeer *peer)
     bufInit(&client->out, PROXY_OUTPUT_MAX);
     commDeferInit(&client->flush, flushDeferred, client);
     listPushBack(&proxy->clients, &client->node);
+    listInit(&client->idleNode);
     proxy->stats.connections++;
     proxy->stats.clients++;
     return client;

@@ -584,5 +584,6 @@ proxyFetchStart(ProxyRequest *request, bool isValidation)
     while ((field = httpHeaderNext(&fetch->headers, field)) != NULL)
         originAddHeader(fetch->origin, field->name, field->nameLen,
                         field->value, field->valueLen);
+    proxyPortsMakeRoom(request->client->proxy);
     originStart(fetch->origin);
 }

@@ -38,17 +38,40 @@ noteListening(ProxyPort *port)
         proxy->firstAddress = xstrdup(text);
 }
 
-/* Each client may need a second descriptor, for its origin; some are kept
- * for logs, helpers, pipes of tunnels and idle connections to origins. */
-static unsigned
-clientFdMax(void)
+/* Some are kept for logs, helpers, pipes of tunnels and idle connections to
+ * origins. */
+static size_t
+clientFds(void)
 {
     size_t limit = fdLimit();
     size_t kept = FDS_KEPT + limit / 4;
 
-    if (limit < kept + 2)
-        return 1;
-    return limit < UINT_MAX ? (unsigned)(limit - kept) / 2 : UINT_MAX;
+    return limit < kept + 2 ? 2 : limit - kept;
+}
+
+/* A client at work may need a second descriptor, for its origin; an idle one
+ * gives way to others. */
+static bool
+onShortOfFds(void *data)
+{
+    ProxyPort *port = data;
+    CommStats stats;
+
+    CHECK_OBJ(port, PROXY_PORT_MAGIC);
+    commStatsGet(&stats, false);
+    return stats.openFds * 2 - port->proxy->idleCount < clientFds() ||
+           proxyClientMakeRoom(port->proxy);
+}
+
+void
+proxyPortsMakeRoom(Proxy *proxy)
+{
+    size_t limit = fdLimit();
+    CommStats stats;
+
+    commStatsGet(&stats, false);
+    if (stats.openFds + FDS_KEPT + limit / 8 >= limit)
+        (void)proxyClientMakeRoom(proxy);
 }
 
 /* 0 or -errno. */
@@ -60,9 +83,10 @@ openPort(ProxyPort *port, const Config *proxyConfig)
     listenerConfigInit(&config);
     config.addr = port->addr;
     config.name = "http_port";
-    config.fdMax = clientFdMax();
+    config.fdMax = (unsigned)(clientFds() / 2);
     config.firstByteMs = (int)proxyConfig->requestTimeoutMs;
     config.ready = onConnection;
+    config.makeRoom = onShortOfFds;
     config.data = port;
     port->listener = listenerCreate(&config);
     port->isNoted = false;

@@ -96,6 +96,8 @@ struct Proxy {
     size_t logCount;
     ListNode ports;
     ListNode clients;
+    ListNode idleClients; /* those that wait between requests, oldest first */
+    unsigned idleCount;
     ListNode fetches; /* those without a request */
     ListNode spare;   /* requests not in use */
     unsigned spareCount;
@@ -114,6 +116,7 @@ struct Proxy {
 struct ProxyClient {
     uint32_t magic;
     ListNode node;
+    ListNode idleNode; /* in proxy->idleClients */
     Proxy *proxy;
     ProxyPort *port;
     int fd; /* -1 once closed or given to a tunnel */
@@ -263,6 +266,10 @@ void proxyPortsClose(Proxy *proxy);
 /* Close and free all, when there are no clients. */
 void proxyPortsDestroy(Proxy *proxy);
 
+/* A request is about to need more descriptors: if they are nearly used up,
+ * let idle clients go. */
+void proxyPortsMakeRoom(Proxy *proxy);
+
 /* Have the access logs of config, and no others: those that are open stay
  * so. 0, or the last -errno and nothing changed, each failure told. */
 int proxyLogsOpen(Proxy *proxy, const Config *config,
@@ -293,6 +300,10 @@ void proxyClientArmTimeout(ProxyClient *client, int64_t ms);
 /* The one way to end a connection; a request in progress is logged with
  * end and dropped. The client is freed at the end of the loop turn. */
 void proxyClientClose(ProxyClient *client, AccessEnd end, const char *why);
+
+/* Close some of the clients that have been idle longest; false when there are
+ * none. */
+bool proxyClientMakeRoom(Proxy *proxy);
 
 /* All is sent: close, but let the client read it first. */
 void proxyClientLinger(ProxyClient *client);

@@ -100,6 +100,7 @@ startConnect(ProxyRequest *request)
                           .viaPort = route.port,
                           .addrs = route.addrs,
                           .addrCount = route.addrCount};
+    proxyPortsMakeRoom(request->client->proxy);
     request->connect =
         originConnectStart(&origin, (int)request->config->connectTimeoutMs,
                            onConnected, request);

@@ -852,6 +852,24 @@ class FewDescriptors(unittest.TestCase):
         squire.stop()
         origin.close()
 
+    def test_idle_clients_give_way(self):
+        """The one that has been idle longest goes first."""
+        origin = Origin({"/echo": echo})
+        squire = self.start()
+        wait_for("three helpers",
+                 lambda: len(squire_test.children(squire.pid)) == 3)
+        clients = []
+        for _ in range(2 * Limited.COUNT):
+            client = squire.connect()
+            self.addCleanup(client.close)
+            self.assertEqual(client.request(origin.url("/echo")).status, OK)
+            clients.append(client)
+        self.assertTrue(clients[0].at_end())
+        self.assertEqual(clients[-1].request(origin.url("/echo")).status, OK)
+        self.assertNotIn("cannot accept", squire.log())
+        squire.stop()
+        origin.close()
+
     def test_tunnels_leave_descriptors_too(self):
         """Their pipes are many when nobody reads."""
         squire = self.start()
