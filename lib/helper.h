@@ -285,6 +285,7 @@ typedef struct HelperPoolStats {
                                         helperLookup, which is no request; and
                                         submissions that found none */
     uint64_t cacheRefreshes; /* asked again in the background; no requests */
+    uint64_t cacheRefreshFailures; /* of them; tried again after a pause */
     uint64_t staleAnswers;   /* given past their ttl, for fail=stale */
     uint64_t collapsed;      /* requests that joined another one's question */
     unsigned traceMax;       /* exchanges that helperTraceForEach may show */

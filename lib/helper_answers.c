@@ -59,11 +59,15 @@ helperAnswersFini(HelperPool *pool)
     free(answers->scratch);
 }
 
+/* What it was asked for has taken its place, or is not to be had now. */
 static void
 onRefreshed(const HelperReply *reply, void *data)
 {
-    (void)reply;
-    (void)data;
+    HelperKept *kept = data;
+
+    if (reply->result != HELPER_OK && reply->result != HELPER_ERR)
+        helperKeptSetUnanswered(kept, commNowUs());
+    helperKeptUnref(&kept);
 }
 
 static void
@@ -73,14 +77,15 @@ askTogether(HelperRequest *request, const char *line, size_t len)
         helperPoolPlace(helperCollapseBegin(request, line, len), line, len);
 }
 
-/* Ask for an ageing answer again, once. Not while others wait: then it is
- * asked for when it is too old. */
+/* Ask for an ageing answer again. Not while others wait: then it is asked for
+ * when there is nobody, or when it is too old. */
 static void
 refresh(HelperPool *pool, HelperKept *kept, const char *line, size_t len)
 {
     if (pool->queued > 0)
         return;
-    HelperRequest *request = helperRequestCreate(pool, onRefreshed, NULL);
+    HelperRequest *request =
+        helperRequestCreate(pool, onRefreshed, helperKeptRef(kept));
     request->isRefresh = true;
     pool->answers.refreshes++;
     helperKeptSetAsked(kept);

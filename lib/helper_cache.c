@@ -12,14 +12,21 @@
 #define KEPT(n) LIST_OBJ(n, HelperKept, node)
 #define BY_USE(n) LIST_OBJ(n, HelperKept, use)
 
+/* The pause before an answer is asked again after that failed; it doubles
+ * each time, so often. */
+#define PAUSE_MS 1000u
+#define PAUSE_DOUBLED 5u
+
 struct HelperKept {
     HelperTableNode node;
     ListNode use; /* in cache->use, the youngest last */
     int64_t keptUs;
     uint32_t refs; /* one of them is the cache's */
     uint32_t replyLen;
+    uint32_t againMs; /* after keptUs; not asked again before */
+    uint8_t failures; /* to be asked again */
     bool isErr;
-    bool isAsked;
+    bool isAsked; /* again, without an answer yet */
     char data[]; /* the line, then the answer and a NUL */
 };
 
@@ -57,6 +64,8 @@ createKept(const HelperCacheItem *item)
     kept->keptUs = 0;
     kept->refs = 1;
     kept->replyLen = (uint32_t)replyLen;
+    kept->againMs = 0;
+    kept->failures = 0;
     kept->isErr = kept->isAsked = false;
     if (item->keyLen > 0)
         memcpy(kept->data, item->key, item->keyLen);
@@ -92,6 +101,18 @@ void
 helperKeptSetAsked(HelperKept *kept)
 {
     kept->isAsked = true;
+}
+
+void
+helperKeptSetUnanswered(HelperKept *kept, int64_t nowUs)
+{
+    int64_t againMs =
+        (nowUs - kept->keptUs) / 1000 + (PAUSE_MS << kept->failures);
+
+    kept->isAsked = false;
+    kept->againMs = againMs < UINT32_MAX ? (uint32_t)againMs : UINT32_MAX;
+    if (kept->failures < PAUSE_DOUBLED)
+        kept->failures++;
 }
 
 HelperResult
@@ -199,13 +220,27 @@ ttlUs(const HelperCache *cache, bool isErr)
 }
 
 void
+helperCacheDrop(HelperCache *cache, const char *key, size_t keyLen)
+{
+    uint32_t hash = helperTableHash(&cache->table, key, keyLen);
+    HelperKept *kept = find(cache, hash, key, keyLen);
+
+    if (kept)
+        evict(cache, kept);
+}
+
+void
 helperCacheKeep(HelperCache *cache, const HelperCacheItem *item,
                 HelperResult result, int64_t nowUs)
 {
     bool isErr = result == HELPER_ERR;
 
-    if ((result != HELPER_OK && !isErr) || ttlUs(cache, isErr) == 0)
+    if (result != HELPER_OK && !isErr)
         return;
+    if (ttlUs(cache, isErr) == 0) {
+        helperCacheDrop(cache, item->key, item->keyLen);
+        return;
+    }
     uint32_t hash = helperTableHash(&cache->table, item->key, item->keyLen);
     HelperKept *kept = createKept(item); /* item may be in the old one */
     HelperKept *old = find(cache, hash, item->key, item->keyLen);
@@ -220,16 +255,6 @@ helperCacheKeep(HelperCache *cache, const HelperCacheItem *item,
     listPushBack(&cache->use, &kept->use);
 }
 
-void
-helperCacheDrop(HelperCache *cache, const char *key, size_t keyLen)
-{
-    uint32_t hash = helperTableHash(&cache->table, key, keyLen);
-    HelperKept *kept = find(cache, hash, key, keyLen);
-
-    if (kept)
-        evict(cache, kept);
-}
-
 static HelperCacheAge
 ageOf(const HelperCache *cache, const HelperKept *kept, int64_t nowUs)
 {
@@ -238,7 +263,8 @@ ageOf(const HelperCache *cache, const HelperKept *kept, int64_t nowUs)
 
     if (left < 0)
         return HELPER_CACHE_STALE;
-    if (!kept->isAsked && left < ttl / 100 * cache->limits.gracePct)
+    if (!kept->isAsked && left < ttl / 100 * cache->limits.gracePct &&
+        nowUs >= kept->keptUs + kept->againMs * INT64_C(1000))
         return HELPER_CACHE_AGING;
     return HELPER_CACHE_FRESH;
 }

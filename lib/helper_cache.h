@@ -57,8 +57,9 @@ void helperCacheDestroy(HelperCache **cache);
  * answers leave when the next one comes. */
 void helperCacheSetLimits(HelperCache *cache, const HelperCacheLimits *limits);
 
-/* Keep the answer to a line instead of an older one. Copies item. Nothing is
- * kept when result is neither OK nor ERR, or its ttl is 0. */
+/* Keep the answer to a line instead of an older one. Copies item. Nothing
+ * happens when result is neither OK nor ERR; where its ttl is 0, it is not
+ * kept, and neither is the older one. */
 void helperCacheKeep(HelperCache *cache, const HelperCacheItem *item,
                      HelperResult result, int64_t nowUs);
 
@@ -83,9 +84,12 @@ HelperKept *helperKeptRef(HelperKept *kept);
 /* Let go; clears *kept; NULL inside is accepted. */
 void helperKeptUnref(HelperKept **kept);
 
-/* It has been asked again: it is fresh, not ageing, for the rest of its
- * ttl. */
+/* It is being asked again: it is fresh, not ageing. */
 void helperKeptSetAsked(HelperKept *kept);
+
+/* That brought no answer: it is ageing again after a pause, which grows from
+ * one second to half a minute. */
+void helperKeptSetUnanswered(HelperKept *kept, int64_t nowUs);
 
 /* Its line (empty for one that was in no cache) and answer, borrowed from it.
  * Returns the result of one that was in a cache. */

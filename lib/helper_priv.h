@@ -183,7 +183,7 @@ typedef struct HelperAnswers {
     HelperTable flights; /* by line; no places: not used */
     char *scratch;      /* for helperLookup */
     size_t scratchSize;
-    uint64_t hits, misses, stale, refreshes, collapsed;
+    uint64_t hits, misses, stale, collapsed, refreshes, refreshFailures;
 } HelperAnswers;
 
 typedef struct HelperTrail HelperTrail;

@@ -133,12 +133,16 @@ helperRequestFreeSpare(HelperPool *pool)
     pool->spareCount = 0;
 }
 
-/* Somebody who waited is told. */
+/* Somebody who waited is told; or nobody, and only the pool waited. */
 static void
 countResult(const HelperRequest *request, HelperResult result)
 {
+    HelperPool *pool = request->pool;
+
     if (!request->isRefresh)
-        request->pool->byResult[result]++;
+        pool->byResult[result]++;
+    else if (result != HELPER_OK && result != HELPER_ERR)
+        pool->answers.refreshFailures++;
 }
 
 void

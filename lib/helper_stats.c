@@ -90,6 +90,7 @@ helperPoolStats(const HelperPool *pool, HelperPoolStats *statsOut)
         .cacheHits = pool->answers.hits,
         .cacheMisses = pool->answers.misses,
         .cacheRefreshes = pool->answers.refreshes,
+        .cacheRefreshFailures = pool->answers.refreshFailures,
         .staleAnswers = pool->answers.stale,
         .collapsed = pool->answers.collapsed,
         .traceMax = pool->config.traceMax,

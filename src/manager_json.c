@@ -104,6 +104,7 @@ putCounters(Buf *out, const HelperPoolStats *stats)
         {"cache_hits", stats->cacheHits},
         {"cache_misses", stats->cacheMisses},
         {"cache_refreshes", stats->cacheRefreshes},
+        {"cache_refresh_failures", stats->cacheRefreshFailures},
         {"stale_answers", stats->staleAnswers},
         {"collapsed", stats->collapsed},
     };

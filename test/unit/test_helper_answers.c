@@ -229,6 +229,27 @@ Test(helperAnswers, a_refresh_that_is_late_is_no_request)
     }
 }
 
+/* The first process is silent the second time; another one answers after the
+ * pause. */
+Test(helperAnswers, a_refresh_that_failed_is_tried_again)
+{
+    poolConfig.gracePct = 100;
+    poolConfig.ttlMs = 600000;
+    poolConfig.timeoutMs = 200;
+    poolCreate("numbered silent-after=1");
+    expect("a", HELPER_SOURCE_PROCESS, "1 a");
+    (void)supportRunLoop(2);
+    expect("a", HELPER_SOURCE_CACHE, "1 a");
+    for (int ms = 0; ms < POOL_WAIT_MS && poolStats().replies < 2; ms += 50) {
+        (void)supportRunLoop(50);
+        expect("a", HELPER_SOURCE_CACHE, "1 a");
+    }
+    cr_expect_geq(poolStats().cacheRefreshes, 2);
+    cr_expect_eq(poolStats().cacheRefreshFailures,
+                 poolStats().cacheRefreshes - 1);
+    cr_expect_leq(poolStats().cacheRefreshes, 4, "there is a pause");
+}
+
 Test(helperAnswers, who_leaves_is_counted)
 {
     for (int collapse = 0; collapse < 2; collapse++) {

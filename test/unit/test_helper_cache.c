@@ -191,6 +191,39 @@ Test(helperCache, the_end_of_the_ttl_is_grace)
     cr_assert_eq(look("a", 16 * SECOND, NULL), HELPER_CACHE_AGING);
 }
 
+/* The pauses: a second, and twice as long each time, up to 32. */
+Test(helperCache, who_is_asked_in_vain_is_asked_again_after_a_pause)
+{
+    static const int pauses[] = {1, 2, 4, 8, 16, 32, 32};
+    int64_t now = 2 * SECOND;
+    HelperKept *kept;
+
+    limits.ttlMs = 1000000;
+    limits.gracePct = 100;
+    helperCacheSetLimits(cache, &limits);
+    keep("a", "OK", SECOND);
+    for (size_t i = 0; i < sizeof(pauses) / sizeof(pauses[0]); i++) {
+        cr_assert_eq(look("a", now, &kept), HELPER_CACHE_AGING);
+        helperKeptSetAsked(kept);
+        cr_assert_eq(look("a", now + 90 * SECOND, NULL), HELPER_CACHE_FRESH);
+        helperKeptSetUnanswered(kept, now);
+        now += pauses[i] * SECOND;
+        cr_assert_eq(look("a", now - 1, NULL), HELPER_CACHE_FRESH, "%zu", i);
+    }
+    cr_assert_eq(look("a", now, NULL), HELPER_CACHE_AGING);
+    keep("a", "OK", now);
+    cr_assert_eq(look("a", now + 1, NULL), HELPER_CACHE_AGING);
+}
+
+Test(helperCache, an_answer_that_is_not_kept_drops_the_older_one)
+{
+    limits.negativeTtlMs = 0;
+    helperCacheSetLimits(cache, &limits);
+    keep("a", "OK", 0);
+    keep("a", "ERR", 1);
+    cr_assert_eq(look("a", 1, NULL), HELPER_CACHE_NONE);
+}
+
 Test(helperCache, fewer_may_be_wanted_later)
 {
     keep("a", "OK", 0);
