@@ -6,6 +6,7 @@
 
 #include "comm.h"
 #include "ctl.h"
+#include "ctl_latency.h"
 #include "ctl_table.h"
 #include "ctl_term.h"
 #include "xalloc.h"
@@ -17,7 +18,8 @@
 typedef struct Row {
     const json_t *object;
     const char *pool;
-    double rate; /* requests a second */
+    double rate;     /* requests a second */
+    double p50, p99; /* of a pool, in milliseconds; -1: of nothing */
     size_t order;
 } Row;
 
@@ -40,8 +42,8 @@ typedef struct Top {
     long count; /* pictures left; -1: no end */
     int64_t delayMs;
     const SortKey *key;
-    json_t *info, *pools;             /* now */
-    json_t *infoBefore, *poolsBefore; /* or NULL */
+    json_t *info, *pools, *latencies;                   /* now */
+    json_t *infoBefore, *poolsBefore, *latenciesBefore; /* or NULL */
     int64_t nowUs, beforeUs;
 } Top;
 
@@ -120,16 +122,10 @@ compareRestarts(const void *a, const void *b)
     return compareMember(a, b, "restarts");
 }
 
-static double
-p99Of(const Row *row)
-{
-    return ctlJsonReal(json_object_get(row->object, "service_ms"), "p99");
-}
-
 static int
 compareP99(const void *a, const void *b)
 {
-    return byValue(a, b, p99Of(a), p99Of(b));
+    return byValue(a, b, ((const Row *)a)->p99, ((const Row *)b)->p99);
 }
 
 static const SortKey sortKeys[] = {
@@ -141,15 +137,21 @@ static const SortKey sortKeys[] = {
     {"name", compareName, compareName},
 };
 
-static void
+/* Returns borrowed until the next call. */
+static Row *
 addRow(Rows *rows, const json_t *object, const char *pool, double rate)
 {
+    Row *row;
+
     if (rows->count == rows->size) {
         rows->size = rows->size ? rows->size * 2 : 64;
         rows->rows = xrealloc(rows->rows, rows->size * sizeof(*rows->rows));
     }
-    rows->rows[rows->count] = (Row){object, pool, rate, rows->count};
+    row = &rows->rows[rows->count];
+    *row = (Row){
+        .object = object, .pool = pool, .rate = rate, .order = rows->count};
     rows->count++;
+    return row;
 }
 
 /* The member of an array whose name is the same text or number; at is where
@@ -182,6 +184,19 @@ rateOf(const Top *top, const json_t *now, const json_t *before)
 }
 
 static void
+setLatency(const Top *top, Row *row, size_t at)
+{
+    const json_t *now = lookupBefore(top->latencies, row->object, "name", at);
+    const json_t *before =
+        lookupBefore(top->latenciesBefore, row->object, "name", at);
+
+    now = json_object_get(now, "service_ms");
+    before = json_object_get(before, "service_ms");
+    row->p50 = ctlLatencySince(now, before, 0.5);
+    row->p99 = ctlLatencySince(now, before, 0.99);
+}
+
+static void
 collect(const Top *top, Rows *pools, Rows *processes)
 {
     const json_t *pool, *row;
@@ -192,7 +207,8 @@ collect(const Top *top, Rows *pools, Rows *processes)
         const json_t *before = lookupBefore(top->poolsBefore, pool, "name", i);
         const char *name = ctlJsonText(pool, "name");
 
-        addRow(pools, pool, name, rateOf(top, pool, before));
+        setLatency(top, addRow(pools, pool, name, rateOf(top, pool, before)),
+                   i);
         json_array_foreach(json_object_get(pool, "helpers"), j, row)
             addRow(processes, row, name,
                    rateOf(top, row,
@@ -207,6 +223,15 @@ collect(const Top *top, Rows *pools, Rows *processes)
 }
 
 static void
+putLatency(CtlTable *table, double ms)
+{
+    if (ms < 0)
+        ctlTablePut(table, "-");
+    else
+        ctlTablePut(table, "%.2f", ms);
+}
+
+static void
 putPools(const Rows *rows, unsigned width, Buf *out)
 {
     CtlTable table;
@@ -214,7 +239,6 @@ putPools(const Rows *rows, unsigned width, Buf *out)
     ctlTableInit(&table, poolColumns, COUNT_OF(poolColumns));
     for (size_t i = 0; i < rows->count; i++) {
         const Row *row = &rows->rows[i];
-        const json_t *service = json_object_get(row->object, "service_ms");
 
         ctlTablePut(&table, "%.*s", NAME_COLUMNS, row->pool);
         ctlTablePut(&table, "%.1f", row->rate);
@@ -223,8 +247,8 @@ putPools(const Rows *rows, unsigned width, Buf *out)
         ctlTablePut(&table, "%" PRId64 "/%" PRId64,
                     ctlJsonInt(row->object, "active"),
                     ctlJsonInt(row->object, "max"));
-        ctlTablePut(&table, "%.2f", ctlJsonReal(service, "p50"));
-        ctlTablePut(&table, "%.2f", ctlJsonReal(service, "p99"));
+        putLatency(&table, row->p50);
+        putLatency(&table, row->p99);
         ctlTablePut(&table, "%" PRId64, ctlJsonInt(row->object, "timeouts"));
         ctlTablePut(&table, "%" PRId64, ctlJsonInt(row->object, "restarts"));
     }
@@ -269,8 +293,14 @@ putSummary(const Top *top, unsigned width, Buf *out)
              (int)(up % 60), ctlJsonInt(top->info, "clients"),
              ctlJsonInt(top->info, "requests"),
              rateOf(top, top->info, top->infoBefore), top->key->name);
-    bufPrintf(out, "%.*s\n\n", width > 0 ? (int)width : (int)sizeof(line),
-              line);
+    int columns = width > 0 ? (int)width : (int)sizeof(line);
+    bufPrintf(out, "%.*s\n", columns, line);
+    if (top->latenciesBefore != NULL)
+        snprintf(line, sizeof(line), "P50ms and P99ms: of the last %.1f s",
+                 (double)(top->nowUs - top->beforeUs) / 1e6);
+    else
+        snprintf(line, sizeof(line), "P50ms and P99ms: since the start");
+    bufPrintf(out, "%.*s\n", columns, line);
 }
 
 /* height 0: as long as it takes. */
@@ -288,22 +318,34 @@ putPicture(const Top *top, unsigned width, unsigned height, Buf *out)
     free(processes.rows);
 }
 
+static void
+dropBefore(const Top *top)
+{
+    json_decref(top->infoBefore);
+    json_decref(top->poolsBefore);
+    json_decref(top->latenciesBefore);
+}
+
 static bool
 fetch(Top *top)
 {
     json_t *info = ctlHttpJson(top->ctl, "/info");
     json_t *pools = info != NULL ? ctlHttpJson(top->ctl, "/helpers") : NULL;
+    json_t *latencies =
+        pools != NULL ? ctlHttpJson(top->ctl, "/latencies") : NULL;
 
-    if (pools == NULL) {
+    if (latencies == NULL) {
         json_decref(info);
+        json_decref(pools);
         return false;
     }
-    json_decref(top->infoBefore);
-    json_decref(top->poolsBefore);
+    dropBefore(top);
     top->infoBefore = top->info;
     top->poolsBefore = top->pools;
+    top->latenciesBefore = top->latencies;
     top->info = info;
     top->pools = pools;
+    top->latencies = latencies;
     top->beforeUs = top->nowUs;
     top->nowUs = commClockUs();
     return true;
@@ -455,7 +497,7 @@ ctlTop(const Ctl *ctl, int argc, char *argv[])
     status = top.isBatch ? showBatch(&top) : showLive(&top);
     json_decref(top.info);
     json_decref(top.pools);
-    json_decref(top.infoBefore);
-    json_decref(top.poolsBefore);
+    json_decref(top.latencies);
+    dropBefore(&top);
     return status;
 }

@@ -169,6 +169,55 @@ managerWriteHelpers(Buf *out, const Proxy *proxy)
     return bufPrintf(out, "\n]\n");
 }
 
+typedef struct BucketWalk {
+    Buf *out;
+    bool isFirst;
+} BucketWalk;
+
+static void
+putBucket(double fromMs, double toMs, uint64_t count, void *data)
+{
+    BucketWalk *walk = data;
+
+    bufPrintf(walk->out, "%s[%.6g, %.6g, %llu]", walk->isFirst ? "" : ", ",
+              fromMs, toMs, (unsigned long long)count);
+    walk->isFirst = false;
+}
+
+static void
+putBuckets(Buf *out, const HelperPool *pool, const char *name,
+           HelperLatencyKind kind)
+{
+    BucketWalk walk = {.out = out, .isFirst = true};
+
+    bufPrintf(out, ",\n    \"%s\": [", name);
+    helperPoolBuckets(pool, kind, putBucket, &walk);
+    bufPrintf(out, "]");
+}
+
+static void
+putPoolLatencies(HelperPool *pool, void *data)
+{
+    Buf *out = data;
+    HelperPoolStats stats;
+
+    helperPoolStats(pool, &stats);
+    bufPrintf(out, "%s  {\n    \"name\": ", bufLen(out) > 2 ? ",\n" : "");
+    jsonTextPut(out, stats.name, strlen(stats.name));
+    putBuckets(out, pool, "queue_ms", HELPER_LATENCY_QUEUE);
+    putBuckets(out, pool, "service_ms", HELPER_LATENCY_SERVICE);
+    bufPrintf(out, "\n  }");
+}
+
+int
+managerWriteLatencies(Buf *out, const Proxy *proxy)
+{
+    (void)proxy;
+    bufPrintf(out, "[\n");
+    helperPoolForEach(putPoolLatencies, out);
+    return bufPrintf(out, "\n]\n");
+}
+
 /* Takes the value. */
 static int
 dump(Buf *out, json_t *value)

@@ -65,6 +65,10 @@ int managerWriteDemo(Buf *out, const Proxy *proxy);
 /* The array of pools, as JSON. 0 or -ENOBUFS. */
 int managerWriteHelpers(Buf *out, const Proxy *proxy);
 
+/* How often each pool had which latencies so far, as JSON: what is there
+ * between two looks is their difference. 0 or -ENOBUFS. */
+int managerWriteLatencies(Buf *out, const Proxy *proxy);
+
 /* Round trips to addresses, the one used last first, as JSON. 0 or -ENOBUFS. */
 int managerWritePinger(Buf *out, const Proxy *proxy);
 

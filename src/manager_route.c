@@ -33,6 +33,7 @@ typedef struct Route {
 static const Route routes[] = {
     {"/", HTML, NOT_STORED PAGE_POLICY, managerWritePage, NULL, 0, false},
     {"/helpers", JSON, NOT_STORED, managerWriteHelpers, NULL, 0, false},
+    {"/latencies", JSON, NOT_STORED, managerWriteLatencies, NULL, 0, false},
     {"/info", JSON, NOT_STORED, managerWriteInfo, NULL, 0, false},
     {"/peers", JSON, NOT_STORED, managerWritePeers, NULL, 0, false},
     {"/pinger", JSON, NOT_STORED, managerWritePinger, NULL, 0, false},

@@ -250,6 +250,41 @@ class Top(unittest.TestCase):
         self.assertEqual(result.returncode, 1)
         self.assertIn("-b is for pipes", result.stderr)
 
+    def test_percentiles_are_of_the_last_interval(self):
+        with Squire() as squire:
+            program = squire.rewriter(
+                "import time\n"
+                "def rewrite(url, extras):\n"
+                "    time.sleep(0.5 if 'slow' in url else 0)\n"
+                "    return 'ERR'\n")
+            squire.reconfigure(f"url_rewrite_program {program}\n"
+                               "url_rewrite_children 1 startup=1 "
+                               "concurrency=5\n")
+            squire.get("http://127.0.0.1:1/slow")
+            with subprocess.Popen(
+                    [SQUIRECTL, "-u", f"127.0.0.1:{squire.manager}", "top",
+                     "-b", "-n", "3", "-d", "1"], stdout=subprocess.PIPE,
+                    encoding="utf-8") as process:
+                lines = iter(process.stdout.readline, "")
+
+                def p99():
+                    notes = []
+                    for line in lines:
+                        notes.append(line.strip())
+                        if re.match(r"url_rewrite .* 1/1 ", line):
+                            return line.split()[6], notes[-3]
+                    return None
+                value, note = p99()
+                self.assertEqual(note, "P50ms and P99ms: since the start")
+                self.assertAlmostEqual(float(value), 500, delta=400)
+                for _ in range(10):
+                    squire.get("http://127.0.0.1:1/quick")
+                value, note = p99()
+                self.assertRegex(note, r"P99ms: of the last \d\.\d s$")
+                self.assertLess(float(value), 400)
+                value, note = p99()
+                self.assertEqual(value, "-")
+
     def test_rates(self):
         process = subprocess.Popen(
             [SQUIRECTL, "-s", self.socket, "top", "-b", "-n", "2", "-d", "1"],
