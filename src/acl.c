@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
 #include "check.h"
 #include "debug.h"
@@ -16,24 +15,11 @@
 #define ACL_SET_MAGIC 0x41534554u
 #define ACL_RULES_MAGIC 0x41524c53u
 
-typedef struct Acl {
-    UT_hash_handle hh;
-    char *name;
-    const AclKindOps *ops; /* NULL: of a kind that only Squid has */
-    char *kind;
-    void *data;
-} Acl;
-
 struct AclSet {
     uint32_t magic;
     Acl *byName;
     bool frozen;
 };
-
-typedef struct AclTerm {
-    const Acl *acl;
-    bool negated;
-} AclTerm;
 
 typedef struct AclRule {
     ListNode node;
@@ -228,7 +214,7 @@ takeFlag(const char *word, unsigned *flags)
 int
 aclSetAdd(AclSet *set, const AclLine *line, AclComplainCb *complain, void *data)
 {
-    AclReport report = {complain, data, line->name, false};
+    AclReport report = {complain, data, line->name, set, false};
     Acl *acl = openAcl(set, line, &report);
     bool flagsEnded;
     unsigned flags = 0;
@@ -237,6 +223,8 @@ aclSetAdd(AclSet *set, const AclLine *line, AclComplainCb *complain, void *data)
     if (!acl)
         return -EINVAL;
     flagsEnded = acl->ops && acl->ops->isWordwise;
+    if (!line->isMore && acl->ops && acl->ops->startLine)
+        acl->ops->startLine(acl->data);
     for (size_t i = 0; i < line->count && acl->ops; i++) {
         const char *word = line->words[i];
 
@@ -308,29 +296,63 @@ nearestAcl(const AclSet *set, const char *name)
     return best;
 }
 
-static void
-fillTerm(AclTerm *term, const AclSet *set, const char *name, AclReport *report)
+bool
+aclTermFill(const AclSet *set, const char *name, AclReport *report,
+            AclTerm *termOut)
 {
-    term->negated = name[0] == '!';
-    name += term->negated;
-    term->acl = lookupAcl(set, name);
-    if (!term->acl) {
+    AclTerm term = {.negated = name[0] == '!'};
+
+    name += term.negated;
+    term.acl = lookupAcl(set, name);
+    if (!term.acl) {
         const char *near = nearestAcl(set, name);
         aclReportError(report, "no acl is called \"%s\"%s%s%s", name,
                        near ? ", did you mean \"" : "", near ? near : "",
                        near ? "\"?" : "");
-    } else if (!term->acl->ops) {
+        return false;
+    }
+    if (!term.acl->ops) {
         aclReportError(report,
                        "acl %s cannot be used: kind %s is not supported yet",
-                       name, term->acl->kind);
+                       name, term.acl->kind);
+        return false;
     }
+    *termOut = term;
+    return true;
+}
+
+/* The acl about the answer that acl is or has in it, or NULL. */
+static const Acl *
+findReply(const Acl *acl)
+{
+    const AclGroup *group = acl->data;
+    const Acl *found = acl->ops->isReply ? acl : NULL;
+
+    if (!acl->ops->isGroup)
+        return found;
+    for (size_t i = 0; i < group->count; i++)
+        for (size_t j = 0; j < group->lines[i].count && !found; j++)
+            found = findReply(group->lines[i].terms[j].acl);
+    return found;
+}
+
+static void
+warnOfReply(const AclTerm *term, const AclRuleLine *line, AclReport *report)
+{
+    const Acl *acl = line->isBeforeAnswer ? findReply(term->acl) : NULL;
+
+    if (acl)
+        aclReportWarning(report,
+                         "acl %s is about the answer, which is not there yet: "
+                         "it does not match",
+                         acl->name);
 }
 
 int
 aclRulesAdd(AclRules *rules, const AclSet *set, const AclRuleLine *line,
             AclComplainCb *complain, void *data)
 {
-    AclReport report = {complain, data, NULL, false};
+    AclReport report = {complain, data, NULL, set, false};
     AclRule *rule;
 
     CHECK_OBJ(rules, ACL_RULES_MAGIC);
@@ -344,7 +366,8 @@ aclRulesAdd(AclRules *rules, const AclSet *set, const AclRuleLine *line,
     if (line->count == 0)
         aclReportError(&report, "expected the name of an acl");
     for (size_t i = 0; i < line->count; i++)
-        fillTerm(&rule->terms[i], set, line->names[i], &report);
+        if (aclTermFill(set, line->names[i], &report, &rule->terms[i]))
+            warnOfReply(&rule->terms[i], line, &report);
     if (report.failed) {
         destroyRule(rule);
         return -EINVAL;
@@ -360,11 +383,30 @@ aclRulesCount(const AclRules *rules)
     return rules ? rules->count : 0;
 }
 
-/* What a rule comes to, and the term that made it so. */
+/* What a rule comes to, and the acl that made it so. */
 typedef struct RuleMatch {
     AclMatch match;
     const Acl *acl;
 } RuleMatch;
+
+static RuleMatch matchGroup(const Acl *acl, const AclInput *input);
+
+static RuleMatch
+matchTerm(const AclTerm *term, const AclInput *input)
+{
+    const AclKindOps *ops = term->acl->ops;
+    RuleMatch result;
+
+    if (ops->isGroup)
+        result = matchGroup(term->acl, input);
+    else
+        result = (RuleMatch){ops->match(term->acl->data, input), term->acl};
+    if (term->negated && result.match == ACL_MATCH_YES)
+        result.match = ACL_MATCH_NO;
+    else if (term->negated && result.match == ACL_MATCH_NO)
+        result.match = ACL_MATCH_YES;
+    return result;
+}
 
 /*
  * Terms are looked at in order, as helpers may be asked for what their
@@ -372,24 +414,63 @@ typedef struct RuleMatch {
  * later term, which is known already, rules the rule out.
  */
 static RuleMatch
-matchRule(const AclRule *rule, const AclInput *input)
+matchAll(const AclTerm *terms, size_t count, const AclInput *input)
 {
     RuleMatch result = {ACL_MATCH_YES, NULL};
 
-    for (size_t i = 0; i < rule->count; i++) {
-        const AclTerm *term = &rule->terms[i];
-        AclMatch match = term->acl->ops->match(term->acl->data, input);
-        bool isKnown = match == ACL_MATCH_YES || match == ACL_MATCH_NO;
+    for (size_t i = 0; i < count; i++) {
+        RuleMatch one = matchTerm(&terms[i], input);
 
-        if (isKnown && (match == ACL_MATCH_YES) == term->negated)
-            return (RuleMatch){ACL_MATCH_NO, term->acl};
+        if (one.match == ACL_MATCH_NO)
+            return one;
         if (result.match == ACL_MATCH_NEED_DST)
             continue;
-        result.acl = term->acl;
-        if (!isKnown)
-            result.match = match;
-        if (!isKnown && match != ACL_MATCH_NEED_DST)
+        result = one;
+        if (one.match != ACL_MATCH_YES && one.match != ACL_MATCH_NEED_DST)
             return result;
+    }
+    return result;
+}
+
+/* The same with yes and no exchanged. */
+static RuleMatch
+matchAny(const AclTerm *terms, size_t count, const AclInput *input)
+{
+    RuleMatch result = {ACL_MATCH_NO, NULL};
+
+    for (size_t i = 0; i < count; i++) {
+        RuleMatch one = matchTerm(&terms[i], input);
+
+        if (one.match == ACL_MATCH_YES)
+            return one;
+        if (result.match == ACL_MATCH_NEED_DST)
+            continue;
+        result = one;
+        if (one.match != ACL_MATCH_NO && one.match != ACL_MATCH_NEED_DST)
+            return result;
+    }
+    return result;
+}
+
+/* The first line that does not say no decides. */
+static RuleMatch
+matchGroup(const Acl *acl, const AclInput *input)
+{
+    const AclGroup *group = acl->data;
+    RuleMatch result = {ACL_MATCH_NO, acl};
+
+    for (size_t i = 0; i < group->count; i++) {
+        const AclGroupLine *line = &group->lines[i];
+
+        if (line->count == 0)
+            continue;
+        RuleMatch one = group->isAll
+                            ? matchAll(line->terms, line->count, input)
+                            : matchAny(line->terms, line->count, input);
+
+        result = one;
+        if (result.match != ACL_MATCH_NO)
+            break;
     }
     return result;
 }
@@ -400,6 +481,7 @@ answerOf(AclMatch match)
 {
     static const AclAnswer answers[ACL_MATCH_COUNT] = {
         [ACL_MATCH_NEED_DST] = ACL_NEED_DST,
+        [ACL_MATCH_NEED_SRC] = ACL_NEED_SRC,
         [ACL_MATCH_NEED_AUTH] = ACL_NEED_AUTH,
         [ACL_MATCH_NEED_EXTERNAL] = ACL_NEED_EXTERNAL,
         [ACL_MATCH_DUNNO] = ACL_DENY,
@@ -432,7 +514,7 @@ aclRulesDecide(const AclRules *rules, const AclInput *input,
     CHECK(rules->set->frozen);
     LIST_FOREACH(&rules->rules, it, tmp) {
         const AclRule *rule = LIST_OBJ(it, AclRule, node);
-        RuleMatch last = matchRule(rule, input);
+        RuleMatch last = matchAll(rule->terms, rule->count, input);
         bool matches = last.match == ACL_MATCH_YES;
 
         if (matches || last.match == ACL_MATCH_NO)
@@ -463,7 +545,8 @@ const char *
 aclAnswerName(AclAnswer answer)
 {
     static const char *const names[ACL_ANSWER_COUNT] = {
-        "denied", "allowed", "needs dst", "needs user", "needs helper"};
+        "denied",    "allowed",    "needs dst",
+        "needs src", "needs user", "needs helper"};
 
     CHECK(answer < ACL_ANSWER_COUNT);
     return names[answer];

@@ -12,9 +12,12 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include "acl_facts.h"
+#include "http_header.h"
 
 typedef struct AclSet AclSet;     /* the named acls of one configuration */
 typedef struct AclRules AclRules; /* one ordered list, as http_access */
@@ -23,6 +26,7 @@ typedef enum AclAnswer {
     ACL_DENY,
     ACL_ALLOW,
     ACL_NEED_DST,      /* cannot tell before dstKnown */
+    ACL_NEED_SRC,      /* ... before clientName is there */
     ACL_NEED_AUTH,     /* ... before facts->auth is known */
     ACL_NEED_EXTERNAL, /* ... before the answer of AclDecision.external */
     ACL_ANSWER_COUNT
@@ -34,6 +38,8 @@ typedef enum AclAnswer {
  */
 typedef struct AclInput {
     const struct sockaddr *client;
+    const char *clientName;       /* of its address; "none": it has no name;
+                                     NULL: not looked up yet */
     const struct sockaddr *local; /* our end of the client's connection */
     const char *portName;         /* ConfigPort.name of the http_port */
     const char *method;
@@ -45,7 +51,15 @@ typedef struct AclInput {
     size_t dstCount;
     bool dstKnown; /* dst is the whole answer (none: it failed). A literal
                       host needs no dst. */
-    const AclFacts *facts; /* NULL: nothing is known */
+    const AclFacts *facts;       /* NULL: nothing is known */
+    const HttpHeaders *request;  /* its fields, or NULL */
+    int status;                  /* of the answer; 0: there is none yet */
+    const HttpHeaders *response; /* its fields; NULL as long as that */
+    const char *hierarchy;       /* "HIER_DIRECT"; NULL: nobody was asked */
+    const char *peerName;        /* of the parent that was */
+    unsigned connections;        /* that the client's address has */
+    time_t now;
+    uint64_t random; /* another one for each request */
 } AclInput;
 
 /* An answer, and what is to be known about it. */
@@ -83,6 +97,7 @@ typedef struct AclLine {
     const char *kind;         /* "src", "dstdomain", ... */
     const char *const *words; /* flags and values */
     size_t count;
+    bool isMore; /* words of the same line as those before */
 } AclLine;
 
 /*
@@ -115,7 +130,9 @@ typedef struct AclRuleLine {
     bool allow;
     const char *const *names; /* of acls, each may be written !name */
     size_t count;
-    const char *text; /* "http_access deny !Safe_ports" */
+    const char *text;    /* "http_access deny !Safe_ports" */
+    bool isBeforeAnswer; /* there is no answer yet when it is checked: an acl
+                            about one is a warning */
 } AclRuleLine;
 
 /*

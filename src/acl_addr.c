@@ -23,6 +23,7 @@ typedef struct AddrSet {
     AddrRange *ranges; /* once frozen: sorted, none overlaps another */
     size_t count;
     size_t size;
+    bool isNoLookup; /* -n: names are not looked up */
 } AddrSet;
 
 static void *
@@ -220,7 +221,8 @@ addAddr(void *data, const char *value, unsigned flags, AclReport *report)
     const char *wrong;
     char *copy;
 
-    (void)flags;
+    if ((flags & ACL_FLAG_NO_LOOKUP) != 0)
+        set->isNoLookup = true;
     if (addKeyword(set, value))
         return;
     copy = xstrdup(value);
@@ -311,12 +313,15 @@ matchLocalIp(const void *data, const AclInput *input)
 static AclMatch
 matchDst(const void *data, const AclInput *input)
 {
+    const AddrSet *set = data;
     uint8_t key[KEY_LEN];
 
     if (!input->host)
         return ACL_MATCH_NO;
     if (keyFromText(input->host, key))
         return hasKey(data, key) ? ACL_MATCH_YES : ACL_MATCH_NO;
+    if (set->isNoLookup)
+        return ACL_MATCH_NO;
     if (!input->dstKnown)
         return ACL_MATCH_NEED_DST;
     for (size_t i = 0; i < input->dstCount; i++) {

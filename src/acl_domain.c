@@ -1,4 +1,5 @@
-/* acl_domain.c: dstdomain: host names, exact or as suffix, in a hash. */
+/* acl_domain.c: dstdomain, srcdomain: host names, exact or as suffix, in a
+ * hash. */
 #include "acl_priv.h"
 
 #include <ctype.h>
@@ -89,10 +90,10 @@ addDomain(void *data, const char *value, unsigned flags, AclReport *report)
 
 /* host itself, ".host", and every ".parent" of it. */
 static AclMatch
-matchDomain(const void *data, const AclInput *input)
+matchName(const DomainSet *data, const char *host)
 {
     char name[NAME_MAX_LEN + 2];
-    size_t len = input->host ? foldName(input->host, name + 1) : 0;
+    size_t len = host ? foldName(host, name + 1) : 0;
 
     if (len == 0)
         return ACL_MATCH_NO;
@@ -105,6 +106,27 @@ matchDomain(const void *data, const AclInput *input)
     }
     return ACL_MATCH_NO;
 }
+
+static AclMatch
+matchDomain(const void *data, const AclInput *input)
+{
+    return matchName(data, input->host);
+}
+
+static AclMatch
+matchSrcDomain(const void *data, const AclInput *input)
+{
+    return input->clientName ? matchName(data, input->clientName)
+                             : ACL_MATCH_NEED_SRC;
+}
+
+const AclKindOps aclKindSrcDomain = {
+    .name = "srcdomain",
+    .create = createDomainSet,
+    .destroy = destroyDomainSet,
+    .add = addDomain,
+    .match = matchSrcDomain,
+};
 
 const AclKindOps aclKindDstDomain = {
     .name = "dstdomain",

@@ -1,4 +1,4 @@
-/* acl_regex.c: url_regex, urlpath_regex, dstdom_regex: POSIX extended. */
+/* acl_regex.c: kinds that look for patterns: POSIX extended. */
 #include "acl_priv.h"
 
 #include <regex.h>
@@ -29,21 +29,21 @@ typedef struct Compiled {
     char literals[LITERALS_MAX][ACL_LITERAL_SIZE];
 } Compiled;
 
-typedef struct RegexSet {
+struct AclRegexSet {
     Pattern *patterns; /* until frozen */
     size_t patternCount;
     Compiled *compiled;
     size_t compiledCount;
-} RegexSet;
+};
 
-static void *
-createRegexSet(void)
+void *
+aclRegexSetCreate(void)
 {
-    return xcalloc(1, sizeof(RegexSet));
+    return xcalloc(1, sizeof(AclRegexSet));
 }
 
 static void
-dropPatterns(RegexSet *set)
+dropPatterns(AclRegexSet *set)
 {
     for (size_t i = 0; i < set->patternCount; i++)
         free(set->patterns[i].text);
@@ -52,10 +52,10 @@ dropPatterns(RegexSet *set)
     set->patternCount = 0;
 }
 
-static void
-destroyRegexSet(void *data)
+void
+aclRegexSetDestroy(void *data)
 {
-    RegexSet *set = data;
+    AclRegexSet *set = data;
 
     dropPatterns(set);
     for (size_t i = 0; i < set->compiledCount; i++)
@@ -64,10 +64,10 @@ destroyRegexSet(void *data)
     free(set);
 }
 
-static void
-addRegex(void *data, const char *value, unsigned flags, AclReport *report)
+void
+aclRegexSetAdd(void *data, const char *value, unsigned flags, AclReport *report)
 {
-    RegexSet *set = data;
+    AclRegexSet *set = data;
     int regexFlags = REG_EXTENDED | REG_NOSUB;
     Pattern *pattern;
     regex_t trial;
@@ -109,7 +109,7 @@ noteLiterals(Compiled *compiled, const Pattern *patterns, size_t count)
 /* Compile text, which stands for count patterns. False when the library
  * does not take it; nothing is added then. */
 static bool
-compilePatterns(RegexSet *set, const char *text, const Pattern *patterns,
+compilePatterns(AclRegexSet *set, const char *text, const Pattern *patterns,
                 size_t count)
 {
     Compiled *compiled;
@@ -173,7 +173,7 @@ meansSameInGroup(const char *at)
 }
 
 static bool
-mayJoin(const RegexSet *set, size_t first, size_t other)
+mayJoin(const AclRegexSet *set, size_t first, size_t other)
 {
     return set->patterns[first].flags == set->patterns[other].flags &&
            meansSameInGroup(set->patterns[first].text) &&
@@ -182,7 +182,7 @@ mayJoin(const RegexSet *set, size_t first, size_t other)
 
 /* Join pattern `first` and those after it that fit; how many that were. */
 static size_t
-joinPatterns(const RegexSet *set, size_t first, Buf *joined)
+joinPatterns(const AclRegexSet *set, size_t first, Buf *joined)
 {
     size_t count = 0;
 
@@ -199,10 +199,10 @@ joinPatterns(const RegexSet *set, size_t first, Buf *joined)
 
 /* Joined text that is too much for the library is compiled piece by piece,
  * and so is a pattern that stands alone. */
-static void
-freezeRegexSet(void *data)
+void
+aclRegexSetFreeze(void *data)
 {
-    RegexSet *set = data;
+    AclRegexSet *set = data;
     size_t next = 0;
     Buf joined;
 
@@ -236,13 +236,27 @@ mayMatch(const Compiled *compiled, const char *text)
 }
 
 static AclMatch
-matchText(const RegexSet *set, const char *text)
+matchText(const AclRegexSet *set, const char *text)
 {
     for (size_t i = 0; text && i < set->compiledCount; i++) {
         const Compiled *compiled = &set->compiled[i];
 
         if (mayMatch(compiled, text) &&
             regexec(&compiled->regex, text, 0, NULL, 0) == 0)
+            return ACL_MATCH_YES;
+    }
+    return ACL_MATCH_NO;
+}
+
+/* Without a look for literals: that wants an end by NUL. */
+AclMatch
+aclRegexSetMatch(const AclRegexSet *set, HttpSlice text)
+{
+    for (size_t i = 0; text.data && i < set->compiledCount; i++) {
+        regmatch_t place = {.rm_so = 0, .rm_eo = (regoff_t)text.len};
+
+        if (regexec(&set->compiled[i].regex, text.data, 1, &place,
+                    REG_STARTEND) == 0)
             return ACL_MATCH_YES;
     }
     return ACL_MATCH_NO;
@@ -270,19 +284,19 @@ matchHost(const void *data, const AclInput *input)
 
 const AclKindOps aclKindUrlRegex = {
     .name = "url_regex",
-    .create = createRegexSet,
-    .destroy = destroyRegexSet,
-    .add = addRegex,
-    .freeze = freezeRegexSet,
+    .create = aclRegexSetCreate,
+    .destroy = aclRegexSetDestroy,
+    .add = aclRegexSetAdd,
+    .freeze = aclRegexSetFreeze,
     .match = matchUrl,
 };
 
 const AclKindOps aclKindUrlPathRegex = {
     .name = "urlpath_regex",
-    .create = createRegexSet,
-    .destroy = destroyRegexSet,
-    .add = addRegex,
-    .freeze = freezeRegexSet,
+    .create = aclRegexSetCreate,
+    .destroy = aclRegexSetDestroy,
+    .add = aclRegexSetAdd,
+    .freeze = aclRegexSetFreeze,
     .match = matchUrlPath,
 };
 
@@ -290,7 +304,8 @@ const AclKindOps aclKindUrlPathRegex = {
 static void
 addUserRegex(void *data, const char *value, unsigned flags, AclReport *report)
 {
-    addRegex(data, strcmp(value, "REQUIRED") == 0 ? "." : value, flags, report);
+    aclRegexSetAdd(data, strcmp(value, "REQUIRED") == 0 ? "." : value, flags,
+                   report);
 }
 
 static AclMatch
@@ -305,18 +320,65 @@ matchUser(const void *data, const AclInput *input)
 const AclKindOps aclKindProxyAuthRegex = {
     .name = "proxy_auth_regex",
     .isAuth = true,
-    .create = createRegexSet,
-    .destroy = destroyRegexSet,
+    .create = aclRegexSetCreate,
+    .destroy = aclRegexSetDestroy,
     .add = addUserRegex,
-    .freeze = freezeRegexSet,
+    .freeze = aclRegexSetFreeze,
     .match = matchUser,
+};
+
+static AclMatch
+matchExtUser(const void *data, const AclInput *input)
+{
+    return matchText(data, input->facts ? input->facts->extUser : NULL);
+}
+
+const AclKindOps aclKindExtUserRegex = {
+    .name = "ext_user_regex",
+    .create = aclRegexSetCreate,
+    .destroy = aclRegexSetDestroy,
+    .add = addUserRegex,
+    .freeze = aclRegexSetFreeze,
+    .match = matchExtUser,
+};
+
+static AclMatch
+matchPeerName(const void *data, const AclInput *input)
+{
+    return matchText(data, input->peerName);
+}
+
+const AclKindOps aclKindPeerNameRegex = {
+    .name = "peername_regex",
+    .isReply = true,
+    .create = aclRegexSetCreate,
+    .destroy = aclRegexSetDestroy,
+    .add = aclRegexSetAdd,
+    .freeze = aclRegexSetFreeze,
+    .match = matchPeerName,
+};
+
+static AclMatch
+matchSrcDomain(const void *data, const AclInput *input)
+{
+    return input->clientName ? matchText(data, input->clientName)
+                             : ACL_MATCH_NEED_SRC;
+}
+
+const AclKindOps aclKindSrcDomRegex = {
+    .name = "srcdom_regex",
+    .create = aclRegexSetCreate,
+    .destroy = aclRegexSetDestroy,
+    .add = aclRegexSetAdd,
+    .freeze = aclRegexSetFreeze,
+    .match = matchSrcDomain,
 };
 
 const AclKindOps aclKindDstDomRegex = {
     .name = "dstdom_regex",
-    .create = createRegexSet,
-    .destroy = destroyRegexSet,
-    .add = addRegex,
-    .freeze = freezeRegexSet,
+    .create = aclRegexSetCreate,
+    .destroy = aclRegexSetDestroy,
+    .add = aclRegexSetAdd,
+    .freeze = aclRegexSetFreeze,
     .match = matchHost,
 };

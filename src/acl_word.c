@@ -1,10 +1,12 @@
-/* acl_word.c: method, proto, myportname: a few plain words each. */
+/* acl_word.c: method, proto, myportname, peername, hier_code: a few plain
+ * words each. */
 #include "acl_priv.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "nearest.h"
 #include "xalloc.h"
 
 typedef struct WordSet {
@@ -86,6 +88,66 @@ matchProto(const void *data, const AclInput *input)
             return ACL_MATCH_YES;
     return ACL_MATCH_NO;
 }
+
+static AclMatch
+matchPeerName(const void *data, const AclInput *input)
+{
+    return matchExact(data, input->peerName);
+}
+
+/* All that Squid's logs can show. */
+static const char *const hierCodes[] = {
+    "HIER_NONE",      "HIER_DIRECT",       "SIBLING_HIT",
+    "PARENT_HIT",     "DEFAULT_PARENT",    "SINGLE_PARENT",
+    "FIRSTUP_PARENT", "FIRST_PARENT_MISS", "CLOSEST_PARENT_MISS",
+    "CLOSEST_PARENT", "CLOSEST_DIRECT",    "NO_DIRECT_FAIL",
+    "SOURCE_FASTEST", "ROUNDROBIN_PARENT", "CACHE_DIGEST_HIT",
+    "CD_PARENT_HIT",  "CD_SIBLING_HIT",    "CARP",
+    "ANY_OLD_PARENT", "USERHASH_PARENT",   "SOURCEHASH_PARENT",
+    "PINNED",         "ORIGINAL_DST",
+};
+
+static void
+addHierCode(void *data, const char *value, unsigned flags, AclReport *report)
+{
+    const char *near = NULL;
+
+    for (size_t i = 0; i < sizeof(hierCodes) / sizeof(hierCodes[0]); i++) {
+        if (strcmp(hierCodes[i], value) == 0) {
+            addWord(data, value, flags, report);
+            return;
+        }
+        near = nearestPick(value, near, hierCodes[i]);
+    }
+    aclReportError(report,
+                   "acl %s: \"%s\": expected a code as HIER_DIRECT%s%s%s",
+                   report->name, value, near ? ", did you mean \"" : "",
+                   near ? near : "", near ? "\"?" : "");
+}
+
+static AclMatch
+matchHierCode(const void *data, const AclInput *input)
+{
+    return matchExact(data, input->hierarchy);
+}
+
+const AclKindOps aclKindPeerName = {
+    .name = "peername",
+    .isReply = true,
+    .create = createWordSet,
+    .destroy = destroyWordSet,
+    .add = addWord,
+    .match = matchPeerName,
+};
+
+const AclKindOps aclKindHierCode = {
+    .name = "hier_code",
+    .isReply = true,
+    .create = createWordSet,
+    .destroy = destroyWordSet,
+    .add = addHierCode,
+    .match = matchHierCode,
+};
 
 const AclKindOps aclKindMethod = {
     .name = "method",

@@ -15,6 +15,7 @@ typedef struct AclValues {
     AclLine line;
     const char *words[8];
     size_t flagCount;
+    bool areFlagsOver; /* after -- */
 } AclValues;
 
 static void
@@ -34,6 +35,7 @@ addValue(AclValues *values, const char *text)
     values->words[values->flagCount] = text;
     values->line.words = values->words;
     values->line.count = values->flagCount + (text ? 1 : 0);
+    values->line.isMore = text != NULL;
     aclSetAdd(values->loader->config->acls, &values->line, onComplaint, values);
 }
 
@@ -62,10 +64,25 @@ addFile(AclValues *values, const ConfigLine *line, size_t i)
 }
 
 static bool
-isFlag(const char *word)
+isFlag(const AclValues *values, const char *word)
 {
+    if (values->areFlagsOver || strcmp(values->line.kind, "external") == 0)
+        return false;
     return strcmp(word, "-i") == 0 || strcmp(word, "+i") == 0 ||
            strcmp(word, "-n") == 0 || strcmp(word, "--") == 0;
+}
+
+static void
+addFlag(AclValues *values, const ConfigLine *line, size_t i)
+{
+    const char *flag = line->words[i].text;
+
+    values->areFlagsOver = strcmp(flag, "--") == 0;
+    if (values->flagCount + 1 <
+        sizeof(values->words) / sizeof(values->words[0]))
+        values->words[values->flagCount++] = flag;
+    else
+        configError(values->loader, line, i, "too many flags");
 }
 
 static void
@@ -76,13 +93,10 @@ addWord(AclValues *values, const ConfigLine *line, size_t i)
     values->lineNo = word->line;
     if (word->quoted)
         addFile(values, line, i);
-    else if (!isFlag(word->text) || strcmp(values->line.kind, "external") == 0)
-        addValue(values, word->text);
-    else if (values->flagCount + 1 <
-             sizeof(values->words) / sizeof(values->words[0]))
-        values->words[values->flagCount++] = word->text;
+    else if (isFlag(values, word->text))
+        addFlag(values, line, i);
     else
-        configError(values->loader, line, i, "too many flags");
+        addValue(values, word->text);
 }
 
 static void
@@ -161,7 +175,8 @@ addRule(ConfigLoader *loader, const ConfigRow *row, const ConfigLine *line)
     AclRuleLine rule = {.allow = strcmp(line->words[1].text, "allow") == 0,
                         .names = names,
                         .count = line->count - 2,
-                        .text = text};
+                        .text = text,
+                        .isBeforeAnswer = row->kind == &configKindRules};
 
     for (size_t i = 2; i < line->count; i++)
         names[i - 2] = line->words[i].text;
@@ -182,6 +197,11 @@ parseRules(ConfigLoader *loader, const ConfigRow *row, const ConfigLine *line)
 }
 
 const ConfigKind configKindRules = {
+    .repeats = true,
+    .parse = parseRules,
+};
+
+const ConfigKind configKindReplyRules = {
     .repeats = true,
     .parse = parseRules,
 };

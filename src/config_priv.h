@@ -222,6 +222,7 @@ extern const ConfigKind configKindManager;
 extern const ConfigKind configKindAccessLog;
 extern const ConfigKind configKindAcl;
 extern const ConfigKind configKindRules;
+extern const ConfigKind configKindReplyRules; /* checked with an answer */
 extern const ConfigKind configKindAuth;
 extern const ConfigKind configKindProgram;
 extern const ConfigKind configKindChildren;

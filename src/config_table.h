@@ -33,13 +33,26 @@
     X("acl", Acl, acls, NULL, "NAME KIND [-i] [-n] VALUE|\"FILE\"...",         \
       "Gives a name to a property of requests. Several values, also on "       \
       "several lines, mean: any of them. A quoted value is a file with one "   \
-      "value a line.\n\nKinds: src, dst, localip (addresses, ADDR/PREFIX, "    \
-      "ADDR-ADDR), dstdomain (host.example.com, .example.com for it and all "  \
-      "below), port, localport (80, 1025-65535), method, proto, myportname, "  \
-      "url_regex, urlpath_regex, dstdom_regex (POSIX extended; -i ignores "    \
-      "case), external (CLASS WORD..., of external_acl_type), note ([-m] "     \
-      "NAME VALUE...), tag, ext_user (what such helpers said).\n\nAlways "     \
-      "there: all, localhost, to_localhost, to_linklocal, manager, CONNECT.")  \
+      "value a line. Flags hold for the values behind them: -i ignores "       \
+      "case, +i does not, -n looks no names up (dst), -- ends "                \
+      "them.\n\nKinds about addresses: src, dst, localip (addresses, "         \
+      "ADDR/PREFIX, ADDR-ADDR); srcdomain, dstdomain (host.example.com, "      \
+      ".example.com for it and all below; that of a client is looked up, "     \
+      "\"none\" where it has none); port, localport (80, 1025-65535); "        \
+      "myportname; maxconn (N: the client's address has more "                 \
+      "connections).\n\nAbout requests: method, proto; url_regex, "            \
+      "urlpath_regex, dstdom_regex, srcdom_regex, browser, referer_regex, "    \
+      "req_mime_type (patterns, POSIX extended); req_header (NAME "            \
+      "PATTERN...: some field NAME has it); proxy_auth, proxy_auth_regex, "    \
+      "ext_user, ext_user_regex (users, or REQUIRED); external (CLASS "        \
+      "WORD..., of external_acl_type); note ([-m] NAME VALUE...) and tag "     \
+      "(what such helpers said).\n\nAbout answers, where there is one: "       \
+      "http_status (404, 500-599), rep_header, rep_mime_type, hier_code "      \
+      "(HIER_DIRECT ...), peername, peername_regex.\n\nOthers: time "          \
+      "([SMTWHFA] [HH:MM-HH:MM]; D is Monday to Friday), random (0.25, "       \
+      "1/4, 1:3), any-of and all-of ([!]ACL...: one of them, or all of a "     \
+      "line).\n\nAlways there: all, localhost, to_localhost, to_linklocal, "   \
+      "manager, CONNECT.")                                                     \
     X("http_access", Rules, httpAccess, NULL, "allow|deny [!]ACL...",          \
       "Who may do what. The first line whose acls all match decides; when "    \
       "none does, the opposite of the last line. Without any line everything " \

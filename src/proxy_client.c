@@ -348,6 +348,8 @@ createClient(ProxyPort *port, int fd, const ListenerPeer *peer)
     client->fd = fd;
     client->peer = peer->peer;
     client->local = peer->local;
+    client->addr =
+        proxyAddrEnter(proxy, (const struct sockaddr *)&client->peer);
     client->deadlineUs = deadlineIn(proxy->config->clientLifetimeMs);
     bufInit(&client->in, PROXY_INPUT_MAX);
     bufInit(&client->out, PROXY_OUTPUT_MAX);
@@ -401,6 +403,7 @@ proxyClientClose(ProxyClient *client, AccessEnd end, const char *why)
     bufFini(&client->out);
     noteListClear(&client->notes);
     authConnDestroy(&client->auth);
+    proxyAddrLeave(proxy, &client->addr);
     listRemove(&client->node);
     proxy->stats.clients--;
     commFreeLater(client, freeClient);

@@ -74,6 +74,9 @@ typedef enum ProxyClientState {
         PROXY_CLIENT_STATE_COUNT
 } ProxyClientState;
 
+/* The clients of one address. */
+typedef struct ProxyAddr ProxyAddr;
+
 typedef struct ProxyPort {
     uint32_t magic;
     ListNode node;
@@ -98,6 +101,7 @@ struct Proxy {
     ListNode clients;
     ListNode idleClients; /* those that wait between requests, oldest first */
     unsigned idleCount;
+    ProxyAddr *addrs; /* of the clients */
     ListNode fetches; /* those without a request */
     ListNode spare;   /* requests not in use */
     unsigned spareCount;
@@ -135,6 +139,7 @@ struct ProxyClient {
     bool hasServed; /* at least one request is done */
     struct sockaddr_storage peer;
     struct sockaddr_storage local;
+    ProxyAddr *addr; /* of peer */
     NoteList notes; /* what helpers said about the connection */
     AuthConn *auth; /* NULL: nothing is known of it */
 };
@@ -224,6 +229,7 @@ struct ProxyRequest {
     struct sockaddr_storage dst[RESOLVE_MAX];
     size_t dstCount;
     bool dstKnown;
+    uint64_t random; /* for acls of that kind */
     ProxyStep step;
     AclFacts facts;    /* for access rules */
     AuthCheck auth;    /* of its credentials */
@@ -283,6 +289,21 @@ void proxyLogsClose(Proxy *proxy);
 
 /* Take a connection that has become readable. */
 void proxyClientAccept(ProxyPort *port, int fd, const ListenerPeer *peer);
+
+/* Count one more client at this address. Returns borrowed until it leaves. */
+ProxyAddr *proxyAddrEnter(Proxy *proxy, const struct sockaddr *addr);
+
+/* It is gone. Clears *addr; NULL inside is accepted. */
+void proxyAddrLeave(Proxy *proxy, ProxyAddr **addr);
+
+/* How many are there now. */
+unsigned proxyAddrCount(const ProxyAddr *addr);
+
+/* The name of the address; NULL: never looked up. Borrowed. */
+const char *proxyAddrName(const ProxyAddr *addr);
+
+/* It was looked up; NULL: it has none. The name is copied. */
+void proxyAddrSetName(ProxyAddr *addr, const char *name);
 
 /* The only writer of the state. */
 void proxyClientSetState(ProxyClient *client, ProxyClientState next,

@@ -21,6 +21,17 @@ createParser(const Config *config)
     return httpParserCreate(&limits);
 }
 
+/* For acls of kind random, which mix it well. */
+static uint64_t
+nextRandom(void)
+{
+    static uint64_t state;
+
+    if (state == 0)
+        state = (uint64_t)commWallUs();
+    return state += UINT64_C(0xd1342543de82ef95);
+}
+
 static ProxyRequest *
 allocate(Proxy *proxy)
 {
@@ -62,6 +73,7 @@ proxyRequestCreate(ProxyClient *client)
     request->startUs = commNowUs();
     request->dstCount = 0;
     request->dstKnown = false;
+    request->random = nextRandom();
     request->step = PROXY_STEP_ACCESS;
     request->facts.clientNotes = &client->notes;
     request->peer[0] = request->peerName[0] = '\0';

@@ -42,6 +42,11 @@ proxyStepInput(const ProxyRequest *request)
         .dstCount = request->dstCount,
         .dstKnown = request->dstKnown,
         .facts = &request->facts,
+        .request = &request->http->headers,
+        .clientName = proxyAddrName(client->addr),
+        .connections = proxyAddrCount(client->addr),
+        .now = commWallUs() / 1000000,
+        .random = request->random,
     };
 }
 
@@ -114,6 +119,26 @@ needDst(ProxyRequest *request, const AclDecision *decision)
     return STEP_WAIT;
 }
 
+static void
+onNamed(const char *name, void *data)
+{
+    ProxyRequest *request = data;
+
+    CHECK_OBJ(request, PROXY_REQUEST_MAGIC);
+    request->resolve = NULL;
+    proxyAddrSetName(request->client->addr, name);
+    proxyStepResume(request);
+}
+
+static StepResult
+needSrc(ProxyRequest *request, const AclDecision *decision)
+{
+    (void)decision;
+    request->resolve = resolveNameStart(
+        (const struct sockaddr *)&request->client->peer, onNamed, request);
+    return STEP_WAIT;
+}
+
 static StepResult
 needAuth(ProxyRequest *request, const AclDecision *decision)
 {
@@ -178,6 +203,7 @@ typedef StepResult Need(ProxyRequest *request, const AclDecision *decision);
  * when proxyStepResume is called. */
 static Need *const needs[ACL_ANSWER_COUNT] = {
     [ACL_NEED_DST] = needDst,
+    [ACL_NEED_SRC] = needSrc,
     [ACL_NEED_AUTH] = needAuth,
     [ACL_NEED_EXTERNAL] = needExternal,
 };

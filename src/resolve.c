@@ -2,6 +2,7 @@
 #include "resolve.h"
 
 #include <netdb.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -9,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "address.h"
 #include "check.h"
 #include "comm.h"
 #include "debug.h"
@@ -23,9 +25,12 @@ struct Resolve {
     uint32_t magic;
     ListNode node; /* in `waiting` */
     CommLoop *loop;
-    char *host;
-    ResolveCb *cb; /* NULL: cancelled */
+    char *host; /* or the text of the address */
+    ResolveCb *cb;
+    ResolveNameCb *nameCb; /* both NULL: cancelled */
     void *data;
+    struct sockaddr_storage of; /* whose name is looked up; else family 0 */
+    char name[NI_MAXHOST];      /* empty: none */
     struct sockaddr_storage addrs[RESOLVE_MAX];
     size_t count;
 };
@@ -52,15 +57,17 @@ static void
 onAnswer(void *data)
 {
     Resolve *resolve = data;
-    ResolveCb *cb = resolve->cb;
 
     CHECK_OBJ(resolve, RESOLVE_MAGIC);
     resolver.running--;
     startWaiting();
-    debug(DBG_ACL, 3, "resolve: %s: %zu addresses", resolve->host,
-          resolve->count);
-    if (cb != NULL)
-        cb(resolve->addrs, resolve->count, resolve->data);
+    debug(DBG_ACL, 3, "resolve: %s: %zu addresses, name \"%s\"", resolve->host,
+          resolve->count, resolve->name);
+    if (resolve->cb != NULL)
+        resolve->cb(resolve->addrs, resolve->count, resolve->data);
+    else if (resolve->nameCb != NULL)
+        resolve->nameCb(resolve->name[0] != '\0' ? resolve->name : NULL,
+                        resolve->data);
     freeResolve(resolve);
 }
 
@@ -78,12 +85,24 @@ lookUp(Resolve *resolve)
     freeaddrinfo(list);
 }
 
+static void
+lookUpName(Resolve *resolve)
+{
+    if (getnameinfo((const struct sockaddr *)&resolve->of, sizeof(resolve->of),
+                    resolve->name, sizeof(resolve->name), NULL, 0,
+                    NI_NAMEREQD) != 0)
+        resolve->name[0] = '\0';
+}
+
 static void *
 runLookup(void *data)
 {
     Resolve *resolve = data;
 
-    lookUp(resolve);
+    if (resolve->of.ss_family == AF_UNSPEC)
+        lookUp(resolve);
+    else
+        lookUpName(resolve);
     pthread_mutex_lock(&resolver.lock);
     bool isLost = resolver.isClosedLocked ||
                   commPost(resolve->loop, onAnswer, resolve) < 0;
@@ -123,17 +142,40 @@ startWaiting(void)
     }
 }
 
-Resolve *
-resolveStart(const char *host, ResolveCb *cb, void *data)
+static Resolve *
+createResolve(const char *host, void *data)
 {
     Resolve *resolve = xcalloc(1, sizeof(*resolve));
 
     resolve->magic = RESOLVE_MAGIC;
     resolve->loop = commLoopSelf();
     resolve->host = xstrdup(host);
-    resolve->cb = cb;
     resolve->data = data;
     listPushBack(&resolver.waiting, &resolve->node);
+    return resolve;
+}
+
+Resolve *
+resolveStart(const char *host, ResolveCb *cb, void *data)
+{
+    Resolve *resolve = createResolve(host, data);
+
+    resolve->cb = cb;
+    startWaiting();
+    return resolve;
+}
+
+Resolve *
+resolveNameStart(const struct sockaddr *addr, ResolveNameCb *cb, void *data)
+{
+    char text[ADDRESS_TEXT_MAX];
+
+    addressFormat(addr, text);
+    Resolve *resolve = createResolve(text, data);
+    resolve->nameCb = cb;
+    memcpy(&resolve->of, addr,
+           addr->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+                                       : sizeof(struct sockaddr_in));
     startWaiting();
     return resolve;
 }
@@ -145,6 +187,7 @@ resolveCancel(Resolve **resolve)
         return;
     CHECK_OBJ(*resolve, RESOLVE_MAGIC);
     (*resolve)->cb = NULL;
+    (*resolve)->nameCb = NULL;
     if (!listIsEmpty(&(*resolve)->node)) {
         listRemove(&(*resolve)->node);
         freeResolve(*resolve);

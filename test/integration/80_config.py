@@ -50,7 +50,7 @@ WARNED = [
     ("refresh_pattern . 0 20% 4320", "2: warning: directive refresh_pattern"),
     ("cache_replacement_policy lru", "2: warning: directive cache_replac"),
     ("htp_port 80", "unknown directive \"htp_port\" (did you mean \"http_p"),
-    ("acl late time 9:00-17:00", "2: warning: acl late: kind time is not su"),
+    ("acl who ident REQUIRED", "2: warning: acl who: kind ident is not su"),
     ("acl odd src 10.1.2.3/8", "2: warning: acl odd: \"10.1.2.3/8\": the ma"),
     ("url_rewrite_children 5 on-persistent-overload=die",
      "2: warning: on-persistent-overload=die is taken as ERR"),

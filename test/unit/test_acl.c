@@ -58,7 +58,7 @@ addAcl(AclSet *set, const char *text, Complaints *complaints)
 
     cutWords(&words, text);
     line = (AclLine){words.word[0], words.word[1], words.word + 2,
-                     words.count - 2};
+                     words.count - 2, false};
     return aclSetAdd(set, &line, onComplaint, complaints);
 }
 
@@ -72,7 +72,7 @@ addRule(AclRules *rules, const AclSet *set, const char *text,
 
     cutWords(&words, text);
     line = (AclRuleLine){strcmp(words.word[0], "allow") == 0, words.word + 1,
-                         words.count - 1, text};
+                         words.count - 1, text, false};
     return aclRulesAdd(rules, set, &line, onComplaint, complaints);
 }
 
@@ -419,7 +419,7 @@ Test(acl, a_kind_of_squid_is_an_error_only_when_used)
     AclSet *set = aclSetCreate();
     AclRules *rules = aclRulesCreate();
 
-    cr_expect_eq(addAcl(set, "work time MTWHF 8:00-17:00", &complaints), 0);
+    cr_expect_eq(addAcl(set, "work ssl::server_name x", &complaints), 0);
     cr_expect_eq(complaints.warnings, 1);
     cr_expect_lt(addRule(rules, set, "allow work", &complaints), 0);
     cr_expect_eq(complaints.errors, 1);
@@ -580,8 +580,7 @@ decideWith(const char *const *acls, const char *const *lines,
     AclRules *rules = aclRulesCreate();
 
     for (; *acls; acls++)
-        cr_assert_eq(addAcl(set, *acls, &complaints), 0, "%s",
-                     complaints.last);
+        cr_assert_eq(addAcl(set, *acls, &complaints), 0, "%s", complaints.last);
     for (; *lines; lines++)
         cr_assert_eq(addRule(rules, set, *lines, &complaints), 0);
     aclSetFreeze(set);
@@ -656,9 +655,8 @@ Test(acl, a_helper_is_asked_and_its_answer_decides)
 
 Test(acl, helpers_are_asked_in_the_order_of_the_rule)
 {
-    static const char *const acls[] = {"x external asker",
-                                       "ten dst 10.0.0.0/8", "get method GET",
-                                       NULL};
+    static const char *const acls[] = {"x external asker", "ten dst 10.0.0.0/8",
+                                       "get method GET", NULL};
     AclFacts facts = {.auth = ACL_AUTH_UNKNOWN};
     AclInput get = {.method = "GET", .host = "example.com", .facts = &facts};
     AclDecision decision;
@@ -722,8 +720,7 @@ Test(acl, notes_tags_and_users_are_compared)
     aclFactsSetText(&facts.extUser, "al");
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         cr_expect_eq(checkOne(rows[i].acl, &input),
-                     rows[i].matches ? ACL_ALLOW : ACL_DENY, "%s",
-                     rows[i].acl);
+                     rows[i].matches ? ACL_ALLOW : ACL_DENY, "%s", rows[i].acl);
         cr_expect_eq(checkOne(rows[i].acl, &nothing), ACL_DENY, "%s",
                      rows[i].acl);
     }
@@ -783,16 +780,11 @@ Test(acl, users_are_matched_by_name_and_asked_for_first)
         const char *acl;
         bool matches;
     } rows[] = {
-        {"proxy_auth REQUIRED", true},
-        {"proxy_auth al", true},
-        {"proxy_auth zoe al bob", true},
-        {"proxy_auth AL", false},
-        {"proxy_auth -i zoe AL bob", true},
-        {"proxy_auth bob", false},
-        {"proxy_auth_regex ^a", true},
-        {"proxy_auth_regex REQUIRED", true},
-        {"proxy_auth_regex L$", false},
-        {"proxy_auth_regex -i L$", true},
+        {"proxy_auth REQUIRED", true},      {"proxy_auth al", true},
+        {"proxy_auth zoe al bob", true},    {"proxy_auth AL", false},
+        {"proxy_auth -i zoe AL bob", true}, {"proxy_auth bob", false},
+        {"proxy_auth_regex ^a", true},      {"proxy_auth_regex REQUIRED", true},
+        {"proxy_auth_regex L$", false},     {"proxy_auth_regex -i L$", true},
     };
     AclFacts facts;
     AclInput input = {.facts = &facts};
@@ -807,8 +799,7 @@ Test(acl, users_are_matched_by_name_and_asked_for_first)
         facts.auth = ACL_AUTH_USER;
         aclFactsSetText(&facts.user, "al");
         cr_expect_eq(checkOne(rows[i].acl, &input),
-                     rows[i].matches ? ACL_ALLOW : ACL_DENY, "%s",
-                     rows[i].acl);
+                     rows[i].matches ? ACL_ALLOW : ACL_DENY, "%s", rows[i].acl);
         aclFactsClear(&facts);
     }
 }

@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 #include <netinet/in.h>
 #include <stdbool.h>
+#include <stdio.h>
 
 #include "comm.h"
 #include "support.h"
@@ -42,6 +43,31 @@ Test(resolve, name_that_is_not)
     resolveStart("nowhere.invalid", onAnswer, NULL);
     cr_assert(supportRunUntil(&isDone, PATIENCE_MS));
     cr_assert_eq(addresses, 0);
+}
+
+static char nameFound[256];
+
+static void
+onName(const char *name, void *data)
+{
+    (void)data;
+    snprintf(nameFound, sizeof(nameFound), "%s", name != NULL ? name : "-");
+    isDone = true;
+}
+
+Test(resolve, names_of_addresses)
+{
+    struct sockaddr_in addr = {.sin_family = AF_INET};
+
+    addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    resolveNameStart((const struct sockaddr *)&addr, onName, NULL);
+    cr_assert(supportRunUntil(&isDone, PATIENCE_MS));
+    cr_assert_str_eq(nameFound, "localhost");
+    isDone = false;
+    addr.sin_addr.s_addr = htonl(0xf0000001); /* of no use to anybody */
+    resolveNameStart((const struct sockaddr *)&addr, onName, NULL);
+    cr_assert(supportRunUntil(&isDone, PATIENCE_MS));
+    cr_assert_str_eq(nameFound, "-");
 }
 
 Test(resolve, many_wait_for_their_turn)
