@@ -57,11 +57,6 @@ typedef struct HelperConfig {
                                 quickly; 0 (default) or 1: never more than
                                 one. An answer too many is then noticed only
                                 when no other is due */
-    char endMark;            /* ends an answer, LF. Another control octet but
-                                NUL, TAB and CR: requests, which still end
-                                with LF, and answers may hold LF, and must
-                                not hold this octet. Programs for
-                                certificates have HELPER_CERT_END */
     unsigned queueMax;       /* requests waiting beyond what processes not yet
                                 started could take; 0: 2 * max (at least 64) */
     HelperOverload overload; /* HELPER_OVERLOAD_ERR */
@@ -70,6 +65,11 @@ typedef struct HelperConfig {
     unsigned attempts;       /* tries per request, 3 */
     size_t lineMax;          /* request line limit with ID and LF, 8191 */
     size_t replyMax;         /* reply line limit with ID and LF, 65536 */
+    char endMark;            /* ends an answer, LF. Another control octet but
+                                NUL, TAB and CR: requests, which still end
+                                with LF, and answers may hold LF, and must
+                                not hold this octet. Programs for
+                                certificates have HELPER_CERT_END */
     bool stderrRaw;          /* false: tagged lines through a pipe */
     unsigned restartMinMs;   /* back-off after a bad start, 100 */
     unsigned restartMaxMs;   /* and its bound, 30000 */
