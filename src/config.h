@@ -161,6 +161,7 @@ typedef struct Config {
     int64_t cacheMem;
     int64_t maximumObjectSize;
     int64_t maximumObjectSizeInMemory;
+    bool collapsedForwarding;
     int64_t requestHeaderMaxSize;
     int64_t requestBodyMaxSize; /* 0: no limit */
     int64_t replyHeaderMaxSize;

@@ -103,6 +103,10 @@
       "Larger objects are not cached.")                                        \
     X("maximum_object_size_in_memory", Size, maximumObjectSizeInMemory,        \
       "512 KB", "SIZE", "Larger objects are not kept in memory.")              \
+    X("collapsed_forwarding", Bool, collapsedForwarding, "on", "on|off",       \
+      "Whether requests wait for the answer to another one for the same URL "  \
+      "that has been sent to the origin already, if it seems to do for them, " \
+      "too. A body is waited for at most 2 seconds.")                          \
     X("request_header_max_size", HeadSize, requestHeaderMaxSize, "64 KB",      \
       "SIZE", "A larger request header is refused (431); at most 96 KB.")      \
     X("request_body_max_size", Size, requestBodyMaxSize, "0 KB", "SIZE",       \
@@ -230,7 +234,6 @@
     X("cachemgr_passwd")                                                       \
     X("client_db")                                                             \
     X("client_persistent_connections")                                         \
-    X("collapsed_forwarding")                                                  \
     X("delay_access")                                                          \
     X("delay_class")                                                           \
     X("delay_parameters")                                                      \

@@ -41,6 +41,9 @@
       "The address of the origin server could not be found.")                  \
     X(READ_TIMEOUT, 504, "Origin server too slow",                             \
       "The origin server did not answer in time.")                             \
+    X(CANNOT_VALIDATE, 504, "Cannot be checked",                               \
+      "The stored answer must be checked with the origin server, which "       \
+      "cannot be asked.")                                                      \
     X(READ_ERROR, 502, "Read error",                                           \
       "The connection to the origin server broke.")                            \
     X(ZERO_SIZE_OBJECT, 502, "Empty answer",                                   \

@@ -14,7 +14,6 @@ static const HttpHeaderId notMerged[] = {
     HTTP_HEADER_CONTENT_ENCODING,
     HTTP_HEADER_CONTENT_LENGTH,
     HTTP_HEADER_CONTENT_RANGE,
-    HTTP_HEADER_CONTENT_TYPE,
 };
 
 /* RFC 9110 15.4.5, and Last-Modified for caches without entity tags. */
@@ -188,8 +187,8 @@ httpCondIfRange(const HttpHeaders *request, const HttpValidators *stored,
     return modified == stored->lastModified && modified < stored->date;
 }
 
-static void
-removeConditions(HttpHeaders *request)
+void
+httpCondRemove(HttpHeaders *request)
 {
     httpHeaderRemove(request, HTTP_HEADER_IF_MATCH);
     httpHeaderRemove(request, HTTP_HEADER_IF_NONE_MATCH);
@@ -199,13 +198,50 @@ removeConditions(HttpHeaders *request)
     httpHeaderRemove(request, HTTP_HEADER_RANGE);
 }
 
+/* The client has responses of its own, known by their tags. */
 static bool
-addConditions(HttpHeaders *request, const HttpValidators *stored)
+hasOwnTags(const HttpHeaders *request)
+{
+    const HttpField *field = NULL;
+    EntityTag tag;
+    bool hasAny = false;
+
+    while (
+        (field = httpHeaderNextOf(request, HTTP_HEADER_IF_NONE_MATCH, field))) {
+        HttpSlice rest = skipCommas(httpFieldValue(field));
+        for (; rest.len; rest = skipCommas(rest)) {
+            if (!takeTag(&rest, &tag))
+                return false;
+            hasAny = true;
+        }
+    }
+    return hasAny;
+}
+
+/* The stored tag and those in `own`, which begins with a comma or is empty. */
+static bool
+addTags(HttpHeaders *request, HttpSlice etag, const Buf *own)
+{
+    Buf tags;
+
+    bufInit(&tags, HTTP_HEADER_TEXT_MAX);
+    int rc = bufAppend(&tags, etag.data, etag.len);
+    if (rc == 0)
+        rc = bufAppend(&tags, bufData(own), bufLen(own));
+    if (rc == 0)
+        rc = httpHeaderAddId(request, HTTP_HEADER_IF_NONE_MATCH,
+                             httpSlice(bufData(&tags), bufLen(&tags)));
+    bufFini(&tags);
+    return rc == 0;
+}
+
+static bool
+addConditions(HttpHeaders *request, const HttpValidators *stored,
+              const Buf *own)
 {
     char date[HTTP_DATE_SIZE];
 
-    if (stored->etag.data &&
-        httpHeaderAddId(request, HTTP_HEADER_IF_NONE_MATCH, stored->etag))
+    if (stored->etag.data && !addTags(request, stored->etag, own))
         return false;
     if (stored->lastModified < 0)
         return stored->etag.data != NULL;
@@ -214,14 +250,36 @@ addConditions(HttpHeaders *request, const HttpValidators *stored)
                            httpSliceText(date)) == 0;
 }
 
+static int
+copyOwnTags(const HttpHeaders *request, Buf *out)
+{
+    const HttpField *field = NULL;
+    int rc = 0;
+
+    while (rc == 0 && (field = httpHeaderNextOf(
+                           request, HTTP_HEADER_IF_NONE_MATCH, field))) {
+        rc = bufAppend(out, ", ", 2);
+        if (rc == 0)
+            rc = bufAppend(out, field->value, field->valueLen);
+    }
+    return rc;
+}
+
 bool
 httpCondBuild(HttpHeaders *request, const HttpValidators *stored)
 {
-    removeConditions(request);
-    if (addConditions(request, stored))
-        return true;
-    removeConditions(request);
-    return false;
+    Buf own;
+    int rc = 0;
+
+    bufInit(&own, HTTP_HEADER_TEXT_MAX);
+    if (stored->etag.data && hasOwnTags(request))
+        rc = copyOwnTags(request, &own);
+    httpCondRemove(request);
+    bool isBuilt = rc == 0 && addConditions(request, stored, &own);
+    bufFini(&own);
+    if (!isBuilt)
+        httpCondRemove(request);
+    return isBuilt;
 }
 
 static bool
@@ -260,6 +318,22 @@ httpCondMatches(const HttpValidators *stored, const HttpHeaders *notModified)
         return httpEtagWeakEqual(stored->etag, now.etag);
     return now.lastModified < 0 || stored->lastModified < 0 ||
            now.lastModified == stored->lastModified;
+}
+
+HttpCondAbout
+httpCondAbout(const HttpHeaders *request, const HttpValidators *stored,
+              const HttpHeaders *notModified)
+{
+    HttpValidators now;
+    bool isAlone = !stored->etag.data || !hasOwnTags(request);
+
+    httpCondValidators(notModified, stored->date, &now);
+    if ((isAlone || now.etag.data) && httpCondMatches(stored, notModified))
+        return HTTP_COND_ABOUT_STORED;
+    if (!isAlone && now.etag.data &&
+        evaluateTags(request, &now) == HTTP_COND_NOT_MODIFIED)
+        return HTTP_COND_ABOUT_CLIENT;
+    return HTTP_COND_ABOUT_NONE;
 }
 
 /* line: "Name: value" CR LF */

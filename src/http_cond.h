@@ -55,30 +55,55 @@ bool httpCondIsForOrigin(const HttpHeaders *request);
 bool httpCondIfRange(const HttpHeaders *request, const HttpValidators *stored,
                      time_t now);
 
+/* True when there is something to validate by. */
+static inline bool
+httpCondCanValidate(const HttpValidators *stored)
+{
+    return stored->etag.data || stored->lastModified >= 0;
+}
+
+/* Take all conditions and Range off a request. */
+void httpCondRemove(HttpHeaders *request);
+
 /*
  * Make the request a validation of a stored response (RFC 9111 4.3.1): the
  * client's own conditions and Range go, If-None-Match and
- * If-Modified-Since of the stored one come. False when there is nothing to
- * validate by; then all conditions are gone. -ENOBUFS counts as that.
+ * If-Modified-Since of the stored one come. Entity tags that the client has
+ * itself follow the stored one, unless there is none. False when there is
+ * nothing to validate by; then all conditions are gone. -ENOBUFS counts as
+ * that.
  */
 bool httpCondBuild(HttpHeaders *request, const HttpValidators *stored);
 
 /*
  * Take the fields of a 304 into the stored ones (RFC 9111 3.2, 4.3.4): each
- * name in the 304 replaces all of that name; Content-Length, -Encoding,
- * -Type and -Range stay out. Age comes along, for httpFreshnessCompute.
- * First take off the 304 what is of one connection
+ * name in the 304 replaces all of that name; Content-Length, -Encoding and
+ * -Range, which describe the stored octets, stay out. Age comes along, for
+ * httpFreshnessCompute. First take off the 304 what is of one connection
  * (httpHeaderRemoveHopByHop).
  * 0, or -ENOBUFS with the stored fields in an undefined mix.
  */
 int httpCondMerge(HttpHeaders *stored, const HttpHeaders *notModified);
 
 /*
- * True when a 304 is about this stored response (RFC 9111 4.3.4): its
- * validators, where it has any, are the same.
+ * True when a 304, or a 200 to HEAD, is about this stored response (RFC 9111
+ * 4.3.4, 4.3.5): its validators, where it has any, are the same.
  */
 bool httpCondMatches(const HttpValidators *stored,
                      const HttpHeaders *notModified);
+
+/* What a 304 to a request made by httpCondBuild is about. */
+typedef enum HttpCondAbout {
+    HTTP_COND_ABOUT_STORED, /* the stored response */
+    HTTP_COND_ABOUT_CLIENT, /* the one that the client has */
+    HTTP_COND_ABOUT_NONE,   /* neither, or it does not say: ask again */
+    HTTP_COND_ABOUT_COUNT
+} HttpCondAbout;
+
+/* request: the client's fields, before httpCondBuild. */
+HttpCondAbout httpCondAbout(const HttpHeaders *request,
+                            const HttpValidators *stored,
+                            const HttpHeaders *notModified);
 
 /*
  * Append the head of a 304 made from a stored head (as

@@ -355,6 +355,19 @@ httpFreshnessOnlyIfCached(const HttpHeaders *request)
 }
 
 bool
+httpFreshnessMayWait(const HttpHeaders *request)
+{
+    HttpCacheControl asked;
+    bool isPragma;
+
+    parseAsked(request, &asked, &isPragma);
+    return !isPragma && asked.maxAge != 0 &&
+           !(asked.flags &
+             (HTTP_CC_NO_CACHE | HTTP_CC_NO_STORE | HTTP_CC_ONLY_IF_CACHED)) &&
+           !httpHeaderHas(request, HTTP_HEADER_AUTHORIZATION);
+}
+
+bool
 httpFreshnessStaleIfError(const HttpFreshness *freshness,
                           const HttpHeaders *request, time_t now)
 {

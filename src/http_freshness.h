@@ -179,6 +179,13 @@ HttpUse httpFreshnessUse(const HttpFreshness *freshness,
 bool httpFreshnessOnlyIfCached(const HttpHeaders *request);
 
 /*
+ * True when the answer to a question that another client has put already
+ * would do for a request with these fields (RFC 9111 4): it has no
+ * credentials and wants nothing newer.
+ */
+bool httpFreshnessMayWait(const HttpHeaders *request);
+
+/*
  * True when a stored response may be served stale to a request with these
  * fields because the origin cannot be reached (RFC 9111 4.2.4, RFC 5861 4):
  * no directive forbids it and stale-if-error of either, where given, covers

@@ -54,6 +54,7 @@ proxyCreate(Config *config, ProxyComplainCb *complain, void *data)
     listInit(&proxy->clients);
     listInit(&proxy->idleClients);
     listInit(&proxy->fetches);
+    proxyFlightInit(proxy);
     listInit(&proxy->spare);
     proxy->stats.startedUs = commNowUs();
     proxy->askers = askerSetCreate();

@@ -5,18 +5,11 @@
 #include "debug.h"
 #include "proxy_priv.h"
 
-static time_t
-nowSec(void)
+HttpSlice
+proxyCacheText(const ProxyRequest *request)
 {
-    return commWallUs() / 1000000;
-}
-
-void
-proxyCacheKey(const ProxyRequest *request, CacheKey *keyOut)
-{
-    cacheKeyInit(keyOut, CACHE_KEY_GET,
-                 request->storeId != NULL ? httpSliceText(request->storeId)
-                                          : request->urlText);
+    return request->storeId != NULL ? httpSliceText(request->storeId)
+                                    : request->urlText;
 }
 
 /* Requests that a stored response may answer. */
@@ -42,7 +35,7 @@ serveWhole(ProxyRequest *request)
         cacheObjectStatus(request->object) == 200)
         result = httpRangeResolve(
             &request->http->headers, cacheObjectValidators(request->object),
-            cacheObjectLength(request->object), nowSec(), &range);
+            cacheObjectLength(request->object), proxyNowSec(), &range);
     if (result == HTTP_RANGE_PART)
         proxyReplyPart(request, &range);
     else if (result == HTTP_RANGE_UNSATISFIABLE)
@@ -59,7 +52,7 @@ proxyCacheServe(ProxyRequest *request, AccessResult result)
 
     if (cacheObjectStatus(request->object) == 200)
         cond = httpCondEvaluate(headers, cacheObjectValidators(request->object),
-                                nowSec());
+                                proxyNowSec());
     request->reply.result = result;
     if (cond != HTTP_COND_NOT_MODIFIED) {
         serveWhole(request);
@@ -81,7 +74,25 @@ startMiss(ProxyRequest *request, ProxyStatus status)
     if (httpFreshnessOnlyIfCached(&request->http->headers))
         proxyReplyError(request, ERR_ONLY_IF_CACHED_MISS, NULL);
     else
-        proxyFetchStart(request, false);
+        proxyFetchStart(request);
+}
+
+/* Another request has asked the origin already: its answer may do for this
+ * one. */
+static bool
+waitForOther(ProxyRequest *request, const CacheKey *key, ProxyStatus status)
+{
+    ProxyFetch *other = NULL;
+
+    if (request->config->collapsedForwarding && !request->hasWaited &&
+        httpFreshnessMayWait(&request->http->headers))
+        other = proxyFlightLookup(request->proxy, key);
+    if (other == NULL)
+        return false;
+    cacheObjectUnref(&request->object);
+    request->reply.cacheStatus = status;
+    proxyFlightJoin(other, request);
+    return true;
 }
 
 static bool
@@ -93,36 +104,57 @@ isClientRefresh(HttpUseReason reason)
            reason == HTTP_USE_REASON_REQUEST_MIN_FRESH;
 }
 
+/* What came while the request waited is no hit (RFC 9211 2.6). */
 static void
-startFound(ProxyRequest *request)
+serveFound(ProxyRequest *request)
+{
+    if (request->hasWaited)
+        request->reply.isCollapsed = true;
+    else
+        request->reply.cacheStatus = PROXY_STATUS_HIT;
+    proxyCacheServe(request, ACCESS_MEM_HIT);
+}
+
+static void
+validateFound(ProxyRequest *request, const CacheKey *key, HttpUseReason reason)
+{
+    if (isClientRefresh(reason)) {
+        request->reply.cacheStatus = PROXY_STATUS_REQUEST;
+        request->reply.result = ACCESS_CLIENT_REFRESH;
+    } else if (waitForOther(request, key, PROXY_STATUS_STALE)) {
+        return;
+    } else {
+        request->reply.cacheStatus = PROXY_STATUS_STALE;
+        request->reply.result = ACCESS_REFRESH_MODIFIED;
+    }
+    proxyFetchStart(request);
+}
+
+static void
+startFound(ProxyRequest *request, const CacheKey *key)
 {
     HttpUseReason reason;
-    HttpUse use = httpFreshnessUse(cacheObjectFreshness(request->object),
-                                   &request->http->headers, nowSec(), &reason);
-    ProxyStatus forwarded =
-        isClientRefresh(reason) ? PROXY_STATUS_REQUEST : PROXY_STATUS_STALE;
+    HttpUse use =
+        httpFreshnessUse(cacheObjectFreshness(request->object),
+                         &request->http->headers, proxyNowSec(), &reason);
 
     debug(DBG_STORE, 3, "%s: %s", request->urlText.data,
           httpUseReasonText(reason));
     switch (use) {
-    case HTTP_USE_STORED:
-        request->reply.cacheStatus = PROXY_STATUS_HIT;
-        proxyCacheServe(request, ACCESS_MEM_HIT);
-        break;
     case HTTP_USE_REFRESH:
+        if (proxyFlightLookup(request->proxy, key) == NULL)
+            proxyFetchRefresh(request);
+        serveFound(request);
+        break;
     case HTTP_USE_REVALIDATE:
-        request->reply.cacheStatus = forwarded;
-        request->reply.result = isClientRefresh(reason)
-                                    ? ACCESS_CLIENT_REFRESH
-                                    : ACCESS_REFRESH_MODIFIED;
-        proxyFetchStart(request, true);
+        validateFound(request, key, reason);
         break;
     case HTTP_USE_TIMEOUT:
         request->reply.result = ACCESS_MISS;
         proxyReplyError(request, ERR_ONLY_IF_CACHED_MISS, NULL);
         break;
     default:
-        startMiss(request, forwarded);
+        serveFound(request);
         break;
     }
 }
@@ -138,6 +170,17 @@ passingStatus(const ProxyRequest *request)
                : PROXY_STATUS_METHOD;
 }
 
+static void
+startMissing(ProxyRequest *request, const CacheKey *key)
+{
+    ProxyStatus status = cacheStoreHas(request->proxy->store, key)
+                             ? PROXY_STATUS_VARY_MISS
+                             : PROXY_STATUS_URI_MISS;
+
+    if (!waitForOther(request, key, status))
+        startMiss(request, status);
+}
+
 void
 proxyCacheStart(ProxyRequest *request)
 {
@@ -147,15 +190,20 @@ proxyCacheStart(ProxyRequest *request)
         startMiss(request, passingStatus(request));
         return;
     }
-    proxyCacheKey(request, &key);
+    cacheKeyInit(&key, CACHE_KEY_GET, proxyCacheText(request));
     request->object =
         cacheStoreLookup(request->proxy->store, &key, &request->http->headers);
     if (request->object == NULL)
-        startMiss(request, cacheStoreHas(request->proxy->store, &key)
-                               ? PROXY_STATUS_VARY_MISS
-                               : PROXY_STATUS_URI_MISS);
+        startMissing(request, &key);
     else
-        startFound(request);
+        startFound(request, &key);
+}
+
+void
+proxyCacheResume(ProxyRequest *request)
+{
+    request->hasWaited = true;
+    proxyCacheStart(request);
 }
 
 static void

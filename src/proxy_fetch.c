@@ -6,7 +6,7 @@
 #include "address.h"
 #include "check.h"
 #include "debug.h"
-#include "proxy_priv.h"
+#include "proxy_fetch_priv.h"
 #include "xalloc.h"
 
 /* A client that leaves when no more than this is missing does not stop the
@@ -14,44 +14,26 @@
 #define FINISH_OCTETS (64 * 1024)
 #define BASE_MAX 512
 
-struct ProxyFetch {
-    uint32_t magic;
-    ListNode node; /* in proxy->fetches once detached */
-    Proxy *proxy;
-    ProxyRequest *request; /* NULL once detached */
-    OriginRequest *origin;
-    CacheWriter *writer;
-    HttpHeaders headers; /* as sent */
-    time_t sentAt;
-    uint64_t length; /* of the body, or CACHE_LENGTH_UNKNOWN */
-    uint64_t received;
-    bool isValidation;
-    bool isNotModified; /* answer with the request's object */
-    bool isRetry;       /* ask again without conditions */
-    bool hasHead;
-};
-
-static time_t
-nowSec(void)
-{
-    return commWallUs() / 1000000;
-}
-
 static void
 freeFetch(void *data)
 {
     ProxyFetch *fetch = data;
 
     CHECK_OBJ_CLEAR(fetch);
+    free(fetch->text);
     free(fetch);
 }
 
 static void
 releaseFetch(ProxyFetch *fetch)
 {
+    proxyFlightEnd(fetch);
     originCancel(&fetch->origin);
     cacheWriterAbort(&fetch->writer);
+    cacheObjectUnref(&fetch->object);
     httpHeaderFini(&fetch->headers);
+    httpRequestFini(&fetch->own);
+    configUnref(&fetch->config);
     listRemove(&fetch->node);
     commFreeLater(fetch, freeFetch);
 }
@@ -79,17 +61,37 @@ isNearlyDone(const ProxyFetch *fetch)
            fetch->length - fetch->received <= FINISH_OCTETS;
 }
 
+/* What was asked is needed longer than the request lives. */
+static void
+keepAsked(ProxyFetch *fetch)
+{
+    const HttpRequest *asked = fetch->asked;
+
+    fetch->own.method = asked->method;
+    fetch->own.minor = asked->minor;
+    httpHeaderCopy(&fetch->own.headers, &asked->headers);
+    fetch->asked = &fetch->own;
+}
+
+/* It goes on for nobody. */
+static void
+disown(ProxyFetch *fetch)
+{
+    fetch->request = NULL;
+    listPushBack(&fetch->proxy->fetches, &fetch->node);
+}
+
 void
 proxyFetchDetach(ProxyFetch *fetch)
 {
     CHECK_OBJ(fetch, PROXY_FETCH_MAGIC);
-    if (!isNearlyDone(fetch)) {
+    if (listIsEmpty(&fetch->waiters) && !isNearlyDone(fetch)) {
         proxyFetchCancel(fetch);
         return;
     }
     fetch->request->fetch = NULL;
-    fetch->request = NULL;
-    listPushBack(&fetch->proxy->fetches, &fetch->node);
+    keepAsked(fetch);
+    disown(fetch);
     originResume(fetch->origin);
 }
 
@@ -145,7 +147,7 @@ static void
 buildHeaders(ProxyFetch *fetch)
 {
     const ProxyRequest *request = fetch->request;
-    const HttpRequest *http = request->http;
+    const HttpRequest *http = fetch->asked;
     HttpHeaders *headers = &fetch->headers;
 
     httpHeaderInit(headers, HTTP_HEADER_TEXT_MAX * 2);
@@ -159,21 +161,23 @@ buildHeaders(ProxyFetch *fetch)
         httpHeaderAddf(headers, HTTP_HEADER_VIA, "1.%u %s", http->minor,
                        request->proxy->via);
     setForwardedFor(request, headers);
-    if (fetch->isValidation)
-        httpCondBuild(headers, cacheObjectValidators(request->object));
+    fetch->isValidation =
+        fetch->object != NULL &&
+        httpCondCanValidate(cacheObjectValidators(fetch->object)) &&
+        httpCondBuild(headers, cacheObjectValidators(fetch->object));
 }
 
 /* Fields of the origin's answer that every client shall see. */
 static void
-completeResponse(const ProxyRequest *request, HttpResponse *response)
+completeResponse(const ProxyFetch *fetch, HttpResponse *response)
 {
     HttpHeaders *headers = &response->headers;
 
     httpHeaderRemoveHopByHop(headers);
     if (!httpHeaderHas(headers, HTTP_HEADER_DATE))
-        httpHeaderAddId(headers, HTTP_HEADER_DATE, httpDateText(nowSec()));
-    if (request->config->via)
-        httpHeaderAddf(headers, HTTP_HEADER_VIA, "1.1 %s", request->proxy->via);
+        httpHeaderAddId(headers, HTTP_HEADER_DATE, httpDateText(proxyNowSec()));
+    if (fetch->config->via)
+        httpHeaderAddf(headers, HTTP_HEADER_VIA, "1.1 %s", fetch->proxy->via);
 }
 
 static uint64_t
@@ -190,99 +194,6 @@ lengthOf(const HttpResponse *response)
 }
 
 static void
-startStoring(ProxyFetch *fetch, const HttpResponse *response)
-{
-    ProxyRequest *request = fetch->request;
-    HttpExchange exchange = {.request = request->http,
-                             .response = response,
-                             .requestTime = fetch->sentAt,
-                             .responseTime = nowSec()};
-    HttpFreshness freshness;
-    CacheKey key;
-    HttpStoreReason reason = httpFreshnessStorable(&exchange, &freshness);
-
-    debug(DBG_STORE, 3, "%s: %s", request->urlText.data,
-          httpStoreReasonText(reason));
-    if (reason != HTTP_STORE_OK)
-        return;
-    proxyCacheKey(request, &key);
-    CacheMeta meta = {.key = &key,
-                      .request = &request->http->headers,
-                      .response = response,
-                      .freshness = &freshness,
-                      .length = fetch->length};
-    fetch->writer = cacheStoreWrite(request->proxy->store, &meta);
-}
-
-/* The stored response with the fields of this 304. */
-static void
-updateStored(ProxyFetch *fetch, const HttpResponse *notModified)
-{
-    ProxyRequest *request = fetch->request;
-    HttpResponse merged;
-    HttpExchange exchange = {.request = request->http,
-                             .response = &merged,
-                             .requestTime = fetch->sentAt,
-                             .responseTime = nowSec()};
-    HttpFreshness freshness;
-    CacheKey key;
-    CacheObject *updated = NULL;
-
-    httpResponseInit(&merged, HTTP_HEADER_TEXT_MAX * 2);
-    proxyCacheKey(request, &key);
-    CacheMeta meta = {.key = &key,
-                      .request = &request->http->headers,
-                      .response = &merged,
-                      .freshness = &freshness};
-    if (cacheObjectResponse(request->object, &merged) == 0 &&
-        httpCondMerge(&merged.headers, &notModified->headers) == 0) {
-        httpFreshnessCompute(&exchange, &freshness);
-        updated =
-            cacheStoreUpdate(request->proxy->store, request->object, &meta);
-    }
-    httpResponseFini(&merged);
-    if (updated == NULL)
-        return;
-    cacheObjectUnref(&request->object);
-    request->object = updated;
-}
-
-static bool
-mayServeStale(const ProxyRequest *request)
-{
-    return request->object != NULL &&
-           httpFreshnessStaleIfError(cacheObjectFreshness(request->object),
-                                     &request->http->headers, nowSec());
-}
-
-static bool
-isServerFailure(int status)
-{
-    return status == 500 || (status >= 502 && status <= 504);
-}
-
-/* What the answer to a validation means. False: it is a new response. */
-static bool
-judgeValidation(ProxyFetch *fetch, HttpResponse *response)
-{
-    ProxyRequest *request = fetch->request;
-
-    if (response->status == 304) {
-        fetch->isNotModified = httpCondMatches(
-            cacheObjectValidators(request->object), &response->headers);
-        fetch->isRetry = !fetch->isNotModified;
-        if (fetch->isNotModified)
-            updateStored(fetch, response);
-        return true;
-    }
-    if (!isServerFailure(response->status) || !mayServeStale(request))
-        return false;
-    proxyFetchCancel(fetch);
-    proxyCacheServe(request, ACCESS_REFRESH_FAIL_OLD);
-    return true;
-}
-
-static void
 onEarly(HttpResponse *response, const char *peer, void *data)
 {
     ProxyFetch *fetch = data;
@@ -292,7 +203,17 @@ onEarly(HttpResponse *response, const char *peer, void *data)
     httpHeaderRemoveHopByHop(&response->headers);
     httpHeaderRemove(&response->headers, HTTP_HEADER_CONTENT_LENGTH);
     httpHeaderRemove(&response->headers, HTTP_HEADER_TRANSFER_ENCODING);
-    proxyReplyEarly(fetch->request, response);
+    if (fetch->request != NULL)
+        proxyReplyEarly(fetch->request, response);
+}
+
+static void
+noteOrigin(ProxyRequest *request, const char *peer, int status)
+{
+    proxyRouteWorked(request);
+    snprintf(request->peer, sizeof(request->peer), "%s",
+             peer != NULL ? peer : "");
+    request->reply.forwardStatus = status;
 }
 
 static void
@@ -302,17 +223,22 @@ onHead(HttpResponse *response, const char *peer, void *data)
 
     CHECK_OBJ(fetch, PROXY_FETCH_MAGIC);
     ProxyRequest *request = fetch->request;
-    proxyRouteWorked(request);
-    snprintf(request->peer, sizeof(request->peer), "%s",
-             peer != NULL ? peer : "");
-    completeResponse(request, response);
+    if (request != NULL)
+        noteOrigin(request, peer, response->status);
+    completeResponse(fetch, response);
     fetch->hasHead = true;
     fetch->length = lengthOf(response);
-    if (fetch->isValidation && judgeValidation(fetch, response))
+    fetch->use = proxyFetchJudge(fetch, response);
+    if (fetch->use != PROXY_FETCH_PASS_ON)
         return;
-    proxyCacheInvalidate(request, response);
-    startStoring(fetch, response);
-    proxyReplyOrigin(request, response);
+    if (request != NULL)
+        proxyCacheInvalidate(request, response);
+    proxyFetchStore(fetch, response);
+    proxyFlightHead(fetch);
+    if (request != NULL) {
+        request->reply.isStored = fetch->writer != NULL;
+        proxyReplyOrigin(request, response);
+    }
 }
 
 static void
@@ -325,6 +251,7 @@ store(ProxyFetch *fetch, const char *octets, size_t len)
         return;
     debug(DBG_STORE, 3, "not stored: %s", strerror(-rc));
     cacheWriterAbort(&fetch->writer);
+    proxyFlightEnd(fetch);
 }
 
 static void
@@ -350,7 +277,7 @@ onBody(const char *octets, size_t len, void *data)
     ProxyFetch *fetch = data;
 
     CHECK_OBJ(fetch, PROXY_FETCH_MAGIC);
-    if (fetch->isNotModified || fetch->isRetry)
+    if (fetch->use != PROXY_FETCH_PASS_ON)
         return true;
     if (isStoreBehind(fetch))
         return false;
@@ -400,6 +327,9 @@ errorPageOf(const ProxyRequest *request, OriginResult result)
         return ERR_TOO_BIG;
     if (request->body.error != 0)
         return ERR_INVALID_REQ;
+    if (request->object != NULL &&
+        httpFreshnessMustRevalidate(cacheObjectFreshness(request->object)))
+        return ERR_CANNOT_VALIDATE;
     return proxyFetchErrorPage(result);
 }
 
@@ -411,7 +341,7 @@ answerFailure(ProxyRequest *request, OriginResult result, const char *why)
         proxyReplyAbort(request);
         return;
     }
-    if (mayServeStale(request)) {
+    if (proxyFetchMayBeStale(request->object, &request->http->headers)) {
         proxyCacheServe(request, ACCESS_REFRESH_FAIL_OLD);
         return;
     }
@@ -434,13 +364,15 @@ static void
 finishForRequest(ProxyRequest *request, const ProxyFetch *fetch,
                  OriginResult result, const char *why)
 {
-    if (result != ORIGIN_OK && proxyRouteFailed(request, result, why))
-        proxyFetchStart(request, fetch->isValidation);
+    if (fetch->use == PROXY_FETCH_USE_STALE)
+        proxyCacheServe(request, ACCESS_REFRESH_FAIL_OLD);
+    else if (result != ORIGIN_OK && proxyRouteFailed(request, result, why))
+        proxyFetchStart(request);
     else if (result != ORIGIN_OK)
         answerFailure(request, result, why);
-    else if (fetch->isRetry)
-        proxyFetchStart(request, false);
-    else if (fetch->isNotModified)
+    else if (fetch->use == PROXY_FETCH_ASK_AGAIN)
+        proxyFetchAgain(request);
+    else if (fetch->use == PROXY_FETCH_USE_VALID)
         proxyCacheServe(request, ACCESS_REFRESH_UNMODIFIED);
     else if (!isBodyComplete(fetch, request))
         answerFailure(request, ORIGIN_TRUNCATED, "body is too short");
@@ -523,7 +455,7 @@ isConnectionBound(const HttpRequest *http)
 }
 
 static OriginRequest *
-createOrigin(ProxyFetch *fetch)
+createOrigin(ProxyFetch *fetch, const char *method)
 {
     ProxyRequest *request = fetch->request;
     const Config *config = request->config;
@@ -532,7 +464,7 @@ createOrigin(ProxyFetch *fetch)
 
     proxyRoutePick(request, &route);
     OriginConfig origin = {
-        .method = request->method,
+        .method = method,
         .base = base,
         .target = targetOf(request, &route),
         .addrs = route.addrs,
@@ -552,38 +484,104 @@ createOrigin(ProxyFetch *fetch)
 }
 
 static ProxyFetch *
-createFetch(ProxyRequest *request, bool isValidation)
+createFetch(ProxyRequest *request, CacheObject *object)
 {
     ProxyFetch *fetch = xcalloc(1, sizeof(*fetch));
+    HttpSlice text;
 
     fetch->magic = PROXY_FETCH_MAGIC;
     listInit(&fetch->node);
+    listInit(&fetch->flight);
+    listInit(&fetch->waiters);
     fetch->proxy = request->proxy;
+    fetch->config = configRef(request->config);
     fetch->request = request;
-    fetch->isValidation = isValidation;
-    fetch->sentAt = nowSec();
+    fetch->asked = request->http;
+    httpRequestInit(&fetch->own, HTTP_HEADER_TEXT_MAX * 2);
+    fetch->sentAt = proxyNowSec();
     fetch->length = CACHE_LENGTH_UNKNOWN;
-    buildHeaders(fetch);
-    fetch->origin = createOrigin(fetch);
+    if (object != NULL)
+        fetch->object = cacheObjectRef(object);
+    text = proxyCacheText(request);
+    fetch->text = xstrndup(text.data, text.len);
+    cacheKeyInit(&fetch->key, CACHE_KEY_GET, httpSlice(fetch->text, text.len));
     return fetch;
 }
 
-void
-proxyFetchStart(ProxyRequest *request, bool isValidation)
+static void
+sendRequest(ProxyFetch *fetch)
 {
     const HttpField *field = NULL;
-    ProxyFetch *fetch = createFetch(request, isValidation);
 
+    while ((field = httpHeaderNext(&fetch->headers, field)) != NULL)
+        originAddHeader(fetch->origin, field->name, field->nameLen,
+                        field->value, field->valueLen);
+    proxyPortsMakeRoom(fetch->proxy);
+    originStart(fetch->origin);
+}
+
+/* What one client asks may be what others ask, too. */
+static bool
+isForOthers(const ProxyFetch *fetch)
+{
+    const HttpHeaders *headers = &fetch->headers;
+
+    return fetch->config->collapsedForwarding &&
+           fetch->asked->method == HTTP_METHOD_GET &&
+           fetch->asked->framing == HTTP_FRAMING_NONE &&
+           !httpHeaderHas(headers, HTTP_HEADER_RANGE) &&
+           !httpHeaderHas(headers, HTTP_HEADER_AUTHORIZATION) &&
+           (fetch->isValidation ||
+            (!httpHeaderHas(headers, HTTP_HEADER_IF_NONE_MATCH) &&
+             !httpHeaderHas(headers, HTTP_HEADER_IF_MODIFIED_SINCE)));
+}
+
+static void
+startFetch(ProxyRequest *request, CacheObject *object)
+{
+    ProxyFetch *fetch = createFetch(request, object);
+
+    buildHeaders(fetch);
     if (request->client->state != PROXY_CLIENT_FETCH)
         proxyClientSetState(request->client, PROXY_CLIENT_FETCH, "not cached");
     request->fetch = fetch;
+    fetch->origin = createOrigin(fetch, request->method);
     if (fetch->origin == NULL) {
         proxyReplyError(request, ERR_INVALID_URL, NULL);
         return;
     }
-    while ((field = httpHeaderNext(&fetch->headers, field)) != NULL)
-        originAddHeader(fetch->origin, field->name, field->nameLen,
-                        field->value, field->valueLen);
-    proxyPortsMakeRoom(request->client->proxy);
-    originStart(fetch->origin);
+    if (isForOthers(fetch))
+        proxyFlightAdd(fetch);
+    sendRequest(fetch);
+}
+
+void
+proxyFetchStart(ProxyRequest *request)
+{
+    startFetch(request, request->object);
+}
+
+void
+proxyFetchAgain(ProxyRequest *request)
+{
+    startFetch(request, NULL);
+}
+
+void
+proxyFetchRefresh(ProxyRequest *request)
+{
+    ProxyFetch *fetch = createFetch(request, request->object);
+
+    keepAsked(fetch);
+    fetch->own.method = HTTP_METHOD_GET;
+    httpCondRemove(&fetch->own.headers);
+    buildHeaders(fetch);
+    fetch->origin = createOrigin(fetch, "GET");
+    disown(fetch);
+    if (fetch->origin == NULL) {
+        proxyFetchCancel(fetch);
+        return;
+    }
+    proxyFlightAdd(fetch);
+    sendRequest(fetch);
 }

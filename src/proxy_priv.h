@@ -47,6 +47,7 @@
 #define PROXY_READ_SIZE 16384
 #define PROXY_INPUT_MAX (4 * PROXY_READ_SIZE)
 #define PROXY_OUTPUT_MAX (320 * 1024)
+#define PROXY_FLIGHT_BUCKETS 1024
 #define PROXY_PIECES 14 /* of one writev */
 #define PROXY_OUTPUT_HIGH (64 * 1024) /* the origin waits above this */
 
@@ -103,6 +104,7 @@ struct Proxy {
     unsigned idleCount;
     ProxyAddr *addrs; /* of the clients */
     ListNode fetches; /* those without a request */
+    ListNode flights[PROXY_FLIGHT_BUCKETS]; /* those that others wait for */
     ListNode spare;   /* requests not in use */
     unsigned spareCount;
     char *via;          /* "HOSTNAME (squire)" */
@@ -179,9 +181,19 @@ typedef struct ProxyReply {
     bool keepAlive;
     bool isComplete; /* nothing will be added */
     bool isReset;    /* end so that it cannot look complete */
+    bool isStored;
+    bool isCollapsed;  /* the answer to another request's question */
+    int forwardStatus; /* of the origin's answer; 0: none */
     uint64_t sent;   /* octets given to the kernel */
     char contentType[64];
 } ProxyReply;
+
+/* What follows a head that is made already; written for each hit, so without
+ * printf. */
+typedef struct ProxyTail {
+    char text[PROXY_STATUS_MAX + 192];
+    size_t len;
+} ProxyTail;
 
 typedef struct ProxyBody {
     uint64_t octets; /* passed on so far */
@@ -236,6 +248,9 @@ struct ProxyRequest {
     char *authInfo;    /* a field for its reply, with CR LF; or NULL */
     bool isServerWide; /* OPTIONS of the server, not of a resource */
     ProxyFetch *fetch;
+    ListNode waiting;      /* in the waiters of another request's fetch */
+    CommDeferred released; /* it waits no more */
+    bool hasWaited;
     OriginConnect *connect;
     Tunnel *tunnel;
     CacheObject *object; /* stored response in use */
@@ -286,6 +301,13 @@ int proxyLogsReopen(Proxy *proxy, ProxyComplainCb *complain, void *data);
 
 /* Write what is held, and close. */
 void proxyLogsClose(Proxy *proxy);
+
+/* The wall clock in seconds. */
+static inline time_t
+proxyNowSec(void)
+{
+    return commWallUs() / 1000000;
+}
 
 /* Take a connection that has become readable. */
 void proxyClientAccept(ProxyPort *port, int fd, const ListenerPeer *peer);
@@ -394,11 +416,14 @@ bool proxyRequestIsBodyDone(ProxyRequest *request);
 /* Answer from the cache, or fetch. */
 void proxyCacheStart(ProxyRequest *request);
 
+/* The same again, after another request's fetch was waited for. */
+void proxyCacheResume(ProxyRequest *request);
+
 /* Answer with the object of the request, as far as its conditions ask. */
 void proxyCacheServe(ProxyRequest *request, AccessResult result);
 
-/* The key of the request's URL; borrows the request's text. */
-void proxyCacheKey(const ProxyRequest *request, CacheKey *keyOut);
+/* What the answer is kept under; borrows the request's text. */
+HttpSlice proxyCacheText(const ProxyRequest *request);
 
 /* Forget what a request that changes things makes untrue. */
 void proxyCacheInvalidate(ProxyRequest *request, const HttpResponse *response);
@@ -406,8 +431,15 @@ void proxyCacheInvalidate(ProxyRequest *request, const HttpResponse *response);
 /* The field's name and the member's name, without what the cache did. */
 void proxyStatusFormat(const char *hostname, char out[PROXY_STATUS_MAX]);
 
-/* ";hit" and so on, with the end of the line; constant. */
-HttpSlice proxyStatusReason(ProxyStatus status);
+/* Append text, for which there is room. */
+void proxyTailPut(ProxyTail *tail, HttpSlice text);
+
+/* Append a number. */
+void proxyTailPutNumber(ProxyTail *tail, int64_t value);
+
+/* Append ";hit;ttl=9", ";fwd=stale;fwd-status=304" and so on, with the end of
+ * the line. ttl: seconds that what is stored is fresh for, or -n. */
+void proxyStatusPut(const ProxyReply *reply, int64_t ttl, ProxyTail *tail);
 
 /* The next parent that the request has not tried, or the origin. */
 void proxyRoutePick(ProxyRequest *request, ProxyRoute *routeOut);
@@ -419,9 +451,28 @@ bool proxyRouteFailed(ProxyRequest *request, OriginResult result,
 /* It is connected; the reply's hierarchy is set. */
 void proxyRouteWorked(ProxyRequest *request);
 
-/* Send the request to the origin. stale: the request's object is to be
- * validated. */
-void proxyFetchStart(ProxyRequest *request, bool isValidation);
+/* Send the request to the origin; an object of it is validated, as far as it
+ * can be. */
+void proxyFetchStart(ProxyRequest *request);
+
+/* The same without conditions of ours: the object is kept for the case that
+ * the origin fails. */
+void proxyFetchAgain(ProxyRequest *request);
+
+/* Ask the origin for what is stored as the request's object, for nobody. */
+void proxyFetchRefresh(ProxyRequest *request);
+
+/* Nothing is in flight. */
+void proxyFlightInit(Proxy *proxy);
+
+/* A fetch whose answer will be stored under this key as it seems, or NULL. */
+ProxyFetch *proxyFlightLookup(Proxy *proxy, const CacheKey *key);
+
+/* Wait for it; proxyCacheResume is called. */
+void proxyFlightJoin(ProxyFetch *fetch, ProxyRequest *request);
+
+/* Do not wait any more; harmless when not waiting. */
+void proxyFlightLeave(ProxyRequest *request);
 
 /* The client has taken octets, or sent some of the body. */
 void proxyFetchResume(ProxyFetch *fetch);

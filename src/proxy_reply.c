@@ -200,16 +200,18 @@ proxyReplyOrigin(ProxyRequest *request, HttpResponse *response)
 {
     ProxyReply *reply = &request->reply;
     Buf *out = &request->client->out;
+    ProxyTail tail = {.len = 0};
 
     proxyReplyBegin(request, response->status);
     chooseFraming(request, response);
     reply->source = PROXY_SOURCE_FETCH;
     proxyReplyType(request,
                    httpHeaderGet(&response->headers, HTTP_HEADER_CONTENT_TYPE));
+    proxyStatusPut(reply, 0, &tail);
     int rc = httpResponseFormatHead(response, out);
     if (rc == 0)
-        rc = bufPrintf(out, "%s%s%s%s%s\r\n", request->proxy->statusText,
-                       proxyStatusReason(reply->cacheStatus).data,
+        rc = bufPrintf(out, "%s%.*s%s%s%s\r\n", request->proxy->statusText,
+                       (int)tail.len, tail.text,
                        reply->isChunked ? "Transfer-Encoding: chunked\r\n" : "",
                        request->authInfo != NULL ? request->authInfo : "",
                        proxyReplyConnection(request));

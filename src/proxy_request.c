@@ -40,6 +40,7 @@ allocate(Proxy *proxy)
     request->magic = PROXY_REQUEST_MAGIC;
     request->proxy = proxy;
     listInit(&request->node);
+    listInit(&request->waiting);
     bufInit(&request->text, TEXT_MAX);
     authCheckInit(&request->auth);
     return request;
@@ -72,7 +73,7 @@ proxyRequestCreate(ProxyClient *client)
     request->host = request->method = NULL;
     request->startUs = commNowUs();
     request->dstCount = 0;
-    request->dstKnown = false;
+    request->dstKnown = request->hasWaited = false;
     request->random = nextRandom();
     request->step = PROXY_STEP_ACCESS;
     request->facts.clientNotes = &client->notes;
@@ -99,6 +100,7 @@ static void
 dropWork(ProxyRequest *request)
 {
     proxyStepCancel(request);
+    proxyFlightLeave(request);
     originConnectCancel(&request->connect);
     tunnelClose(&request->tunnel, NULL);
     if (request->fetch != NULL)

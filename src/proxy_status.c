@@ -1,10 +1,11 @@
 /* The field Cache-Status: what the cache did (RFC 9211). DEBUG: 20 */
 #include <string.h>
 
+#include "check.h"
 #include "proxy_priv.h"
 
-static const char *const reasons[PROXY_STATUS_COUNT] = {
-#define X(name, text) [PROXY_STATUS_##name] = text "\r\n",
+static const HttpSlice reasons[PROXY_STATUS_COUNT] = {
+#define X(name, text) [PROXY_STATUS_##name] = {text, sizeof(text) - 1},
     PROXY_STATUSES(X)
 #undef X
 };
@@ -55,8 +56,47 @@ proxyStatusFormat(const char *hostname, char out[PROXY_STATUS_MAX])
         appendQuoted(out, PROXY_STATUS_MAX, hostname);
 }
 
-HttpSlice
-proxyStatusReason(ProxyStatus status)
+void
+proxyTailPut(ProxyTail *tail, HttpSlice text)
 {
-    return httpSliceText(reasons[status]);
+    CHECK(text.len <= sizeof(tail->text) - tail->len);
+    memcpy(tail->text + tail->len, text.data, text.len);
+    tail->len += text.len;
+}
+
+void
+proxyTailPutNumber(ProxyTail *tail, int64_t value)
+{
+    char digits[24];
+    size_t at = sizeof(digits);
+    uint64_t left = value < 0 ? -(uint64_t)value : (uint64_t)value;
+
+    do
+        digits[--at] = (char)('0' + left % 10);
+    while ((left /= 10) > 0);
+    if (value < 0)
+        digits[--at] = '-';
+    proxyTailPut(tail, httpSlice(digits + at, sizeof(digits) - at));
+}
+
+void
+proxyStatusPut(const ProxyReply *reply, int64_t ttl, ProxyTail *tail)
+{
+    bool isHit = reply->cacheStatus == PROXY_STATUS_HIT;
+
+    proxyTailPut(tail, reasons[reply->cacheStatus]);
+    if (!isHit && reply->forwardStatus != 0 &&
+        reply->forwardStatus != reply->status) {
+        proxyTailPut(tail, httpSlice(";fwd-status=", 12));
+        proxyTailPutNumber(tail, reply->forwardStatus);
+    }
+    if (reply->isStored)
+        proxyTailPut(tail, httpSlice(";stored", 7));
+    if (reply->isCollapsed)
+        proxyTailPut(tail, httpSlice(";collapsed", 10));
+    if (isHit) {
+        proxyTailPut(tail, httpSlice(";ttl=", 5));
+        proxyTailPutNumber(tail, ttl);
+    }
+    proxyTailPut(tail, httpSlice("\r\n", 2));
 }

@@ -6,55 +6,21 @@
 #include "check.h"
 #include "proxy_priv.h"
 
-#define TAIL_MAX (PROXY_STATUS_MAX + 128)
-
-typedef struct Tail {
-    char text[TAIL_MAX];
-    size_t len;
-} Tail;
-
-static int64_t
-ageOf(const ProxyRequest *request)
-{
-    return httpFreshnessAge(cacheObjectFreshness(request->object),
-                            commWallUs() / 1000000);
-}
-
-static void
-put(Tail *tail, const char *text, size_t len)
-{
-    memcpy(tail->text + tail->len, text, len);
-    tail->len += len;
-}
-
-static void
-putNumber(Tail *tail, uint64_t value)
-{
-    char digits[24];
-    size_t at = sizeof(digits);
-
-    do
-        digits[--at] = (char)('0' + value % 10);
-    while ((value /= 10) > 0);
-    put(tail, digits + at, sizeof(digits) - at);
-}
-
-/* What a stored head lacks; written for each hit, so without printf. */
+/* What a stored head lacks. */
 static HttpSlice
-formatTail(const ProxyRequest *request, Tail *tail)
+formatTail(const ProxyRequest *request, ProxyTail *tail)
 {
-    const char *connection = proxyReplyConnection(request);
-    HttpSlice field = request->proxy->statusField;
-    HttpSlice reason = proxyStatusReason(request->reply.cacheStatus);
+    const HttpFreshness *freshness = cacheObjectFreshness(request->object);
+    int64_t age = httpFreshnessAge(freshness, proxyNowSec());
 
     tail->len = 0;
-    put(tail, "Age: ", 5);
-    putNumber(tail, (uint64_t)ageOf(request));
-    put(tail, "\r\n", 2);
-    put(tail, field.data, field.len);
-    put(tail, reason.data, reason.len);
-    put(tail, connection, strlen(connection));
-    put(tail, "\r\n", 2);
+    proxyTailPut(tail, httpSlice("Age: ", 5));
+    proxyTailPutNumber(tail, age);
+    proxyTailPut(tail, httpSlice("\r\n", 2));
+    proxyTailPut(tail, request->proxy->statusField);
+    proxyStatusPut(&request->reply, freshness->lifetime - age, tail);
+    proxyTailPut(tail, httpSliceText(proxyReplyConnection(request)));
+    proxyTailPut(tail, httpSlice("\r\n", 2));
     return httpSlice(tail->text, tail->len);
 }
 
@@ -124,7 +90,7 @@ proxyReplyStored(ProxyRequest *request)
 {
     CacheObject *object = request->object;
     HttpSlice head = cacheObjectHead(object);
-    Tail tail;
+    ProxyTail tail;
 
     proxyReplyBegin(request, cacheObjectStatus(object));
     request->reply.isComplete = true;
@@ -144,7 +110,7 @@ static void
 sendMade(ProxyRequest *request, int rc)
 {
     Buf *out = &request->client->out;
-    Tail tail;
+    ProxyTail tail;
     HttpSlice text = formatTail(request, &tail);
 
     if (rc == 0 && request->authInfo != NULL)

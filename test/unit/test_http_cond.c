@@ -173,13 +173,72 @@ Test(httpCond, validation_asks_for_the_stored_one_9111_4_3_1)
     HttpValidators validators;
 
     expectBuilt(TAG MODIFIED,
-                "Accept: x\r\n" INM "\"a\"\r\n" IMS AT_NOW "\r\n");
-    expectBuilt(TAG, "Accept: x\r\n" INM "\"a\"\r\n");
+                "Accept: x\r\n" INM "\"a\", \"z\"\r\n" IMS AT_NOW "\r\n");
+    expectBuilt(TAG, "Accept: x\r\n" INM "\"a\", \"z\"\r\n");
     expectBuilt(MODIFIED, "Accept: x\r\n" IMS AT_NOW "\r\n");
     httpCondValidators(setHeaders(&stored, ""), NOW, &validators);
     HttpHeaders *request = setHeaders(&other, CLIENT_CONDITIONS);
     cr_expect_not(httpCondBuild(request, &validators));
     expectLines(request, "Accept: x\r\n");
+}
+
+Test(httpCond, tags_of_the_client_follow_the_stored_one_9111_4_3_1)
+{
+    static const struct {
+        const char *stored;
+        const char *client;
+        const char *built;
+    } rows[] = {
+        {TAG, INM "\"b\", W/\"c\"\r\n", INM "\"a\", \"b\", W/\"c\"\r\n"},
+        {TAG, INM "\"b\"\r\n" INM "\"c\"\r\n", INM "\"a\", \"b\", \"c\"\r\n"},
+        {TAG, INM "*\r\n", INM "\"a\"\r\n"},
+        {TAG, INM "b\r\n", INM "\"a\"\r\n"},
+        {TAG, INM "\r\n", INM "\"a\"\r\n"},
+        {MODIFIED, INM "\"b\"\r\n", IMS AT_NOW "\r\n"},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        HttpValidators validators;
+        httpCondValidators(setHeaders(&stored, rows[i].stored), NOW,
+                           &validators);
+        HttpHeaders *request = setHeaders(&other, rows[i].client);
+        cr_expect(httpCondBuild(request, &validators));
+        expectLines(request, rows[i].built);
+    }
+}
+
+Test(httpCond, what_a_304_is_about_9111_4_3_4)
+{
+    static const struct {
+        const char *stored;
+        const char *client;
+        const char *notModified;
+        HttpCondAbout about;
+    } rows[] = {
+        {TAG, "", TAG, HTTP_COND_ABOUT_STORED},
+        {TAG, "", "", HTTP_COND_ABOUT_STORED},
+        {TAG, "", "ETag: \"b\"\r\n", HTTP_COND_ABOUT_NONE},
+        {TAG, INM "\"b\"\r\n", TAG, HTTP_COND_ABOUT_STORED},
+        {TAG, INM "\"b\"\r\n", "ETag: \"b\"\r\n", HTTP_COND_ABOUT_CLIENT},
+        {TAG, INM "\"b\"\r\n", "ETag: \"c\"\r\n", HTTP_COND_ABOUT_NONE},
+        {TAG, INM "\"b\"\r\n", "", HTTP_COND_ABOUT_NONE},
+        {TAG, INM "*\r\n", "", HTTP_COND_ABOUT_STORED},
+        {TAG, INM "*\r\n", "ETag: \"b\"\r\n", HTTP_COND_ABOUT_NONE},
+        {MODIFIED, INM "\"b\"\r\n", "", HTTP_COND_ABOUT_STORED},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        HttpResponse request;
+        HttpValidators validators;
+        httpResponseInit(&request, HTTP_HEADER_TEXT_MAX);
+        setHeaders(&request, rows[i].client);
+        httpCondValidators(setHeaders(&stored, rows[i].stored), NOW,
+                           &validators);
+        cr_expect_eq(httpCondAbout(&request.headers, &validators,
+                                   setHeaders(&other, rows[i].notModified)),
+                     rows[i].about, "row %zu", i);
+        httpResponseFini(&request);
+    }
 }
 
 Test(httpCond, fields_of_a_304_replace_stored_ones_9111_3_2)
@@ -193,9 +252,9 @@ Test(httpCond, fields_of_a_304_replace_stored_ones_9111_3_2)
                        "Age: 7\r\nETag: W/\"a\"\r\n");
     cr_assert_eq(httpCondMerge(&stored.headers, &other.headers), 0);
     expectLines(&stored.headers,
-                "Content-Length: 10\r\nContent-Type: t\r\n"
+                "Content-Length: 10\r\n"
                 "Content-Encoding: gzip\r\nServer: s\r\nDate: " AT_NOW "\r\n"
-                "x-a: 3\r\nX-B: 4\r\nX-B: 5\r\nAge: 7\r\n"
+                "x-a: 3\r\nX-B: 4\r\nX-B: 5\r\nContent-Type: u\r\nAge: 7\r\n"
                 "ETag: W/\"a\"\r\n");
 }
 

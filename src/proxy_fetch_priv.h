@@ -1,0 +1,65 @@
+/*
+ * proxy_fetch_priv.h: one exchange with an origin, as proxy_fetch*.c and
+ * proxy_flight.c see it. It is made for a request, or to refresh what is
+ * stored; a request that leaves may leave it behind for those that wait.
+ * Thread: loop.
+ */
+#ifndef SQUIRE_PROXY_FETCH_PRIV_H
+#define SQUIRE_PROXY_FETCH_PRIV_H
+
+#include "proxy_priv.h"
+
+/* How what is stored is used once the answer is over. */
+typedef enum ProxyFetchUse {
+    PROXY_FETCH_PASS_ON,   /* not at all: the answer is the client's */
+    PROXY_FETCH_USE_VALID, /* it was validated */
+    PROXY_FETCH_USE_STALE, /* the origin fails */
+    PROXY_FETCH_ASK_AGAIN, /* without conditions */
+} ProxyFetchUse;
+
+struct ProxyFetch {
+    uint32_t magic;
+    ListNode node;    /* in proxy->fetches once it is nobody's */
+    ListNode flight;  /* in proxy->flights: others may wait */
+    ListNode waiters; /* requests that do */
+    CommTimer *patience;
+    Proxy *proxy;
+    Config *config;
+    ProxyRequest *request; /* NULL: nobody's */
+    HttpRequest *asked;    /* the request's, or own */
+    HttpRequest own;
+    char *text; /* of the key */
+    CacheKey key;
+    CacheObject *object; /* stale, or to be validated; NULL: none */
+    OriginRequest *origin;
+    CacheWriter *writer;
+    HttpHeaders headers; /* as sent */
+    time_t sentAt;
+    uint64_t length; /* of the body, or CACHE_LENGTH_UNKNOWN */
+    uint64_t received;
+    ProxyFetchUse use;
+    bool isValidation;
+    bool hasHead;
+};
+
+/* Begin to store the answer, if it may be stored. */
+void proxyFetchStore(ProxyFetch *fetch, const HttpResponse *response);
+
+/* What the head of an answer means for the stored response, which is updated
+ * by it. */
+ProxyFetchUse proxyFetchJudge(ProxyFetch *fetch, const HttpResponse *response);
+
+/* True when a request with these fields may get the object although the
+ * origin fails; NULL: there is none. */
+bool proxyFetchMayBeStale(const CacheObject *object, const HttpHeaders *asked);
+
+/* From now on others may wait for what the fetch stores. */
+void proxyFlightAdd(ProxyFetch *fetch);
+
+/* The head is here: whoever waits does not wait long any more. */
+void proxyFlightHead(ProxyFetch *fetch);
+
+/* Nothing more to wait for: those who do go on, later in this turn. */
+void proxyFlightEnd(ProxyFetch *fetch);
+
+#endif
