@@ -27,6 +27,7 @@ struct ManagerStream {
     uint64_t lost;  /* and not told yet */
     bool isBlocked; /* waits for room in the socket */
     bool isEnding;
+    bool hasEnd; /* the last chunk is in out */
 };
 
 static unsigned streamCount;
@@ -51,6 +52,16 @@ tellLost(ManagerStream *stream)
     putChunk(&stream->out, bufData(&text), bufLen(&text));
     bufFini(&text);
     stream->lost = 0;
+}
+
+/* What a reader has to be told still comes before the end. */
+static void
+putRest(ManagerStream *stream)
+{
+    tellLost(stream);
+    if (!stream->isEnding || stream->hasEnd || stream->lost > 0)
+        return;
+    stream->hasEnd = bufAppend(&stream->out, "0\r\n\r\n", 5) == 0;
 }
 
 static void
@@ -84,12 +95,12 @@ onFlush(void *data)
 
     CHECK_OBJ(stream, STREAM_MAGIC);
     int fd = stream->conn->fd;
-    tellLost(stream);
+    putRest(stream);
     while (bufLen(&stream->out) > 0 && !stream->isBlocked) {
         ssize_t n = write(fd, bufData(&stream->out), bufLen(&stream->out));
         if (n > 0) {
             bufConsume(&stream->out, (size_t)n);
-            tellLost(stream);
+            putRest(stream);
             continue;
         }
         if (errno == EINTR)
@@ -102,7 +113,7 @@ onFlush(void *data)
         commSetTimeout(fd, STALL_MS, onStalled, stream);
         commSetSelect(fd, COMM_SELECT_WRITE, onWritable, stream, 0);
     }
-    if (stream->isEnding && bufLen(&stream->out) == 0)
+    if (stream->hasEnd && bufLen(&stream->out) == 0)
         managerConnSend(stream->conn); /* nothing more: lingers */
 }
 
@@ -170,8 +181,6 @@ managerStreamEnd(ManagerStream *stream)
     if (stream->isEnding)
         return;
     stream->isEnding = true;
-    if (bufAppend(&stream->out, "0\r\n\r\n", 5) < 0)
-        debug(DBG_MANAGER, 3, "manager: a stream ends without its last chunk");
     if (!stream->isBlocked)
         commDefer(&stream->flush);
 }

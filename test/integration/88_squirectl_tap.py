@@ -113,6 +113,26 @@ class Tap(unittest.TestCase):
             headers=[("X-Squire", "1")])
         self.assertEqual(response.status, 403)
 
+    def test_what_is_lost_is_told_before_the_end(self):
+        count = 120
+        reader = squire_test.Connection.__new__(squire_test.Connection)
+        reader.buffer = b""
+        with socket.socket(socket.AF_UNIX) as reader.sock:
+            reader.sock.settimeout(squire_test.PATIENCE)
+            reader.sock.connect(self.socket)
+            reader.send(f"GET /tap?pool=url_rewrite&n={count} HTTP/1.1\r\n"
+                        "Host: localhost\r\nX-Squire: 1\r\n\r\n")
+            reader.read_head()
+            with self.squire.connect() as client:
+                for _ in range(count):
+                    client.request(self.origin.url("/?" + "x" * 7000))
+            self.assertEqual(self.squire.pool()["requests"], count)
+            data = reader.read_chunks()
+            self.assertTrue(reader.at_end())
+        lost = sum(map(int, re.findall(rb'\{"lost": (\d+)\}', data)))
+        self.assertGreater(lost, 0)
+        self.assertEqual(data.count(b'"request"') + lost, count)
+
     def test_a_slow_reader_is_told_what_it_lost(self):
         with socket.socket(socket.AF_UNIX) as sock:
             sock.settimeout(squire_test.PATIENCE)
