@@ -57,6 +57,16 @@ helperHistogramQuantile(const HelperHistogram *histogram, double q)
                   (double)histogram->max);
 }
 
+void
+helperHistogramSince(const HelperHistogram *histogram,
+                     const HelperHistogram *before, HelperHistogram *out)
+{
+    out->count = histogram->count - before->count;
+    out->max = histogram->max;
+    for (unsigned i = 0; i < HELPER_HISTOGRAM_BUCKETS; i++)
+        out->buckets[i] = histogram->buckets[i] - before->buckets[i];
+}
+
 double
 helperBriefQuantile(const HelperBrief *brief, double q)
 {

@@ -68,6 +68,11 @@ void helperHistogramRange(unsigned bucket, uint64_t *fromOut, uint64_t *toOut);
  * empty. Walks all buckets. */
 double helperHistogramQuantile(const HelperHistogram *histogram, double q);
 
+/* What was counted since the histogram was like before; the maximum is that of
+ * all. */
+void helperHistogramSince(const HelperHistogram *histogram,
+                          const HelperHistogram *before, HelperHistogram *out);
+
 /* The same in a kilobyte, for what there are many of: a quantile is off by at
  * most 7 %. */
 #define HELPER_BRIEF_BITS 3

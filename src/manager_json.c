@@ -20,6 +20,12 @@ setInt(json_t *object, const char *name, uint64_t value)
     json_object_set_new(object, name, json_integer((json_int_t)value));
 }
 
+static void
+setMs(json_t *object, const char *name, double us)
+{
+    json_object_set_new(object, name, json_real(us / 1000));
+}
+
 /* Names that come from a configuration need not be UTF-8. */
 static void
 setText(json_t *object, const char *name, const char *text)
@@ -140,14 +146,12 @@ putGone(Buf *out, const HelperPoolStats *stats)
     putText(out, "trouble", stats->trouble);
 }
 
-static void
-putPool(HelperPool *pool, void *data)
+void
+managerPutPool(Buf *out, const HelperPool *pool)
 {
-    Buf *out = data;
     HelperPoolStats stats;
 
     helperPoolStats(pool, &stats);
-    bufPrintf(out, "%s  {\n", bufLen(out) > 2 ? ",\n" : "");
     putText(out, "name", stats.name);
     putText(out, "program", stats.program);
     putCounters(out, &stats);
@@ -155,6 +159,15 @@ putPool(HelperPool *pool, void *data)
     putGone(out, &stats);
     putLatency(out, "queue_ms", &stats.queueMs);
     putLatency(out, "service_ms", &stats.serviceMs);
+}
+
+static void
+putPool(HelperPool *pool, void *data)
+{
+    Buf *out = data;
+
+    bufPrintf(out, "%s  {\n", bufLen(out) > 2 ? ",\n" : "");
+    managerPutPool(out, pool);
     putProcesses(out, pool);
     bufPrintf(out, "\n  }");
 }
@@ -244,6 +257,19 @@ resultsJson(const ProxyStats *stats)
 }
 
 static json_t *
+latencyJson(const HelperHistogram *histogram)
+{
+    json_t *object = json_object();
+
+    setInt(object, "count", histogram->count);
+    setMs(object, "p50", helperHistogramQuantile(histogram, 0.5));
+    setMs(object, "p90", helperHistogramQuantile(histogram, 0.9));
+    setMs(object, "p99", helperHistogramQuantile(histogram, 0.99));
+    setMs(object, "max", (double)histogram->max);
+    return object;
+}
+
+static json_t *
 cacheJson(const CacheStoreStats *cache)
 {
     json_t *object = json_object();
@@ -255,6 +281,20 @@ cacheJson(const CacheStoreStats *cache)
     setInt(object, "hits", cache->hits);
     setInt(object, "stores", cache->stores);
     setInt(object, "evictions", cache->evictions);
+    return object;
+}
+
+/* How busy the loop is: turns, descriptors, its longest turn. */
+static json_t *
+loopJson(void)
+{
+    CommStats stats;
+    json_t *object = json_object();
+
+    commStatsGet(&stats, false);
+    setInt(object, "turns", stats.turns);
+    setInt(object, "descriptors", stats.openFds);
+    setMs(object, "stall_ms", (double)stats.maxTurnUs);
     return object;
 }
 
@@ -293,6 +333,7 @@ managerWriteInfo(Buf *out, const Proxy *proxy)
     setInt(object, "pid", (uint64_t)getpid());
     setInt(object, "uptime_seconds",
            (uint64_t)(commNowUs() - stats.startedUs) / 1000000);
+    setText(object, "state", stats.isStopping ? "stopping" : "running");
     setText(object, "http_port", proxyFirstAddress(proxy));
     setText(object, "cache_log", debugPath() != NULL ? debugPath() : "");
     setInt(object, "connections", stats.connections);
@@ -304,6 +345,8 @@ managerWriteInfo(Buf *out, const Proxy *proxy)
     setInt(object, "aborted", stats.aborted);
     setInt(object, "octets_in", stats.octetsIn);
     setInt(object, "octets_out", stats.octetsOut);
+    json_object_set_new(object, "loop", loopJson());
+    json_object_set_new(object, "latency_ms", latencyJson(proxyLatency(proxy)));
     json_object_set_new(object, "results", resultsJson(&stats));
     json_object_set_new(object, "cache", cacheJson(&stats.cache));
     json_object_set_new(object, "access_log", logsJson(proxy));

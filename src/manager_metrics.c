@@ -233,6 +233,21 @@ putProxy(Buf *out, const ProxyStats *stats)
 }
 
 static void
+putClientLatency(Buf *out, const HelperHistogram *histogram)
+{
+    static const char name[] = "squire_client_request_seconds";
+    static const double quantiles[] = {0.5, 0.9, 0.99, 1};
+
+    putHead(out, name, "summary",
+            "Time from a request's first octet to its answer's last.");
+    for (size_t i = 0; i < sizeof(quantiles) / sizeof(quantiles[0]); i++)
+        bufPrintf(out, "%s{quantile=\"%g\"} %.6f\n", name, quantiles[i],
+                  helperHistogramQuantile(histogram, quantiles[i]) / 1e6);
+    bufPrintf(out, "%s_count %llu\n", name,
+              (unsigned long long)histogram->count);
+}
+
+static void
 putCache(Buf *out, const CacheStoreStats *cache)
 {
     putOne(out, "gauge", "squire_cache_objects", cache->objects,
@@ -327,6 +342,7 @@ managerWriteMetrics(Buf *out, const Proxy *proxy)
 
     proxyStatsGet(proxy, &stats);
     putProxy(out, &stats);
+    putClientLatency(out, proxyLatency(proxy));
     putCache(out, &stats.cache);
     putLoop(out);
     putPools(out);

@@ -6,6 +6,7 @@
 #ifndef SQUIRE_MANAGER_PRIV_H
 #define SQUIRE_MANAGER_PRIV_H
 
+#include "helper.h"
 #include "http_parse.h"
 #include "list.h"
 #include "manager.h"
@@ -64,6 +65,9 @@ int managerWriteDemo(Buf *out, const Proxy *proxy);
 
 /* The array of pools, as JSON. 0 or -ENOBUFS. */
 int managerWriteHelpers(Buf *out, const Proxy *proxy);
+
+/* The members of a pool's object but its processes, each with a comma. */
+void managerPutPool(Buf *out, const HelperPool *pool);
 
 /* How often each pool had which latencies so far, as JSON: what is there
  * between two looks is their difference. 0 or -ENOBUFS. */

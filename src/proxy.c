@@ -251,7 +251,15 @@ proxyStatsGet(const Proxy *proxy, ProxyStats *statsOut)
     CHECK_OBJ(proxy, PROXY_MAGIC);
     *statsOut = proxy->stats;
     statsOut->origins = originActive();
+    statsOut->isStopping = proxy->isStopping;
     cacheStoreStats(proxy->store, &statsOut->cache);
+}
+
+const HelperHistogram *
+proxyLatency(const Proxy *proxy)
+{
+    CHECK_OBJ(proxy, PROXY_MAGIC);
+    return &proxy->latencyUs;
 }
 
 const Pinger *

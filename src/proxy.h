@@ -12,6 +12,7 @@
 #include "access_log.h"
 #include "cache_store.h"
 #include "config.h"
+#include "helper_histogram.h"
 #include "peer.h"
 #include "pinger.h"
 
@@ -29,6 +30,7 @@ typedef struct ProxyStats {
     unsigned active;    /* with a request in progress */
     unsigned tunnels;
     unsigned origins; /* requests at origins now */
+    bool isStopping;
     CacheStoreStats cache;
 } ProxyStats;
 
@@ -69,6 +71,10 @@ void proxyDestroy(Proxy **proxy);
 
 /* Copy the figures. */
 void proxyStatsGet(const Proxy *proxy, ProxyStats *statsOut);
+
+/* How long requests took, in microseconds: those that were answered to the end,
+ * without tunnels; borrowed while the proxy lives. */
+const HelperHistogram *proxyLatency(const Proxy *proxy);
 
 /* The pinger, or NULL; borrowed until the loop's turn is over. */
 const Pinger *proxyPinger(const Proxy *proxy);

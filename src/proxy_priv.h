@@ -115,6 +115,7 @@ struct Proxy {
     CommTimer *stopTimer;
     int64_t stopAtUs;
     ProxyStats stats;
+    HelperHistogram latencyUs;
     char *firstAddress;
     char readBuf[PROXY_READ_SIZE];
 };

@@ -147,6 +147,16 @@ userOf(const ProxyRequest *request)
                                                         : request->auth.claimed;
 }
 
+/* The loop's own time stands still while it works, and that is most of what a
+ * hit takes. */
+static void
+countLatency(ProxyRequest *request, AccessEnd end)
+{
+    if (end == ACCESS_END_OK && request->reply.result != ACCESS_TUNNEL)
+        helperHistogramAdd(&request->proxy->latencyUs,
+                           commClockUs() - request->startUs);
+}
+
 void
 proxyRequestLog(ProxyRequest *request, AccessEnd end)
 {
@@ -176,6 +186,7 @@ proxyRequestLog(ProxyRequest *request, AccessEnd end)
         accessLogAdd(proxy->logs[i], &entry);
     proxy->stats.requests++;
     proxy->stats.byResult[reply->result]++;
+    countLatency(request, end);
     if (end == ACCESS_END_ABORTED)
         proxy->stats.aborted++;
 }

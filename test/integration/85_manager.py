@@ -5,6 +5,7 @@ import json
 import os
 import re
 import sys
+import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
@@ -19,6 +20,41 @@ POOL = {"name", "program", "max", "active", "idle", "queue", "inflight",
         "reserved", "restarts_by", "trouble", "helpers", "results",
         "cancelled"}
 HELPER = {"id", "pid", "state", "requests", "inflight", "rss_kb"}
+
+
+class Watcher:
+    """A reader of a stream of events."""
+
+    def __init__(self, port, target):
+        self.connection = Connection(port)
+        self.connection.send(f"GET {target} HTTP/1.1\r\nHost: localhost\r\n"
+                             "\r\n")
+        self.head = dict(self.connection.read_head()[1])
+        self.text = ""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.connection.close()
+
+    def next(self):
+        """(name, object) of the next event."""
+        while True:
+            while "\n\n" not in self.text:
+                size = int(self.connection.read_line(), 16)
+                self.text += self.connection.read_exactly(size).decode()
+                self.connection.read_line()
+            block, self.text = self.text.split("\n\n", 1)
+            fields = dict(line.split(": ", 1) for line in block.split("\n"))
+            if fields.get("event"):
+                return fields["event"], json.loads(fields["data"])
+
+    def sample(self):
+        while True:
+            name, data = self.next()
+            if name == "sample":
+                return data
 
 
 class Manager(unittest.TestCase):
@@ -83,6 +119,9 @@ class Manager(unittest.TestCase):
         self.assertIn(
             'squire_client_requests_total{result="TCP_MEM_HIT"} 9', text)
         self.assertIn("squire_cache_objects 1\n", text)
+        self.assertIn("squire_client_request_seconds_count 10\n", text)
+        self.assertRegex(text, 'squire_client_request_seconds'
+                               '{quantile="1"} 0.0*[1-9]')
         self.assertIn('squire_helper_gone_total{pool="url_rewrite",'
                       'reason="signal"} 0\n', text)
         self.assertIn("squire_loop_stall_seconds", text)
@@ -130,6 +169,91 @@ class Manager(unittest.TestCase):
                     continue
                 self.assertGreaterEqual(status, 400)
         self.assertEqual(self.squire.ask_manager("/helpers").status, 200)
+
+
+class Samples(unittest.TestCase):
+    """The stream that the live page reads."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.origin = Origin({"/": answer(200, b"x" * 5000)})
+        cls.squire = Squire()
+        cls.squire.write_conf(
+            "url_rewrite_program "
+            + cls.squire.rewriter("def rewrite(url, extras): return 'ERR'\n")
+            + "\nurl_rewrite_children 3 startup=1 concurrency=7\n")
+        cls.squire.start()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.squire.check_idle()
+        cls.squire.stop()
+        cls.origin.close()
+
+    def watch(self, query):
+        return Watcher(self.squire.manager, "/events" + query)
+
+    def test_what_happened_since_the_one_before(self):
+        with self.watch("?samples=1") as watcher:
+            before = watcher.sample()
+            for _ in range(7):
+                self.squire.get(self.origin.url("/"))
+            after, latencies = before, 0
+            while after["info"]["requests"] < before["info"]["requests"] + 7:
+                after = watcher.sample()
+                latencies += after["latency_ms"]["count"]
+                self.assertGreater(after["interval_ms"], 500)
+        self.assertEqual(after["info"]["requests"],
+                         before["info"]["requests"] + 7)
+        self.assertEqual(latencies, 7)
+        self.assertGreater(after["info"]["octets_out"],
+                           before["info"]["octets_out"] + 35000)
+        pool, = after["pools"]
+        self.assertLessEqual(POOL - {"helpers"}, set(pool))
+        self.assertNotIn("helpers", pool)
+        self.assertEqual(sum(pool["service_histogram"]), pool["replies"])
+        self.assertEqual(sum(pool["queue_histogram"]), pool["requests"])
+        self.assertEqual(after["info"]["state"], "running")
+        self.assertEqual(after["peers"], [])
+
+    def test_all_who_watch_get_the_same(self):
+        with self.watch("?samples=1") as one, self.watch("?samples=1") as two:
+            one.sample()
+            first = two.sample()
+            mine = [one.sample() for _ in range(2)]
+            theirs = [two.sample() for _ in range(2)]
+        self.assertEqual(mine, theirs)
+        self.assertLess(first["time"], mine[0]["time"])
+
+    def test_nobody_gets_them_without_asking(self):
+        with self.watch("") as events, self.watch("?samples=1") as samples:
+            samples.sample()
+            samples.sample()
+            os.kill(self.squire.pool()["helpers"][0]["pid"], 9)
+            name, event = events.next()
+            self.assertEqual((name, event["pool"]), ("exit", "url_rewrite"))
+            names = [samples.next()[0]]
+            while "start" not in names:
+                names.append(samples.next()[0])
+            self.assertIn("exit", names)
+
+    def test_the_last_one_leaves(self):
+        def timers():
+            return self.squire.info()["loop"]["turns"]
+
+        with self.watch("?samples=1") as watcher:
+            watcher.sample()
+        squire_test.wait_for("an idle loop", lambda: self.is_quiet(timers))
+
+    @staticmethod
+    def is_quiet(turns):
+        """Looking costs turns of its own; samples would add theirs."""
+        counts = []
+        for _ in range(3):
+            counts.append(turns())
+        look = counts[2] - counts[1]
+        time.sleep(1.5)
+        return turns() - counts[2] <= look
 
 
 class Demo(unittest.TestCase):

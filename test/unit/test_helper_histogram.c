@@ -110,3 +110,17 @@ Test(helperHistogram, a_brief_one_is_off_by_seven_percent_at_most)
     cr_assert_eq(brief.count, 3);
     cr_assert_eq(brief.buckets[0], 1);
 }
+
+Test(helperHistogram, the_difference_has_what_was_added)
+{
+    HelperHistogram before, since;
+
+    add(10, 90);
+    before = histogram;
+    add(20, 10);
+    add(5000, 10);
+    helperHistogramSince(&histogram, &before, &since);
+    cr_assert_eq(since.count, 20);
+    cr_assert_float_eq(helperHistogramQuantile(&since, 0.5), 20, 1e-9);
+    cr_assert_float_eq(helperHistogramQuantile(&since, 1), 5000, 50);
+}
