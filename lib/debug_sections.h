@@ -26,6 +26,7 @@
     X(46, ACCESS_LOG, "access log")                                     \
     X(54, IPC, "starting helpers")                                      \
     X(61, REDIRECT, "URL rewriting")                                    \
+    X(83, TLS, "TLS")                                                   \
     X(84, HELPER, "helper pools")                                        \
     X(85, MUX, "squire-mux")
 
