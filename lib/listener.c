@@ -16,7 +16,6 @@
 #define BATCH_MAX 64 /* accepted in one turn, so that others get theirs */
 #define PAUSE_MIN_MS 10
 #define PAUSE_MAX_MS 1000
-#define COMPLAIN_US 10000000
 
 static void onAcceptable(int fd, void *data);
 
@@ -48,7 +47,7 @@ pauseAccept(Listener *listener, int error)
     int ms = listener->pauseMs * 2;
 
     if (listener->pauseMs == 0 &&
-        nowUs - listener->complainedUs >= COMPLAIN_US) {
+        nowUs - listener->complainedUs >= LISTENER_COMPLAIN_US) {
         listener->complainedUs = nowUs;
         debug(DBG_COMM, 0,
               "listener %s: cannot accept: %s; new connections wait until it "
@@ -182,6 +181,7 @@ listenerConfigInit(ListenerConfig *config)
         .strategy = LISTENER_CALLBACK,
         .backlog = 1024,
         .firstByteMs = 60000,
+        .handshakeMs = 30000,
     };
 }
 
@@ -234,8 +234,11 @@ listenerCreate(const ListenerConfig *config)
     listener->maxConns = config->maxConns;
     listener->fdMax = config->fdMax;
     listener->firstByteMs = config->firstByteMs;
+    listener->tls = config->tls != NULL ? tlsServerRef(config->tls) : NULL;
+    listener->handshakeMs = config->handshakeMs;
+    listener->tlsToldUs = -LISTENER_COMPLAIN_US;
     listener->fd = -1;
-    listener->complainedUs = -COMPLAIN_US;
+    listener->complainedUs = -LISTENER_COMPLAIN_US;
     listInit(&listener->conns);
     int rc = startListening(listener, config);
     if (rc < 0) {
@@ -251,6 +254,7 @@ freeListener(void *ptr)
     Listener *listener = ptr;
 
     CHECK_OBJ_CLEAR(listener);
+    tlsServerUnref(&listener->tls);
     free(listener->unixPath);
     free(listener->name);
     free(listener);
@@ -286,6 +290,24 @@ listenerName(const Listener *listener)
 {
     CHECK_OBJ(listener, LISTENER_MAGIC);
     return listener->name;
+}
+
+void
+listenerSetTls(Listener *listener, TlsServer *tls)
+{
+    TlsServer *older = listener->tls;
+
+    CHECK_OBJ(listener, LISTENER_MAGIC);
+    CHECK(older != NULL);
+    listener->tls = tlsServerRef(tls);
+    tlsServerUnref(&older);
+}
+
+uint64_t
+listenerTlsFailures(const Listener *listener)
+{
+    CHECK_OBJ(listener, LISTENER_MAGIC);
+    return listener->tlsFailures;
 }
 
 uint64_t

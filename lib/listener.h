@@ -3,7 +3,8 @@
  *
  * CALLBACK: the handler runs in this loop when a new connection has octets
  * to read. (Further strategies come later as new files behind the same
- * operations table.) Thread: loop.
+ * operations table.) With a TlsServer the connections are TLS: the handshake
+ * is done before they are handed on, in any strategy. Thread: loop.
  */
 #ifndef SQUIRE_LISTENER_H
 #define SQUIRE_LISTENER_H
@@ -11,6 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
+
+#include "tls.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -23,6 +26,7 @@ typedef struct Listener Listener;
 typedef struct ListenerPeer {
     struct sockaddr_storage peer;
     struct sockaddr_storage local;
+    TlsStream *tls; /* given with fd, after its handshake; NULL: plain */
 } ListenerPeer;
 
 /*
@@ -57,6 +61,9 @@ typedef struct ListenerConfig {
                           accepted will need. 0: no limit (default) */
     int firstByteMs;   /* a silent connection is closed after; 0: never;
                           default 60000 */
+    TlsServer *tls;    /* connections are TLS; referenced. NULL: plain */
+    int handshakeMs;   /* what is not done by then is closed; 0: never;
+                          default 30000 */
     ListenerReadyCb *ready;
     ListenerRoomCb *makeRoom; /* asked before a pause for fdMax; NULL
                                  (default): nobody is */
@@ -82,6 +89,10 @@ Listener *listenerCreate(const ListenerConfig *config);
  */
 void listenerDestroy(Listener **listener);
 
+/* Use tls for the connections from now on, as after a change of
+ * certificates; referenced. The listener has one already. */
+void listenerSetTls(Listener *listener, TlsServer *tls);
+
 /* The bound address, with the real port when 0 was asked for. */
 void listenerAddr(const Listener *listener, struct sockaddr_storage *addrOut);
 
@@ -90,6 +101,11 @@ const char *listenerName(const Listener *listener);
 
 /* Connections accepted so far. */
 uint64_t listenerAccepted(const Listener *listener);
+
+/* Handshakes that failed or took too long so far. The log tells of each at
+ * level 2, and at level 1 of at most one in ten seconds, but of none that
+ * the client just left. */
+uint64_t listenerTlsFailures(const Listener *listener);
 
 /* Connections accepted and not yet handed on. */
 unsigned listenerWaiting(const Listener *listener);

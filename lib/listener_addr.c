@@ -5,6 +5,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -203,4 +204,25 @@ listenerAddrIsAny(const struct sockaddr_storage *addr)
         return in->sin_addr.s_addr == htonl(INADDR_ANY);
     return addr->ss_family == AF_INET6 &&
            IN6_IS_ADDR_UNSPECIFIED(&in6->sin6_addr);
+}
+
+void
+listenerAddrFormat(const struct sockaddr_storage *addr,
+                   char out[LISTENER_ADDR_TEXT_MAX])
+{
+    socklen_t len = addr->ss_family == AF_INET ? sizeof(struct sockaddr_in)
+                                               : sizeof(struct sockaddr_in6);
+    bool isInet = addr->ss_family == AF_INET;
+    char host[INET6_ADDRSTRLEN];
+    char port[8];
+
+    if ((!isInet && addr->ss_family != AF_INET6) ||
+        getnameinfo((const struct sockaddr *)(const void *)addr, len, host,
+                    sizeof(host), port, sizeof(port),
+                    NI_NUMERICHOST | NI_NUMERICSERV) != 0) {
+        snprintf(out, LISTENER_ADDR_TEXT_MAX, "a local client");
+        return;
+    }
+    snprintf(out, LISTENER_ADDR_TEXT_MAX, isInet ? "%s:%s" : "[%s]:%s", host,
+             port);
 }

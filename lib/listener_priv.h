@@ -9,6 +9,9 @@
 #include "list.h"
 #include "listener.h"
 
+/* At most one log line of a kind in so long. */
+#define LISTENER_COMPLAIN_US INT64_C(10000000)
+
 /* What differs between strategies. */
 typedef struct ListenerStrategyOps {
     const char *name;
@@ -34,6 +37,8 @@ struct Listener {
     unsigned maxConns;
     unsigned fdMax;
     int firstByteMs;
+    TlsServer *tls; /* NULL: plain */
+    int handshakeMs;
 
     int fd; /* -1: closed */
     struct sockaddr_storage addr;
@@ -47,6 +52,10 @@ struct Listener {
     CommTimer *pauseTimer; /* set: not accepting until it fires */
     int pauseMs;           /* the last pause; 0: accepting went well */
     int64_t complainedUs;  /* time of the last log line about a pause */
+
+    uint64_t tlsFailures;
+    uint64_t tlsUntold; /* of them, since the last log line at level 1 */
+    int64_t tlsToldUs;  /* time of that line */
 };
 
 /* A connection was handed on or closed: one waits less. Accepts again when
@@ -67,6 +76,28 @@ int listenerAddrOpen(const char *text, int backlog,
 
 /* Turn an IPv4 address mapped into IPv6 into plain IPv4, in place. */
 void listenerAddrUnmap(struct sockaddr_storage *addr);
+
+/* What a handshake has come to. */
+typedef enum ListenerTlsStep {
+    LISTENER_TLS_WAITING, /* it goes on by itself: again is called */
+    LISTENER_TLS_DONE,
+    LISTENER_TLS_FAILED, /* the log was told; close the connection */
+    LISTENER_TLS_STEP_COUNT
+} ListenerTlsStep;
+
+/* Go on with the handshake of fd, which comm knows. For all strategies. */
+ListenerTlsStep listenerTlsStep(Listener *listener, TlsStream *stream, int fd,
+                                const struct sockaddr_storage *peer,
+                                CommSelectCb *again, void *data);
+
+/* A handshake came to nothing: an errno, and why in words. */
+void listenerTlsFail(Listener *listener, const struct sockaddr_storage *peer,
+                     int error, const char *why);
+
+/* Text of an address and its port, for logs. */
+#define LISTENER_ADDR_TEXT_MAX 64
+void listenerAddrFormat(const struct sockaddr_storage *addr,
+                        char out[LISTENER_ADDR_TEXT_MAX]);
 
 /* True for 0.0.0.0 and [::]. */
 bool listenerAddrIsAny(const struct sockaddr_storage *addr);
