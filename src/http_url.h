@@ -85,6 +85,13 @@ HttpUrlError httpUrlOfRequest(const HttpRequest *request, HttpScheme scheme,
  */
 int httpUrlFormat(const HttpUrl *url, Buf *out);
 
+/*
+ * Append the canonical form of what a reference (as in Location) means at
+ * base, an http or https URL: RFC 3986 5.2, without its fragment. 0, -EINVAL
+ * for what is no http or https URL, or -ENOBUFS.
+ */
+int httpUrlResolve(const HttpUrl *base, HttpSlice reference, Buf *out);
+
 /* Append host, lower-case, brackets for IPv6, and port if not the scheme's. */
 int httpUrlFormatHost(const HttpUrl *url, Buf *out);
 

@@ -216,7 +216,7 @@ invalidateText(Proxy *proxy, HttpSlice text)
     debug(DBG_STORE, 3, "invalidated %.*s: %u", HTTP_SLICE_ARG(text), count);
 }
 
-/* Location and Content-Location, on the same server only (RFC 9111 4.4). */
+/* Location and Content-Location, of the same origin only (RFC 9111 4.4). */
 static void
 invalidateField(ProxyRequest *request, const HttpResponse *response,
                 HttpHeaderId id)
@@ -225,18 +225,17 @@ invalidateField(ProxyRequest *request, const HttpResponse *response,
     HttpUrl url;
     Buf text;
 
-    bufInit(&text, 4 * HTTP_URL_MAX);
-    if (value.len > 0 && value.data[0] == '/') {
-        url = request->url;
-        url.path = value;
-    } else if (httpUrlParse(value, &url) != HTTP_URL_ERROR_NONE) {
+    if (value.data == NULL)
         return;
+    bufInit(&text, 4 * HTTP_URL_MAX);
+    if (httpUrlResolve(&request->url, value, &text) == 0) {
+        HttpSlice target = httpSlice(bufData(&text), bufLen(&text));
+        if (httpUrlParse(target, &url) == HTTP_URL_ERROR_NONE &&
+            url.scheme == request->url.scheme &&
+            url.port == request->url.port &&
+            httpSliceEqualNoCase(url.host, request->url.host))
+            invalidateText(request->proxy, target);
     }
-    if (url.port == request->url.port &&
-        httpSliceEqualNoCase(url.host, request->url.host) &&
-        httpUrlFormat(&url, &text) == 0)
-        invalidateText(request->proxy,
-                       httpSlice(bufData(&text), bufLen(&text)));
     bufFini(&text);
 }
 

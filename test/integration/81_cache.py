@@ -266,13 +266,23 @@ class Caching(unittest.TestCase):
         self.assertEqual(self.squire.get(url, only).status, 200)
         self.assertEqual(self.asked(), 1)
 
-    def test_unsafe_methods_invalidate(self):
-        for method in ("POST", "PUT", "DELETE"):
+    def test_unsafe_methods_invalidate_9111_4_4(self):
+        for method in ("POST", "PUT", "DELETE", "PATCH", "M-SEARCH"):
             url = self.serve(answer(200, b"x", "Cache-Control: max-age=60"))
             self.squire.get(url)
             self.squire.get(url, method=method, body=b"")
             self.squire.get(url)
             self.assertEqual(self.asked(), 3, method)
+
+    def test_safe_methods_do_not_invalidate_9111_4_4(self):
+        for method in ("OPTIONS", "HEAD"):
+            url = self.serve(answer(200, b"x", "Cache-Control: max-age=60"))
+            self.squire.get(url)
+            self.squire.get(url, [("Cache-Control", "no-cache")],
+                            method=method)
+            before = self.asked()
+            self.squire.get(url)
+            self.assertEqual(self.asked(), before, method)
 
     def test_failed_post_does_not_invalidate(self):
         def route(request, sock):
@@ -285,14 +295,25 @@ class Caching(unittest.TestCase):
         self.squire.get(url)
         self.assertEqual(self.asked(), 2)
 
-    def test_location_of_a_post_is_invalidated(self):
+    def test_named_urls_are_invalidated_9111_4_4(self):
+        """Location and Content-Location, of the same origin only."""
         target = self.serve(answer(200, b"x", "Cache-Control: max-age=60"))
         path = self.path
-        self.squire.get(target)
-        poster = self.serve(answer(303, b"", f"Location: {path}"))
-        self.squire.get(poster, method="POST", body=b"")
-        self.squire.get(target)
-        self.assertEqual(self.origin.count(path), 2)
+        for name in ("Location", "Content-Location"):
+            for value, is_same in (
+                    (path, True), (target, True), (path[1:], True),
+                    ("./a/.." + path, True), (target + "#part", True),
+                    (target[5:], True), (target.upper(), True),
+                    (target.replace("127.0.0.1", "localhost"), False),
+                    (target.replace("http:", "https:"), False),
+                    (path + "?q", False)):
+                self.squire.get(target)
+                before = self.origin.count(path)
+                poster = self.serve(answer(201, b"", f"{name}: {value}"))
+                self.squire.get(poster, method="POST", body=b"")
+                self.squire.get(target)
+                self.assertEqual(self.origin.count(path), before + is_same,
+                                 (name, value))
 
     def test_stale_answer_when_the_origin_fails(self):
         alive = True

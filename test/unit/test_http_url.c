@@ -302,3 +302,84 @@ Test(httpUrl, host_alone_is_what_the_host_field_needs)
     cr_expect_eq(httpSchemePort(HTTP_SCHEME_HTTPS), 443);
     cr_expect_str_eq(httpSchemeText(HTTP_SCHEME_HTTP), "http");
 }
+
+Test(httpUrl, references_3986_5_2)
+{
+    static const struct {
+        const char *reference;
+        const char *url; /* NULL: refused */
+    } rows[] = {
+        /* RFC 3986 5.4.1 and 5.4.2 */
+        {"g", "http://a/b/c/g"},
+        {"./g", "http://a/b/c/g"},
+        {"g/", "http://a/b/c/g/"},
+        {"/g", "http://a/g"},
+        {"//g", "http://g/"},
+        {"?y", "http://a/b/c/d;p?y"},
+        {"g?y", "http://a/b/c/g?y"},
+        {"#s", "http://a/b/c/d;p?q"},
+        {"g#s", "http://a/b/c/g"},
+        {"g?y#s", "http://a/b/c/g?y"},
+        {";x", "http://a/b/c/;x"},
+        {"g;x?y#s", "http://a/b/c/g;x?y"},
+        {"", "http://a/b/c/d;p?q"},
+        {".", "http://a/b/c/"},
+        {"./", "http://a/b/c/"},
+        {"..", "http://a/b/"},
+        {"../", "http://a/b/"},
+        {"../g", "http://a/b/g"},
+        {"../..", "http://a/"},
+        {"../../", "http://a/"},
+        {"../../g", "http://a/g"},
+        {"../../../g", "http://a/g"},
+        {"../../../../g", "http://a/g"},
+        {"/./g", "http://a/g"},
+        {"/../g", "http://a/g"},
+        {"g.", "http://a/b/c/g."},
+        {"..g", "http://a/b/c/..g"},
+        {"./../g", "http://a/b/g"},
+        {"g/./h", "http://a/b/c/g/h"},
+        {"g/../h", "http://a/b/c/h"},
+        {"g;x=1/../y", "http://a/b/c/y"},
+        {"g?y/./x", "http://a/b/c/g?y/./x"},
+        /* others */
+        {" /g ", "http://a/g"},
+        {"HTTP://A:80/x/../y?z", "http://a/y?z"},
+        {"https://a/g", "https://a/g"},
+        {"http://h", "http://h/"},
+        {"http://h?q", "http://h/?q"},
+        {"//h:81/x/..", "http://h:81/"},
+        {"/a//b/..", "http://a/a//"},
+        {"g:h", NULL},
+        {"http:g", NULL},
+        {"mailto:x@y", NULL},
+        {"http://u@h/", NULL},
+        {"//", NULL},
+        {"a b", NULL},
+        {"./g:h", "http://a/b/c/g:h"},
+        {"/\xe9", "http://a/%E9"},
+    };
+    HttpUrl base;
+
+    cr_assert_eq(httpUrlParse(httpSliceText("http://a/b/c/d;p?q"), &base), 0);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        Buf out;
+        bufInit(&out, 1 << 16);
+        int rc = httpUrlResolve(&base, httpSliceText(rows[i].reference), &out);
+        cr_expect_eq(rc, rows[i].url ? 0 : -EINVAL, "%s: %d", rows[i].reference,
+                     rc);
+        if (rows[i].url)
+            cr_expect(httpSliceEqual(httpSlice(bufData(&out), bufLen(&out)),
+                                     httpSliceText(rows[i].url)),
+                      "%s: %.*s", rows[i].reference, (int)bufLen(&out),
+                      bufData(&out));
+        bufFini(&out);
+    }
+    cr_assert_eq(httpUrlParse(httpSliceText("http://a"), &base), 0);
+    Buf out;
+    bufInit(&out, 1 << 16);
+    cr_expect_eq(httpUrlResolve(&base, httpSliceText("g"), &out), 0);
+    cr_expect(httpSliceEqual(httpSlice(bufData(&out), bufLen(&out)),
+                             httpSliceText("http://a/g")));
+    bufFini(&out);
+}
