@@ -13,9 +13,10 @@
 
 #include "http_slice.h"
 
-/* Methods that may share an answer: HEAD is answered from GET. */
+/* What is kept apart under one text. HEAD is answered from GET. */
 typedef enum CacheKeyClass {
     CACHE_KEY_GET,
+    CACHE_KEY_PART, /* a 206 */
     CACHE_KEY_CLASS_COUNT
 } CacheKeyClass;
 

@@ -4,6 +4,7 @@
 #include "check.h"
 #include "http_date.h"
 #include "http_octet.h"
+#include "http_range.h"
 
 #define DELTA_MAX ((int64_t)1 << 31) /* RFC 9111 1.2.2 */
 #define HEURISTIC_MAX ((int64_t)3 * 24 * 3600)
@@ -26,12 +27,12 @@ static const char *const useTexts[HTTP_USE_REASON_COUNT] = {
 #undef X
 };
 
-/* RFC 9110 15.1; 206 aside, since parts are not stored. */
+/* RFC 9110 15.1 */
 bool
 httpStatusIsCacheable(int status)
 {
-    static const int cacheable[] = {200, 203, 204, 300, 301, 308,
-                                    404, 405, 410, 414, 501};
+    static const int cacheable[] = {200, 203, 204, 206, 300, 301,
+                                    308, 404, 405, 410, 414, 501};
 
     for (size_t i = 0; i < sizeof(cacheable) / sizeof(*cacheable); i++) {
         if (cacheable[i] == status)
@@ -213,12 +214,14 @@ isOfOneRequest(int status)
 
 /* RFC 9111 3 and 5.2.2.3: must-understand overrules no-store. */
 static HttpStoreReason
-checkStatus(int status, const HttpCacheControl *control)
+checkStatus(const HttpResponse *response, const HttpCacheControl *control)
 {
+    int status = response->status;
+    HttpPlace place;
     bool isUnderstood = httpStatusIsKnown(status);
     bool mustUnderstand = control->flags & HTTP_CC_MUST_UNDERSTAND;
 
-    if (status == 206)
+    if (status == 206 && !httpRangePlace(&response->headers, &place))
         return HTTP_STORE_PARTIAL;
     if (isOfOneRequest(status) || (mustUnderstand && !isUnderstood))
         return HTTP_STORE_STATUS;
@@ -231,7 +234,7 @@ checkStatus(int status, const HttpCacheControl *control)
 static HttpStoreReason
 checkResponse(const HttpResponse *response, const HttpCacheControl *control)
 {
-    HttpStoreReason reason = checkStatus(response->status, control);
+    HttpStoreReason reason = checkStatus(response, control);
 
     if (reason)
         return reason;

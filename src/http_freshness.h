@@ -50,7 +50,7 @@ typedef struct HttpCacheControl {
     X(OK, "storable")                                                          \
     X(METHOD, "method is not GET")                                             \
     X(STATUS, "status is not storable")                                        \
-    X(PARTIAL, "partial content")                                              \
+    X(PARTIAL, "partial content of no single place")                           \
     X(REQUEST_BODY, "request had a body")                                      \
     X(REQUEST_NO_STORE, "request says no-store")                               \
     X(NO_STORE, "response says no-store")                                      \

@@ -24,13 +24,15 @@ takeNumber(HttpSlice *text, uint64_t *valueOut)
     return true;
 }
 
-/* "-N": the last N octets. */
+/* "-N": the last N octets, where the length is known. */
 static HttpRangeResult
 resolveSuffix(HttpSlice text, uint64_t length, HttpRange *out)
 {
     uint64_t count;
 
     if (!takeNumber(&text, &count) || text.len)
+        return HTTP_RANGE_WHOLE;
+    if (length == HTTP_TOTAL_UNKNOWN)
         return HTTP_RANGE_WHOLE;
     if (!count || !length)
         return HTTP_RANGE_UNSATISFIABLE;
@@ -50,6 +52,8 @@ resolveFrom(HttpSlice text, uint64_t length, HttpRange *out)
         return HTTP_RANGE_WHOLE;
     text = httpSlice(text.data + 1, text.len - 1);
     if (text.len && (!takeNumber(&text, &last) || text.len || last < first))
+        return HTTP_RANGE_WHOLE;
+    if (last == INT64_MAX && length == HTTP_TOTAL_UNKNOWN)
         return HTTP_RANGE_WHOLE;
     if (first >= length)
         return HTTP_RANGE_UNSATISFIABLE;
@@ -100,21 +104,137 @@ httpRangeResolve(const HttpHeaders *request, const HttpValidators *stored,
     return result;
 }
 
-/* line: "Name: value" CR LF. Of the whole are its status and length. */
+HttpRangeResult
+httpRangeResolvePart(const HttpHeaders *request, const HttpValidators *stored,
+                     const HttpPlace *part, time_t now, HttpRange *rangeOut)
+{
+    HttpRange range;
+    HttpRangeResult result =
+        httpRangeResolve(request, stored, part->total, now, &range);
+
+    if (result != HTTP_RANGE_PART || range.first < part->range.first ||
+        range.last > part->range.last)
+        return HTTP_RANGE_WHOLE;
+    *rangeOut = range;
+    return HTTP_RANGE_PART;
+}
+
 static bool
-isOfWhole(HttpSlice line)
+takeOctet(HttpSlice *text, char octet)
+{
+    if (!text->len || text->data[0] != octet)
+        return false;
+    *text = httpSlice(text->data + 1, text->len - 1);
+    return true;
+}
+
+static bool
+parsePlace(HttpSlice text, HttpPlace *out)
+{
+    static const char unit[] = "bytes ";
+    size_t unitLen = sizeof(unit) - 1;
+
+    if (text.len < unitLen || strncasecmp(text.data, unit, unitLen) != 0)
+        return false;
+    text = httpSlice(text.data + unitLen, text.len - unitLen);
+    if (!takeNumber(&text, &out->range.first) || !takeOctet(&text, '-') ||
+        !takeNumber(&text, &out->range.last) || !takeOctet(&text, '/'))
+        return false;
+    if (takeOctet(&text, '*'))
+        out->total = HTTP_TOTAL_UNKNOWN;
+    else if (!takeNumber(&text, &out->total))
+        return false;
+    return !text.len && out->range.first <= out->range.last &&
+           out->range.last < out->total && out->range.last < INT64_MAX;
+}
+
+bool
+httpRangePlace(const HttpHeaders *response, HttpPlace *placeOut)
+{
+    const HttpField *field =
+        httpHeaderNextOf(response, HTTP_HEADER_CONTENT_RANGE, NULL);
+    HttpSlice length = httpHeaderGet(response, HTTP_HEADER_CONTENT_LENGTH);
+    HttpPlace place;
+    uint64_t octets;
+
+    if (!field ||
+        httpHeaderNextOf(response, HTTP_HEADER_CONTENT_RANGE, field) ||
+        !parsePlace(httpFieldValue(field), &place) ||
+        (length.data && (!httpSliceParseUint(length, INT64_MAX, &octets) ||
+                         octets != place.range.last - place.range.first + 1)))
+        return false;
+    *placeOut = place;
+    return true;
+}
+
+/* line: "Name: value" CR LF */
+static HttpHeaderId
+idOfLine(HttpSlice line, HttpSlice *valueOut)
 {
     const char *colon = memchr(line.data, ':', line.len);
 
     if (!colon)
-        return true;
-    return httpHeaderIdOf(httpSlice(line.data, (size_t)(colon - line.data))) ==
-           HTTP_HEADER_CONTENT_LENGTH;
+        return HTTP_HEADER_OTHER;
+    size_t len = (size_t)(colon - line.data);
+    *valueOut = httpSliceTrim(httpSlice(colon + 1, line.len - len - 3));
+    return httpHeaderIdOf(httpSlice(line.data, len));
+}
+
+bool
+httpRangePlaceOf(HttpSlice storedHead, HttpPlace *placeOut)
+{
+    const char *at = storedHead.data;
+    const char *end = at + storedHead.len;
+    const char *lf;
+
+    while ((lf = memchr(at, '\n', (size_t)(end - at)))) {
+        HttpSlice line = httpSlice(at, (size_t)(lf - at) + 1);
+        HttpSlice value;
+        if (idOfLine(line, &value) == HTTP_HEADER_CONTENT_RANGE)
+            return parsePlace(value, placeOut);
+        at = lf + 1;
+    }
+    return false;
+}
+
+/* Its status, length and place are not those of another part. */
+static bool
+isOfItself(HttpSlice line)
+{
+    HttpSlice value = {0};
+    HttpHeaderId id = idOfLine(line, &value);
+
+    return !value.data || id == HTTP_HEADER_CONTENT_LENGTH ||
+           id == HTTP_HEADER_CONTENT_RANGE;
 }
 
 int
-httpRangeFormat206(HttpSlice storedHead, const HttpRange *range,
-                   uint64_t length, Buf *out)
+httpRangeFormatPlace(const HttpPlace *place, Buf *out)
+{
+    int rc = bufPrintf(out, "bytes %" PRIu64 "-%" PRIu64 "/",
+                       place->range.first, place->range.last);
+
+    if (rc)
+        return rc;
+    return place->total == HTTP_TOTAL_UNKNOWN
+               ? bufAppend(out, "*", 1)
+               : bufPrintf(out, "%" PRIu64, place->total);
+}
+
+static int
+appendPlace(const HttpPlace *place, Buf *out)
+{
+    int rc = bufPrintf(out, "Content-Range: ");
+
+    if (rc == 0)
+        rc = httpRangeFormatPlace(place, out);
+    return rc ? rc
+              : bufPrintf(out, "\r\nContent-Length: %" PRIu64 "\r\n",
+                          place->range.last - place->range.first + 1);
+}
+
+int
+httpRangeFormat206(HttpSlice storedHead, const HttpPlace *place, Buf *out)
 {
     int rc = bufPrintf(out, "HTTP/1.1 206 %s\r\n", httpStatusReason(206));
     const char *at = storedHead.data;
@@ -123,15 +243,9 @@ httpRangeFormat206(HttpSlice storedHead, const HttpRange *range,
 
     while (rc == 0 && (lf = memchr(at, '\n', (size_t)(end - at)))) {
         HttpSlice line = httpSlice(at, (size_t)(lf - at) + 1);
-        if (!isOfWhole(line))
+        if (!isOfItself(line))
             rc = bufAppend(out, line.data, line.len);
         at = lf + 1;
     }
-    if (rc)
-        return rc;
-    return bufPrintf(out,
-                     "Content-Range: bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64
-                     "\r\nContent-Length: %" PRIu64 "\r\n",
-                     range->first, range->last, length,
-                     range->last - range->first + 1);
+    return rc ? rc : appendPlace(place, out);
 }

@@ -16,6 +16,14 @@ typedef struct HttpRange {
     uint64_t last;
 } HttpRange;
 
+#define HTTP_TOTAL_UNKNOWN UINT64_MAX
+
+/* What a Content-Range says: "bytes 0-4/10" or "bytes 0-4/" and a star. */
+typedef struct HttpPlace {
+    HttpRange range;
+    uint64_t total; /* or HTTP_TOTAL_UNKNOWN */
+} HttpPlace;
+
 /* What a Range field asks of a representation of known length. */
 typedef enum HttpRangeResult {
     HTTP_RANGE_WHOLE,         /* no range, malformed, or several: all of it */
@@ -35,11 +43,30 @@ HttpRangeResult httpRangeResolve(const HttpHeaders *request,
                                  time_t now, HttpRange *rangeOut);
 
 /*
- * Append the head of a 206 made from a stored head (as httpCondFormat304)
- * of a representation of length octets: RFC 9110 15.3.7. Without the empty
- * line. 0, or -ENOBUFS.
+ * The same for a stored part: HTTP_RANGE_PART only if all that is asked for
+ * is in it; an open end needs a known total.
  */
-int httpRangeFormat206(HttpSlice storedHead, const HttpRange *range,
-                       uint64_t length, Buf *out);
+HttpRangeResult httpRangeResolvePart(const HttpHeaders *request,
+                                     const HttpValidators *stored,
+                                     const HttpPlace *part, time_t now,
+                                     HttpRange *rangeOut);
+
+/*
+ * Where the body of a 206 belongs (RFC 9110 14.4). False: several parts, or
+ * a Content-Range that is missing, malformed or not of this body's length.
+ */
+bool httpRangePlace(const HttpHeaders *response, HttpPlace *placeOut);
+
+/* The same of a stored head (as httpCondFormat304). */
+bool httpRangePlaceOf(HttpSlice storedHead, HttpPlace *placeOut);
+
+/*
+ * Append the head of a 206 made from a stored head of a whole or a part: RFC
+ * 9110 15.3.7. Without the empty line. 0, or -ENOBUFS.
+ */
+int httpRangeFormat206(HttpSlice storedHead, const HttpPlace *place, Buf *out);
+
+/* Append "bytes 0-4/10". 0, or -ENOBUFS. */
+int httpRangeFormatPlace(const HttpPlace *place, Buf *out);
 
 #endif

@@ -28,16 +28,17 @@ isCacheable(const ProxyRequest *request)
 static void
 serveWhole(ProxyRequest *request)
 {
+    uint64_t length = cacheObjectLength(request->object);
     HttpRangeResult result = HTTP_RANGE_WHOLE;
-    HttpRange range;
+    HttpPlace place = {.total = length};
 
     if (request->http->method == HTTP_METHOD_GET &&
         cacheObjectStatus(request->object) == 200)
-        result = httpRangeResolve(
-            &request->http->headers, cacheObjectValidators(request->object),
-            cacheObjectLength(request->object), proxyNowSec(), &range);
+        result = httpRangeResolve(&request->http->headers,
+                                  cacheObjectValidators(request->object),
+                                  length, proxyNowSec(), &place.range);
     if (result == HTTP_RANGE_PART)
-        proxyReplyPart(request, &range);
+        proxyReplyPart(request, &place, 0);
     else if (result == HTTP_RANGE_UNSATISFIABLE)
         proxyReplyNoPart(request);
     else
@@ -177,6 +178,8 @@ startMissing(ProxyRequest *request, const CacheKey *key)
                              ? PROXY_STATUS_VARY_MISS
                              : PROXY_STATUS_URI_MISS;
 
+    if (proxyPartServe(request))
+        return;
     if (!waitForOther(request, key, status))
         startMiss(request, status);
 }
@@ -209,10 +212,13 @@ proxyCacheResume(ProxyRequest *request)
 static void
 invalidateText(Proxy *proxy, HttpSlice text)
 {
+    unsigned count = 0;
     CacheKey key;
 
-    cacheKeyInit(&key, CACHE_KEY_GET, text);
-    unsigned count = cacheStoreInvalidate(proxy->store, &key);
+    for (CacheKeyClass i = 0; i < CACHE_KEY_CLASS_COUNT; i++) {
+        cacheKeyInit(&key, i, text);
+        count += cacheStoreInvalidate(proxy->store, &key);
+    }
     debug(DBG_STORE, 3, "invalidated %.*s: %u", HTTP_SLICE_ARG(text), count);
 }
 

@@ -31,6 +31,7 @@ releaseFetch(ProxyFetch *fetch)
     originCancel(&fetch->origin);
     cacheWriterAbort(&fetch->writer);
     cacheObjectUnref(&fetch->object);
+    cacheObjectUnref(&fetch->part);
     httpHeaderFini(&fetch->headers);
     httpRequestFini(&fetch->own);
     configUnref(&fetch->config);
@@ -389,7 +390,7 @@ onDone(OriginResult result, const char *why, void *data)
     ProxyRequest *request = fetch->request;
     fetch->origin = NULL;
     fetch->request = NULL;
-    if (result == ORIGIN_OK && fetch->writer != NULL)
+    if (result == ORIGIN_OK && fetch->writer != NULL && proxyPartFinish(fetch))
         cacheWriterCommit(&fetch->writer, NULL);
     releaseFetch(fetch); /* the memory stays for this turn */
     if (request == NULL)

@@ -33,6 +33,8 @@ struct ProxyFetch {
     CacheObject *object; /* stale, or to be validated; NULL: none */
     OriginRequest *origin;
     CacheWriter *writer;
+    CacheObject *part;   /* what is added to the octets that come; or NULL */
+    uint64_t partFrom;   /* its first octet that belongs after them */
     HttpHeaders headers; /* as sent */
     time_t sentAt;
     uint64_t length; /* of the body, or CACHE_LENGTH_UNKNOWN */
@@ -44,6 +46,14 @@ struct ProxyFetch {
 
 /* Begin to store the answer, if it may be stored. */
 void proxyFetchStore(ProxyFetch *fetch, const HttpResponse *response);
+
+/* Begin to store a 206, together with a part that is stored already. */
+void proxyPartStore(ProxyFetch *fetch, const HttpResponse *response,
+                    const HttpFreshness *freshness);
+
+/* All octets have come: add those that are stored already. False: they cannot
+ * be added. */
+bool proxyPartFinish(ProxyFetch *fetch);
 
 /* What the head of an answer means for the stored response, which is updated
  * by it. */

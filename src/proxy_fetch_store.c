@@ -32,6 +32,10 @@ proxyFetchStore(ProxyFetch *fetch, const HttpResponse *response)
     debug(DBG_STORE, 3, "%s: %s", fetch->text, httpStoreReasonText(reason));
     if (reason != HTTP_STORE_OK)
         return;
+    if (response->status == 206) {
+        proxyPartStore(fetch, response, &freshness);
+        return;
+    }
     CacheMeta meta = metaOf(fetch, response, &freshness);
     fetch->writer = cacheStoreWrite(fetch->proxy->store, &meta);
 }

@@ -420,6 +420,10 @@ void proxyCacheStart(ProxyRequest *request);
 /* The same again, after another request's fetch was waited for. */
 void proxyCacheResume(ProxyRequest *request);
 
+/* Answer with a stored part that has all that is asked for. False: there is
+ * none, nothing was done. */
+bool proxyPartServe(ProxyRequest *request);
+
 /* Answer with the object of the request, as far as its conditions ask. */
 void proxyCacheServe(ProxyRequest *request, AccessResult result);
 
@@ -539,8 +543,10 @@ void proxyReplyStored(ProxyRequest *request);
 /* Send 304 made of the stored object. */
 void proxyReplyNotModified(ProxyRequest *request);
 
-/* Send 206 with a part of the stored object. */
-void proxyReplyPart(ProxyRequest *request, const HttpRange *range);
+/* Send 206 with a part of the stored object, whose first octet is octet base
+ * of the whole. */
+void proxyReplyPart(ProxyRequest *request, const HttpPlace *place,
+                    uint64_t base);
 
 /* Send 416: the stored object has no such part. */
 void proxyReplyNoPart(ProxyRequest *request);

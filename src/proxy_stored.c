@@ -130,19 +130,19 @@ proxyReplyNotModified(ProxyRequest *request)
 }
 
 void
-proxyReplyPart(ProxyRequest *request, const HttpRange *range)
+proxyReplyPart(ProxyRequest *request, const HttpPlace *place, uint64_t base)
 {
     CacheObject *object = request->object;
     HttpSlice head = cacheObjectHead(object);
+    const HttpRange *range = &place->range;
 
     proxyReplyBegin(request, 206);
     request->reply.isComplete = true;
     proxyReplyType(request, findType(head));
     request->reply.source = PROXY_SOURCE_STORE;
-    cacheReaderInitRange(&request->reader, object, range->first,
+    cacheReaderInitRange(&request->reader, object, range->first - base,
                          range->last - range->first + 1);
-    sendMade(request, httpRangeFormat206(head, range, cacheObjectLength(object),
-                                         &request->client->out));
+    sendMade(request, httpRangeFormat206(head, place, &request->client->out));
 }
 
 void

@@ -156,6 +156,130 @@ class Ranges(unittest.TestCase):
         self.check_part(self.ask(url, "bytes=1-2"), b"12", "1-2/10")
         self.assertEqual(self.asked(), 1)
 
+    def parts(self, *fields, tag='"1"', body=BODY):
+        """A route that answers every range with 206, all else with 200."""
+        def route(request, sock):
+            value = request.get("Range")
+            if not value:
+                return answer(200, body, f"ETag: {tag}", *fields)
+            first, last = value[len("bytes="):].split("-")
+            first = int(first) if first else len(body) - int(last)
+            last = int(last) if last and value[6] != "-" else len(body) - 1
+            part = body[first:last + 1]
+            return answer(206, part, f"ETag: {tag}",
+                          f"Content-Range: bytes {first}-{last}/{len(body)}",
+                          *fields)
+        return route
+
+    def test_part_is_stored_9111_3_3(self):
+        url = self.serve(self.parts(FRESH, "X-Other: kept"))
+        self.check_part(self.ask(url, "bytes=2-7"), b"234567", "2-7/10")
+        for value, body, place in (("bytes=2-7", b"234567", "2-7/10"),
+                                   ("bytes=3-4", b"34", "3-4/10"),
+                                   ("bytes=7-7", b"7", "7-7/10")):
+            response = self.ask(url, value)
+            self.check_part(response, body, place)
+            self.assertEqual(response.get("X-Other"), "kept")
+            self.assertIn(";hit", response.get("Cache-Status"))
+        self.assertEqual(self.asked(), 1)
+        for value in ("bytes=1-3", "bytes=7-8", "bytes=7-", "bytes=-2"):
+            url = self.serve(self.parts(FRESH))
+            self.ask(url, "bytes=2-7")
+            self.assertEqual(self.ask(url, value).status, 206)
+            self.assertEqual(self.asked(), 2, value)
+
+    def test_part_at_the_end_answers_open_ranges_9111_3_3(self):
+        url = self.serve(self.parts(FRESH))
+        self.check_part(self.ask(url, "bytes=-4"), b"6789", "6-9/10")
+        self.check_part(self.ask(url, "bytes=7-"), b"789", "7-9/10")
+        self.check_part(self.ask(url, "bytes=-1"), b"9", "9-9/10")
+        self.assertEqual(self.asked(), 1)
+
+    def test_part_never_answers_for_the_whole_9111_3_3(self):
+        url = self.serve(self.parts(FRESH))
+        self.ask(url, "bytes=0-4")
+        response = self.squire.get(url)
+        self.assertEqual((response.status, response.body), (200, BODY))
+        self.assertEqual(self.squire.get(url).body, BODY)
+        self.assertEqual(self.asked(), 2)
+
+    def test_conditions_on_a_part_9111_4_3_2(self):
+        url = self.serve(self.parts(FRESH))
+        self.ask(url, "bytes=0-4")
+        response = self.ask(url, "bytes=0-1", ("If-None-Match", '"1"'))
+        self.assertEqual(response.status, 304)
+        self.check_part(self.ask(url, "bytes=0-1", ("If-Range", '"1"')),
+                        b"01", "0-1/10")
+        self.assertEqual(self.asked(), 1)
+        self.ask(url, "bytes=0-1", ("If-Range", '"2"'))
+        self.assertEqual(self.asked(), 2)
+
+    def test_part_that_may_not_be_stored(self):
+        for fields in (["Cache-Control: no-store"],
+                       ["Cache-Control: max-age=0"], [FRESH, "Vary: *"]):
+            url = self.serve(self.parts(*fields))
+            for count in (1, 2):
+                self.check_part(self.ask(url, "bytes=0-1"), b"01", "0-1/10")
+                self.assertEqual(self.asked(), count)
+
+    def test_stale_part_is_asked_for_again(self):
+        url = self.serve(self.parts("Cache-Control: max-age=1"))
+        for count in (1, 2):
+            self.check_part(self.ask(url, "bytes=0-1",
+                                     ("Cache-Control", "no-cache")),
+                            b"01", "0-1/10")
+            self.assertEqual(self.asked(), count)
+
+    def test_parts_are_put_together_9111_3_4(self):
+        body = os.urandom(100000)
+        for order in (("0-29999", "30000-59999", "60000-99999"),
+                      ("60000-99999", "30000-59999", "0-29999"),
+                      ("30000-59999", "20000-70000", "0-20000", "70000-"),
+                      ("20000-70000", "30000-59999", "0-50000", "50000-")):
+            url = self.serve(self.parts(FRESH, body=body))
+            for part in order:
+                self.assertEqual(self.ask(url, "bytes=" + part).status, 206)
+            before = self.asked()
+            self.assertLessEqual(before, len(order))
+            self.check_part(self.ask(url, "bytes=100-99000"),
+                            body[100:99001], "100-99000/100000")
+            response = self.squire.get(url)
+            self.assertEqual((response.status, response.body), (200, body))
+            self.assertIsNone(response.get("Content-Range"))
+            self.assertEqual(self.asked(), before, order)
+
+    def test_parts_of_others_are_not_put_together_9111_3_4(self):
+        for tags in (('"1"', '"2"'), ('W/"1"', 'W/"1"')):
+            url = self.serve(self.parts(FRESH, tag=tags[0]))
+            self.ask(url, "bytes=0-4")
+            self.origin.routes[self.path] = self.parts(FRESH, tag=tags[1])
+            self.ask(url, "bytes=5-9")
+            self.check_part(self.ask(url, "bytes=6-7"), b"67", "6-7/10")
+            self.assertEqual(self.asked(), 2)
+            self.ask(url, "bytes=4-6")
+            self.assertEqual(self.asked(), 3)
+
+    def test_parts_with_a_gap_are_not_put_together_9111_3_4(self):
+        url = self.serve(self.parts(FRESH))
+        self.ask(url, "bytes=0-3")
+        self.ask(url, "bytes=5-9")
+        self.ask(url, "bytes=3-6")
+        self.assertEqual(self.asked(), 3)
+
+    def test_multipart_is_not_stored(self):
+        url = self.serve(answer(206, b"xx", FRESH,
+                                "Content-Type: multipart/byteranges"))
+        for count in (1, 2):
+            self.assertEqual(self.ask(url, "bytes=0-0,2-2").status, 206)
+            self.assertEqual(self.asked(), count)
+
+    def test_part_is_invalidated_9111_4_4(self):
+        url = self.serve(self.parts(FRESH))
+        self.ask(url, "bytes=0-4")
+        self.squire.get(url, method="POST", body=b"")
+        self.ask(url, "bytes=0-4")
+        self.assertEqual(self.asked(), 3)
+
 
 if __name__ == "__main__":
     squire_test.main()

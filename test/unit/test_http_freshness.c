@@ -161,6 +161,7 @@ static const StoreCase storeCases[] = {
     {M(GET), "", 302, AGE60, S(OK)},
     {M(GET), "", 500, AGE60, S(OK)},
     {M(GET), "", 206, AGE60, S(PARTIAL)},
+    {M(GET), "", 206, AGE60 "Content-Range: bytes 0-1/9\r\n", S(OK)},
     {M(GET), "", 304, AGE60, S(STATUS)},
     {M(GET), "", 100, AGE60, S(STATUS)},
     {M(GET), "", 412, AGE60, S(STATUS)},

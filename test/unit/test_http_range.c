@@ -133,24 +133,130 @@ Test(httpRange, if_range_needs_a_strong_validator_9110_13_1_5)
 Test(httpRange, a_206_has_the_fields_of_the_whole_9110_15_3_7)
 {
     static const char stored[] = "HTTP/1.1 200 OK\r\nETag: \"a\"\r\n"
-                                 "content-length: 10\r\nX-Other: 1\r\n";
+                                 "content-length: 10\r\nX-Other: 1\r\n"
+                                 "Content-Range: bytes 0-9/10\r\n";
     static const char expected[] = "HTTP/1.1 206 Partial Content\r\n"
                                    "ETag: \"a\"\r\nX-Other: 1\r\n"
                                    "Content-Range: bytes 2-5/10\r\n"
                                    "Content-Length: 4\r\n";
-    HttpRange range = {2, 5};
+    HttpPlace place = {{2, 5}, 10};
     Buf out;
     Buf small;
 
     bufInit(&out, 4096);
     bufInit(&small, sizeof(expected) - 2);
-    cr_assert_eq(httpRangeFormat206(httpSliceText(stored), &range, 10, &out),
-                 0);
+    cr_assert_eq(httpRangeFormat206(httpSliceText(stored), &place, &out), 0);
     cr_expect(httpSliceEqual(httpSlice(bufData(&out), bufLen(&out)),
                              httpSliceText(expected)),
               "%.*s", (int)bufLen(&out), bufData(&out));
-    cr_expect_lt(httpRangeFormat206(httpSliceText(stored), &range, 10, &small),
-                 0);
+    cr_expect_lt(httpRangeFormat206(httpSliceText(stored), &place, &small), 0);
+    place.total = HTTP_TOTAL_UNKNOWN;
+    bufClear(&out);
+    cr_assert_eq(httpRangeFormatPlace(&place, &out), 0);
+    cr_expect(httpSliceEqual(httpSlice(bufData(&out), bufLen(&out)),
+                             httpSliceText("bytes 2-5/*")));
     bufFini(&out);
     bufFini(&small);
+}
+
+Test(httpRange, where_a_part_belongs_9110_14_4)
+{
+    static const struct {
+        const char *lines;
+        bool isValid;
+        HttpPlace place;
+    } rows[] = {
+        {"Content-Range: bytes 0-4/10\r\nContent-Length: 5\r\n",
+         true,
+         {{0, 4}, 10}},
+        {"Content-Range: BYTES 3-3/4\r\nContent-Length: 1\r\n",
+         true,
+         {{3, 3}, 4}},
+        {"Content-Range: bytes 0-4/*\r\nContent-Length: 5\r\n",
+         true,
+         {{0, 4}, HTTP_TOTAL_UNKNOWN}},
+        {"Content-Range: bytes 0-4/10\r\n", true, {{0, 4}, 10}},
+        {"Content-Length: 5\r\n", false, {{0, 0}, 0}},
+        {"Content-Range: bytes 0-4/10\r\nContent-Length: 6\r\n",
+         false,
+         {{0, 0}, 0}},
+        {"Content-Range: bytes 4-0/10\r\n", false, {{0, 0}, 0}},
+        {"Content-Range: bytes 0-10/10\r\n", false, {{0, 0}, 0}},
+        {"Content-Range: bytes */10\r\n", false, {{0, 0}, 0}},
+        {"Content-Range: bytes 0-4/\r\n", false, {{0, 0}, 0}},
+        {"Content-Range: bytes 0-4\r\n", false, {{0, 0}, 0}},
+        {"Content-Range: bytes=0-4/10\r\n", false, {{0, 0}, 0}},
+        {"Content-Range: bytes 0-4/10x\r\n", false, {{0, 0}, 0}},
+        {"Content-Range: lines 0-4/10\r\n", false, {{0, 0}, 0}},
+        {"Content-Range: \r\n", false, {{0, 0}, 0}},
+        {"Content-Range: bytes 0-99999999999999999999/*\r\n",
+         false,
+         {{0, 0}, 0}},
+        {"Content-Range: bytes 0-4/10\r\nContent-Range: bytes 0-4/10\r\n",
+         false,
+         {{0, 0}, 0}},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        HttpResponse response;
+        HttpPlace place = {{0, 0}, 0};
+        char head[256];
+        httpResponseInit(&response, HTTP_HEADER_TEXT_MAX);
+        cr_assert_eq(
+            httpResponseParse(&response, 206, httpSliceText(rows[i].lines)), 0);
+        cr_expect_eq(httpRangePlace(&response.headers, &place), rows[i].isValid,
+                     "row %zu", i);
+        cr_expect_eq(memcmp(&place, &rows[i].place, sizeof(place)), 0,
+                     "row %zu", i);
+        if (rows[i].isValid) {
+            memset(&place, 0, sizeof(place));
+            snprintf(head, sizeof(head), "HTTP/1.1 206 Part\r\nA: b\r\n%s",
+                     rows[i].lines);
+            cr_expect(httpRangePlaceOf(httpSliceText(head), &place));
+            cr_expect_eq(memcmp(&place, &rows[i].place, sizeof(place)), 0);
+        }
+        httpResponseFini(&response);
+    }
+}
+
+Test(httpRange, what_a_part_can_answer_9111_3_3)
+{
+    static const struct {
+        const char *value;
+        uint64_t total;
+        HttpRangeResult result;
+        uint64_t first;
+        uint64_t last;
+    } rows[] = {
+        {"bytes=3-5", 10, R(PART), 3, 5},
+        {"bytes=2-6", 10, R(PART), 2, 6},
+        {"bytes=1-3", 10, R(WHOLE), 0, 0},
+        {"bytes=5-7", 10, R(WHOLE), 0, 0},
+        {"bytes=5-", 10, R(WHOLE), 0, 0},
+        {"bytes=5-", 7, R(PART), 5, 6},
+        {"bytes=5-99", 7, R(PART), 5, 6},
+        {"bytes=-2", 7, R(PART), 5, 6},
+        {"bytes=-2", 8, R(WHOLE), 0, 0},
+        {"bytes=9-", 8, R(WHOLE), 0, 0},
+        {"bytes=3-5", HTTP_TOTAL_UNKNOWN, R(PART), 3, 5},
+        {"bytes=3-", HTTP_TOTAL_UNKNOWN, R(WHOLE), 0, 0},
+        {"bytes=-2", HTTP_TOTAL_UNKNOWN, R(WHOLE), 0, 0},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        HttpResponse request;
+        HttpValidators none = {.lastModified = -1};
+        HttpPlace part = {{2, 6}, rows[i].total};
+        HttpRange range = {0, 0};
+        char lines[128];
+        httpResponseInit(&request, HTTP_HEADER_TEXT_MAX);
+        snprintf(lines, sizeof(lines), "Range: %s\r\n", rows[i].value);
+        cr_assert_eq(httpResponseParse(&request, 200, httpSliceText(lines)), 0);
+        cr_expect_eq(
+            httpRangeResolvePart(&request.headers, &none, &part, NOW, &range),
+            rows[i].result, "row %zu", i);
+        cr_expect_eq(range.first, rows[i].first, "row %zu", i);
+        cr_expect_eq(range.last, rows[i].last, "row %zu", i);
+        httpResponseFini(&request);
+    }
 }

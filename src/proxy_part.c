@@ -1,0 +1,205 @@
+/* Partial content: kept, put together, answered with (RFC 9111 3.3, 3.4).
+ * DEBUG: section 20 */
+#include "check.h"
+#include "debug.h"
+#include "proxy_fetch_priv.h"
+
+#define PIECES 16
+
+/* A stored part and a new one, and what they make together. */
+typedef struct Union {
+    HttpPlace old;
+    HttpPlace place;
+    HttpPlace all;
+} Union;
+
+static CacheObject *
+lookup(Proxy *proxy, HttpSlice text, const HttpHeaders *asked)
+{
+    CacheKey key;
+
+    cacheKeyInit(&key, CACHE_KEY_PART, text);
+    return cacheStoreLookup(proxy->store, &key, asked);
+}
+
+static bool
+isFresh(const CacheObject *object, const HttpHeaders *asked)
+{
+    return httpFreshnessUse(cacheObjectFreshness(object), asked, proxyNowSec(),
+                            NULL) == HTTP_USE_STORED;
+}
+
+static void
+servePart(ProxyRequest *request, const HttpPlace *part, const HttpRange *range)
+{
+    const HttpPlace place = {*range, part->total};
+
+    request->reply.cacheStatus = PROXY_STATUS_HIT;
+    request->reply.result = ACCESS_MEM_HIT;
+    if (httpCondEvaluate(&request->http->headers,
+                         cacheObjectValidators(request->object),
+                         proxyNowSec()) == HTTP_COND_NOT_MODIFIED)
+        proxyReplyNotModified(request);
+    else
+        proxyReplyPart(request, &place, part->range.first);
+}
+
+bool
+proxyPartServe(ProxyRequest *request)
+{
+    const HttpHeaders *headers = &request->http->headers;
+    HttpPlace part;
+    HttpRange range;
+
+    if (request->http->method != HTTP_METHOD_GET ||
+        !httpHeaderHas(headers, HTTP_HEADER_RANGE))
+        return false;
+    request->object = lookup(request->proxy, proxyCacheText(request), headers);
+    if (request->object != NULL && isFresh(request->object, headers) &&
+        httpRangePlaceOf(cacheObjectHead(request->object), &part) &&
+        httpRangeResolvePart(headers, cacheObjectValidators(request->object),
+                             &part, proxyNowSec(), &range) == HTTP_RANGE_PART) {
+        servePart(request, &part, &range);
+        return true;
+    }
+    cacheObjectUnref(&request->object);
+    return false;
+}
+
+/* RFC 9111 3.4: parts of one representation, without a gap between them. */
+static bool
+canJoin(const CacheObject *old, const HttpResponse *response, Union *both)
+{
+    const HttpRange *a = &both->old.range;
+    const HttpRange *b = &both->place.range;
+
+    return httpEtagStrongEqual(
+               cacheObjectValidators(old)->etag,
+               httpHeaderGet(&response->headers, HTTP_HEADER_ETAG)) &&
+           httpRangePlaceOf(cacheObjectHead(old), &both->old) &&
+           both->old.total == both->place.total && a->first <= b->last + 1 &&
+           b->first <= a->last + 1;
+}
+
+static void
+join(Union *both)
+{
+    const HttpRange *a = &both->old.range;
+    HttpRange *all = &both->all.range;
+
+    if (a->first < all->first)
+        all->first = a->first;
+    if (a->last > all->last)
+        all->last = a->last;
+}
+
+/* Octets of the stored part from its octet `from` on. */
+static bool
+appendOld(ProxyFetch *fetch, uint64_t from, uint64_t len)
+{
+    struct iovec iov[PIECES];
+    CacheReader reader;
+    int count;
+
+    cacheReaderInitRange(&reader, fetch->part, from, len);
+    while ((count = cacheReaderPeek(&reader, iov, PIECES)) > 0) {
+        for (int i = 0; i < count; i++) {
+            if (cacheWriterAppend(fetch->writer, iov[i].iov_base,
+                                  iov[i].iov_len) < 0)
+                return false;
+            cacheReaderAdvance(&reader, iov[i].iov_len);
+        }
+    }
+    return count == 0;
+}
+
+/* The head of what is stored: a 206, or a 200 when nothing is missing. */
+static bool
+makeHead(const HttpResponse *response, const HttpPlace *all,
+         HttpResponse *headOut)
+{
+    Buf text;
+
+    headOut->status = 200;
+    if (httpHeaderCopy(&headOut->headers, &response->headers) < 0)
+        return false;
+    httpHeaderRemove(&headOut->headers, HTTP_HEADER_CONTENT_RANGE);
+    if (all->range.first == 0 && all->range.last + 1 == all->total)
+        return true;
+    headOut->status = 206;
+    bufInit(&text, 128);
+    int rc = httpRangeFormatPlace(all, &text);
+    if (rc == 0)
+        rc = httpHeaderAddId(&headOut->headers, HTTP_HEADER_CONTENT_RANGE,
+                             httpSlice(bufData(&text), bufLen(&text)));
+    bufFini(&text);
+    return rc == 0;
+}
+
+static CacheWriter *
+begin(ProxyFetch *fetch, const HttpResponse *response,
+      const HttpFreshness *freshness, const HttpPlace *all)
+{
+    HttpSlice text = fetch->key.text;
+    CacheWriter *writer = NULL;
+    HttpResponse head;
+    CacheKey key;
+
+    httpResponseInit(&head, HTTP_HEADER_TEXT_MAX * 2);
+    if (makeHead(response, all, &head)) {
+        cacheKeyInit(&key, head.status == 200 ? CACHE_KEY_GET : CACHE_KEY_PART,
+                     text);
+        CacheMeta meta = {.key = &key,
+                          .request = &fetch->asked->headers,
+                          .response = &head,
+                          .freshness = freshness,
+                          .length = all->range.last - all->range.first + 1};
+        writer = cacheStoreWrite(fetch->proxy->store, &meta);
+    }
+    httpResponseFini(&head);
+    return writer;
+}
+
+/* Octets before the new ones now, those after them at the end. */
+static void
+addOld(ProxyFetch *fetch, const Union *both)
+{
+    const HttpRange *a = &both->old.range;
+    const HttpRange *b = &both->place.range;
+
+    fetch->partFrom =
+        a->last > b->last ? b->last + 1 - a->first : a->last + 1 - a->first;
+    if (a->first < b->first && !appendOld(fetch, 0, b->first - a->first))
+        cacheWriterAbort(&fetch->writer);
+}
+
+void
+proxyPartStore(ProxyFetch *fetch, const HttpResponse *response,
+               const HttpFreshness *freshness)
+{
+    Union both;
+
+    if (!httpRangePlace(&response->headers, &both.place))
+        return;
+    both.all = both.place;
+    fetch->part = lookup(fetch->proxy, fetch->key.text, &fetch->asked->headers);
+    if (fetch->part != NULL && canJoin(fetch->part, response, &both))
+        join(&both);
+    else
+        cacheObjectUnref(&fetch->part);
+    fetch->writer = begin(fetch, response, freshness, &both.all);
+    debug(DBG_STORE, 3, "%s: part %llu-%llu is stored", fetch->text,
+          (unsigned long long)both.all.range.first,
+          (unsigned long long)both.all.range.last);
+    if (fetch->writer != NULL && fetch->part != NULL)
+        addOld(fetch, &both);
+}
+
+bool
+proxyPartFinish(ProxyFetch *fetch)
+{
+    if (fetch->part == NULL)
+        return true;
+    return appendOld(fetch, fetch->partFrom,
+                     cacheObjectLength(fetch->part) - fetch->partFrom);
+}
