@@ -40,7 +40,7 @@ cacheLmdbErrorText(int rc)
 bool
 cacheLmdbIsFatal(int rc)
 {
-    return rc <= MDB_PAGE_NOTFOUND && rc >= MDB_LAST_ERRCODE &&
+    return rc >= MDB_PAGE_NOTFOUND && rc <= MDB_LAST_ERRCODE &&
            rc != MDB_MAP_FULL && rc != MDB_READERS_FULL && rc != MDB_TXN_FULL &&
            rc != MDB_MAP_RESIZED;
 }

@@ -21,19 +21,19 @@ cacheMemDrop(CacheMemStore *store)
  * The digest is known to all the world; with a factor that is not, nobody
  * can choose URLs that end up in one bucket.
  */
-static CacheMemEntry **
-bucketOf(const CacheMemStore *store, const CacheKey *key)
+CacheMemEntry **
+cacheMemBucket(const CacheMemStore *store, const uint8_t *digest)
 {
     uint64_t part;
 
-    memcpy(&part, key->digest, sizeof(part));
+    memcpy(&part, digest, sizeof(part));
     return &store->buckets[part * store->bucketFactor >> store->bucketShift];
 }
 
 CacheMemEntry *
 cacheMemFindEntry(const CacheMemStore *store, const CacheKey *key)
 {
-    CacheMemEntry *entry = *bucketOf(store, key);
+    CacheMemEntry *entry = *cacheMemBucket(store, key->digest);
 
     while (entry && !cacheKeyEqual(&entry->key, key))
         entry = entry->next;
@@ -50,7 +50,7 @@ CacheMemEntry *
 cacheMemAddEntry(CacheMemStore *store, const CacheKey *key)
 {
     CacheMemEntry *entry = xmalloc(sizeof(*entry) + key->text.len);
-    CacheMemEntry **bucket = bucketOf(store, key);
+    CacheMemEntry **bucket = cacheMemBucket(store, key->digest);
 
     memset(entry, 0, sizeof(*entry));
     memcpy(entry->text, key->text.data, key->text.len);
@@ -66,7 +66,7 @@ cacheMemAddEntry(CacheMemStore *store, const CacheKey *key)
 void
 cacheMemFreeEntry(CacheMemStore *store, CacheMemEntry *entry)
 {
-    CacheMemEntry **link = bucketOf(store, &entry->key);
+    CacheMemEntry **link = cacheMemBucket(store, entry->key.digest);
 
     if (entry->objectCount || entry->writers)
         return;

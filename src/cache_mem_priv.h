@@ -67,6 +67,10 @@ extern const CacheStoreOps cacheMemOps;
 /* Let go of the store; the last to do so frees it. */
 void cacheMemDrop(CacheMemStore *store);
 
+/* Where the entries of a digest are linked. */
+CacheMemEntry **cacheMemBucket(const CacheMemStore *store,
+                               const uint8_t *digest);
+
 /* The entry of a key, or NULL. */
 CacheMemEntry *cacheMemFindEntry(const CacheMemStore *store,
                                  const CacheKey *key);

@@ -78,6 +78,12 @@ typedef struct CacheReader {
 /* A store in this process's memory. Returns owned. */
 CacheStore *cacheStoreMemCreate(const CacheMemConfig *config);
 
+/*
+ * A store in memory in front of one of cacheLmdbCreate; takes both. Its
+ * counters are those of the memory.
+ */
+CacheStore *cacheStoreTierCreate(CacheStore *mem, CacheStore *disk);
+
 /* Free the store; no writer may be open. Objects in use live on. */
 void cacheStoreDestroy(CacheStore **store);
 

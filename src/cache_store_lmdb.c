@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/statvfs.h>
 
 #include "check.h"
 #include "debug.h"
@@ -15,6 +16,7 @@
 #define TOUCH_MS 5000
 #define BUFFER_MIN 4096u
 #define ID_BITS 40
+#define FULL_BLOCKS 64 /* fewer are free where a batch found no room */
 #define HEAD_MAX (100 * 1024)
 
 typedef struct LmdbWriter {
@@ -44,11 +46,24 @@ complain(const CacheLmdbStore *store, const char *what)
     debug(DBG_STORE, 0, "cache_dir %s: %s", store->env.path, what);
 }
 
+/* LMDB says EIO of a write that was cut short by a full disk. */
+static int
+reasonOf(const CacheLmdbStore *store, int rc)
+{
+    struct statvfs st;
+
+    return rc == EIO && statvfs(store->env.path, &st) == 0 &&
+                   st.f_bavail < FULL_BLOCKS
+               ? ENOSPC
+               : rc;
+}
+
 void
 cacheLmdbNoteError(CacheLmdbStore *store, int rc)
 {
     if (store->isBroken)
         return;
+    rc = reasonOf(store, rc);
     debug(DBG_STORE, 0, "cache_dir %s: %s: %s", store->env.path,
           cacheLmdbErrorText(rc),
           cacheLmdbIsFatal(rc) ? "it is not used any more; remove its files "
@@ -88,14 +103,15 @@ forgetHidden(CacheLmdbStore *store)
     }
 }
 
+/* hasStored: something was written since the last time. */
 static void
-noteResult(CacheLmdbStore *store, int error)
+noteResult(CacheLmdbStore *store, int error, bool hasStored)
 {
     if (error && (!store->isFailing || cacheLmdbIsFatal(error)))
         cacheLmdbNoteError(store, error);
     else if (error)
         store->pausedUntilUs = commClockUs() + PAUSE_US;
-    else if (store->isFailing && !store->isBroken) {
+    else if (store->isFailing && !store->isBroken && hasStored) {
         store->isFailing = false;
         complain(store, "responses are stored there again");
     }
@@ -108,12 +124,13 @@ onDone(const CacheLmdbDone *done, void *data)
     CacheLmdbStore *store = data;
 
     CHECK_OBJ(&store->base, CACHE_STORE_MAGIC);
+    bool hasStored = done->stores > store->done.stores;
     store->done = *done;
     store->stalledSinceUs = 0;
     cacheLmdbEndRead(store);
     cacheLmdbBodyForget(&store->env.bodies);
     forgetHidden(store);
-    noteResult(store, done->error);
+    noteResult(store, done->error, hasStored);
     tellRoom(store);
 }
 

@@ -256,13 +256,7 @@ destroyStore(CacheStore *base)
     CacheMemStore *store = (CacheMemStore *)base;
 
     CHECK(!store->stats.writing);
-    for (size_t i = 0; i <= UINT64_MAX >> store->bucketShift; i++) {
-        while (store->buckets[i]) {
-            CacheMemEntry *entry = store->buckets[i];
-            cacheMemDropObjects(entry);
-            cacheMemFreeEntry(store, entry);
-        }
-    }
+    cacheStoreMemForget(base, NULL);
     cacheMemDrop(store);
 }
 
@@ -313,4 +307,78 @@ cacheStoreMemCreate(const CacheMemConfig *config)
     listInit(&store->idle);
     bufInit(&store->scratch.values, CACHE_VARY_MAX);
     return &store->base;
+}
+
+/* 0 or -ENOSPC. */
+static int
+copyBody(CacheMemObject *object, CacheObject *from)
+{
+    CacheReader reader;
+    struct iovec iov;
+    int count;
+
+    cacheReaderInit(&reader, from);
+    while ((count = cacheReaderPeek(&reader, &iov, 1)) > 0) {
+        if (!cacheMemMakeRoom(object->store, cacheBodyCost(object->body)))
+            return -ENOSPC;
+        size_t part = cacheBodyAppend(object->body, iov.iov_base, iov.iov_len);
+        cacheReaderAdvance(&reader, part);
+    }
+    return count;
+}
+
+CacheObject *
+cacheStoreMemAdopt(CacheStore *base, const CacheKey *key, CacheObject *from)
+{
+    CacheMemStore *store = (CacheMemStore *)base;
+    const CacheStored stored = {
+        .status = from->status,
+        .freshness = &from->freshness,
+        .validators = from->validators,
+        .varyNames = from->varyNames,
+        .varyValues = from->varyValues,
+        .head = from->head,
+    };
+
+    if (from->length > store->config.objectMax)
+        return NULL;
+    CacheMemObject *object = cacheMemCopyObject(store, &stored);
+    CacheObject *result = &object->base;
+    object->base.length = from->length;
+    object->body = cacheBodyCreate(from->length, &store->bytes);
+    if (copyBody(object, from) || !cacheMemMakeRoom(store, 0)) {
+        cacheObjectUnref(&result);
+        return NULL;
+    }
+    CacheMemEntry *entry = cacheMemFindEntry(store, key);
+    cacheMemLink(entry ? entry : cacheMemAddEntry(store, key), object);
+    return result;
+}
+
+/* An entry that writers have stays, without objects. */
+static void
+forgetBucket(CacheMemStore *store, CacheMemEntry *entry, const uint8_t *digest)
+{
+    while (entry) {
+        CacheMemEntry *next = entry->next;
+        if (!digest || memcmp(entry->key.digest, digest, 16) == 0) {
+            entry->generation++;
+            cacheMemDropObjects(entry);
+            cacheMemFreeEntry(store, entry);
+        }
+        entry = next;
+    }
+}
+
+void
+cacheStoreMemForget(CacheStore *base, const uint8_t digest[16])
+{
+    CacheMemStore *store = (CacheMemStore *)base;
+
+    if (digest) {
+        forgetBucket(store, *cacheMemBucket(store, digest), digest);
+        return;
+    }
+    for (size_t i = 0; i <= UINT64_MAX >> store->bucketShift; i++)
+        forgetBucket(store, store->buckets[i], NULL);
 }

@@ -57,6 +57,16 @@ struct CacheWriter {
     const CacheStoreOps *ops;
 };
 
+/*
+ * Copy an object of another store into one in memory, in place of its twin.
+ * Returns an owned reference, or NULL: there is no room, or it is too large.
+ */
+CacheObject *cacheStoreMemAdopt(CacheStore *mem, const CacheKey *key,
+                                CacheObject *from);
+
+/* Take all keys whose digest begins so out of sight, or with NULL all. */
+void cacheStoreMemForget(CacheStore *mem, const uint8_t digest[16]);
+
 #define CACHE_VARY_MAX 8192      /* of names, and of values */
 #define CACHE_LENGTH_LINE_MAX 48 /* "Content-Length: 18446744073709551615" */
 

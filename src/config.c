@@ -309,6 +309,7 @@ freeTexts(Config *config)
     free(config->effectiveGroup);
     free(config->visibleHostname);
     free(config->pingerProgram);
+    free(config->cacheDir.path);
 }
 
 static void

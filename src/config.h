@@ -53,6 +53,12 @@ typedef enum ConfigOnTimeout {
 
 #define CONFIG_PEER_NAME_MAX 64 /* with its NUL */
 
+/* Where responses are kept on disk. */
+typedef struct ConfigCacheDir {
+    char *path; /* NULL: nowhere */
+    int64_t bytes;
+} ConfigCacheDir;
+
 /* A parent. */
 typedef struct ConfigPeer {
     char *name; /* name= or the host */
@@ -159,6 +165,7 @@ typedef struct Config {
     char *visibleHostname; /* never NULL */
 
     int64_t cacheMem;
+    ConfigCacheDir cacheDir;
     int64_t maximumObjectSize;
     int64_t maximumObjectSizeInMemory;
     bool collapsedForwarding;

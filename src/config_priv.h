@@ -230,5 +230,6 @@ extern const ConfigKind configKindExternal;
 extern const ConfigKind configKindExtras;
 extern const ConfigKind configKindHelperTimeout;
 extern const ConfigKind configKindPeer;
+extern const ConfigKind configKindCacheDir;
 
 #endif

@@ -98,7 +98,20 @@
     X("shutdown_lifetime", Time, shutdownLifetimeMs, "30 seconds", "TIME",     \
       "How long running requests may go on at shutdown.")                      \
     X("cache_mem", Size, cacheMem, "256 MB", "SIZE",                           \
-      "Memory for cached objects.")                                            \
+      "Memory for cached objects. With a cache_dir it is for those that are "   \
+      "in use, in front of it.")                                               \
+    X("cache_dir", CacheDir, cacheDir, NULL, "lmdb DIRECTORY MB",              \
+      "Where responses are kept over restarts: a database of at most so many " \
+      "megabytes (16 at least), in a directory that is made if need be and "   \
+      "belongs to the proxy's user. Several proxies may share it, also "       \
+      "running ones. A proxy or machine that dies at any moment leaves no "    \
+      "wrong or partial response in it. When it is nearly full, what was not " \
+      "used for long goes. Without room on the disk, or where it can only be " \
+      "read, or is damaged, the proxy goes on without storing and says so in " \
+      "cache_log. A smaller size takes effect on what is kept, not on the "    \
+      "file, which can be removed while no proxy runs. Squid's types (ufs, "   \
+      "aufs, diskd, rock) are not known; without a line nothing is kept on "   \
+      "disk.")                                                                 \
     X("maximum_object_size", Size, maximumObjectSize, "4 MB", "SIZE",          \
       "Larger objects are not cached.")                                        \
     X("maximum_object_size_in_memory", Size, maximumObjectSizeInMemory,        \
@@ -224,7 +237,6 @@
     X("authenticate_cache_garbage_interval")                                   \
     X("authenticate_ip_ttl")                                                   \
     X("cache")                                                                 \
-    X("cache_dir")                                                             \
     X("cache_mgr")                                                             \
     X("cache_peer_access")                                                     \
     X("cache_replacement_policy")                                              \

@@ -280,7 +280,12 @@ cacheJson(const CacheStoreStats *cache)
     setInt(object, "lookups", cache->lookups);
     setInt(object, "hits", cache->hits);
     setInt(object, "stores", cache->stores);
+    setInt(object, "updates", cache->updates);
+    setInt(object, "writing", cache->writing);
+    setInt(object, "aborts", cache->aborts);
+    setInt(object, "refusals", cache->refusals);
     setInt(object, "evictions", cache->evictions);
+    setInt(object, "invalidations", cache->invalidations);
     return object;
 }
 
@@ -349,6 +354,8 @@ managerWriteInfo(Buf *out, const Proxy *proxy)
     json_object_set_new(object, "latency_ms", latencyJson(proxyLatency(proxy)));
     json_object_set_new(object, "results", resultsJson(&stats));
     json_object_set_new(object, "cache", cacheJson(&stats.cache));
+    if (stats.disk.bytesMax > 0)
+        json_object_set_new(object, "disk", cacheJson(&stats.disk));
     json_object_set_new(object, "access_log", logsJson(proxy));
     return dump(out, object);
 }

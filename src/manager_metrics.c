@@ -232,6 +232,33 @@ putProxy(Buf *out, const ProxyStats *stats)
                   (unsigned long long)stats->byResult[i]);
 }
 
+typedef struct CacheMetric {
+    const char *type;
+    const char *name; /* behind squire_cache_ or squire_disk_ */
+    size_t offset;    /* of a uint64_t in CacheStoreStats */
+    const char *help;
+} CacheMetric;
+
+#define FIELD(name) offsetof(CacheStoreStats, name)
+
+static const CacheMetric cacheMetrics[] = {
+    {"gauge", "objects", FIELD(objects), "Stored responses."},
+    {"gauge", "octets", FIELD(bytes), "Octets of stored responses."},
+    {"gauge", "octets_max", FIELD(bytesMax), "Their bound."},
+    {"counter", "hits_total", FIELD(hits), "Lookups that found a response."},
+    {"counter", "misses_total", FIELD(misses), "Lookups that found none."},
+    {"counter", "stores_total", FIELD(stores), "Responses stored."},
+    {"counter", "updates_total", FIELD(updates),
+     "Responses confirmed by the origin."},
+    {"counter", "refusals_total", FIELD(refusals),
+     "Responses that were too large or found no room."},
+    {"counter", "evictions_total", FIELD(evictions),
+     "Responses that made room for others."},
+    {"counter", "invalidations_total", FIELD(invalidations),
+     "Responses made untrue by requests."},
+};
+
+/* level: "cache" is the memory, "disk" what is behind it. */
 static void
 putClientLatency(Buf *out, const HelperHistogram *histogram)
 {
@@ -248,26 +275,16 @@ putClientLatency(Buf *out, const HelperHistogram *histogram)
 }
 
 static void
-putCache(Buf *out, const CacheStoreStats *cache)
+putCache(Buf *out, const char *level, const CacheStoreStats *cache)
 {
-    putOne(out, "gauge", "squire_cache_objects", cache->objects,
-           "Stored responses.");
-    putOne(out, "gauge", "squire_cache_octets", cache->bytes,
-           "Memory of stored responses.");
-    putOne(out, "gauge", "squire_cache_octets_max", cache->bytesMax,
-           "Its bound (cache_mem).");
-    putOne(out, "counter", "squire_cache_hits_total", cache->hits,
-           "Lookups that found a response.");
-    putOne(out, "counter", "squire_cache_misses_total", cache->misses,
-           "Lookups that found none.");
-    putOne(out, "counter", "squire_cache_stores_total", cache->stores,
-           "Responses stored.");
-    putOne(out, "counter", "squire_cache_updates_total", cache->updates,
-           "Responses confirmed by the origin.");
-    putOne(out, "counter", "squire_cache_evictions_total", cache->evictions,
-           "Responses that made room for others.");
-    putOne(out, "counter", "squire_cache_invalidations_total",
-           cache->invalidations, "Responses made untrue by requests.");
+    for (size_t i = 0; i < sizeof(cacheMetrics) / sizeof(*cacheMetrics); i++) {
+        const CacheMetric *metric = &cacheMetrics[i];
+        char name[64];
+        uint64_t value;
+        memcpy(&value, (const char *)cache + metric->offset, sizeof(value));
+        snprintf(name, sizeof(name), "squire_%s_%s", level, metric->name);
+        putOne(out, metric->type, name, value, metric->help);
+    }
 }
 
 static void
@@ -343,7 +360,9 @@ managerWriteMetrics(Buf *out, const Proxy *proxy)
     proxyStatsGet(proxy, &stats);
     putProxy(out, &stats);
     putClientLatency(out, proxyLatency(proxy));
-    putCache(out, &stats.cache);
+    putCache(out, "cache", &stats.cache);
+    if (stats.disk.bytesMax > 0)
+        putCache(out, "disk", &stats.disk);
     putLoop(out);
     putPools(out);
     putPinger(out, proxyPinger(proxy));

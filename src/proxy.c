@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "address.h"
+#include "cache_lmdb.h"
 #include "check.h"
 #include "debug.h"
 #include "fd.h"
@@ -65,6 +66,34 @@ proxyCreate(Config *config, ProxyComplainCb *complain, void *data)
     return proxy;
 }
 
+/* Opened by whom the proxy has become; without it there is the memory. */
+static void
+openDisk(Proxy *proxy, const Config *config)
+{
+    const CacheLmdbConfig disk = {
+        .path = config->cacheDir.path,
+        .bytesMax = (uint64_t)config->cacheDir.bytes,
+        .objectMax = (uint64_t)config->maximumObjectSize,
+    };
+
+    if (disk.path == NULL)
+        return;
+    proxy->disk = cacheLmdbCreate(&disk);
+    if (proxy->disk != NULL)
+        proxy->store = cacheStoreTierCreate(proxy->store, proxy->disk);
+}
+
+static bool
+hasOtherDisk(const Config *a, const Config *b)
+{
+    const char *left = a->cacheDir.path, *right = b->cacheDir.path;
+
+    return a->cacheDir.bytes != b->cacheDir.bytes ||
+           (left == NULL) != (right == NULL) ||
+           (left != NULL && strcmp(left, right) != 0) ||
+           (left != NULL && a->maximumObjectSize != b->maximumObjectSize);
+}
+
 int
 proxyStart(Proxy *proxy, ProxyComplainCb *complain, void *data)
 {
@@ -72,6 +101,7 @@ proxyStart(Proxy *proxy, ProxyComplainCb *complain, void *data)
     int rc = proxyLogsOpen(proxy, proxy->config, complain, data);
     if (rc < 0)
         return rc;
+    openDisk(proxy, proxy->config);
     proxyPortsSettle(proxy, proxy->config);
     takeRoutes(proxy, proxy->config);
     rc = askerSetConfigure(proxy->askers, proxy->config, 0);
@@ -127,6 +157,8 @@ proxyReconfigure(Proxy *proxy, Config *config, ProxyComplainCb *complain,
         config->maximumObjectSizeInMemory !=
             proxy->config->maximumObjectSizeInMemory)
         debug(DBG_MAIN, 1, "the cache's size changes with the next start");
+    if (hasOtherDisk(config, proxy->config))
+        debug(DBG_MAIN, 1, "cache_dir changes with the next start");
     freeSpare(proxy); /* their parsers have the old limits */
     takeConfig(proxy, config);
     takeRoutes(proxy, config);
@@ -253,6 +285,9 @@ proxyStatsGet(const Proxy *proxy, ProxyStats *statsOut)
     statsOut->origins = originActive();
     statsOut->isStopping = proxy->isStopping;
     cacheStoreStats(proxy->store, &statsOut->cache);
+    statsOut->disk = (CacheStoreStats){0};
+    if (proxy->disk != NULL)
+        cacheStoreStats(proxy->disk, &statsOut->disk);
 }
 
 const HelperHistogram *

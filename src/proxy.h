@@ -31,7 +31,8 @@ typedef struct ProxyStats {
     unsigned tunnels;
     unsigned origins; /* requests at origins now */
     bool isStopping;
-    CacheStoreStats cache;
+    CacheStoreStats cache; /* in memory */
+    CacheStoreStats disk;  /* cache_dir; all 0: there is none */
 } ProxyStats;
 
 /* Something that is wrong, for people ("FILE:LINE: http_port ..."); borrowed

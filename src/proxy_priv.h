@@ -92,6 +92,7 @@ struct Proxy {
     uint32_t magic;
     Config *config;
     CacheStore *store;
+    CacheStore *disk; /* a part of it, or NULL */
     AskerSet *askers;   /* all classes of helpers */
     Pinger *pinger;     /* NULL: pinger_enable off */
     PeerSet *peers;

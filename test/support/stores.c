@@ -17,6 +17,7 @@
 CacheStore *store;
 bool storesIsMem;
 unsigned storesVariantsMax;
+static bool hasDisk;
 static HttpHeaders noFields;
 
 void
@@ -27,16 +28,23 @@ storesOpen(void)
                                   .bytesMax = STORES_LMDB_MAX,
                                   .objectMax = STORES_OBJECT_MAX};
 
-    store = storesIsMem ? cacheStoreMemCreate(&mem) : cacheLmdbCreate(&lmdb);
-    cr_assert_not_null(store);
+    store = NULL;
+    if (hasDisk)
+        store = cacheLmdbCreate(&lmdb);
+    cr_assert_eq(store != NULL, hasDisk);
+    if (storesIsMem && hasDisk)
+        store = cacheStoreTierCreate(cacheStoreMemCreate(&mem), store);
+    else if (storesIsMem)
+        store = cacheStoreMemCreate(&mem);
 }
 
 static void
-init(bool isMem)
+init(bool isMem, bool isOnDisk)
 {
     supportCommInit();
     debugOptions("ALL,0");
     storesIsMem = isMem;
+    hasDisk = isOnDisk;
     storesVariantsMax = isMem ? 4 : 16;
     storesOpen();
     httpHeaderInit(&noFields, 1000);
@@ -45,13 +53,19 @@ init(bool isMem)
 void
 storesInitMem(void)
 {
-    init(true);
+    init(true, false);
 }
 
 void
 storesInitLmdb(void)
 {
-    init(false);
+    init(false, true);
+}
+
+void
+storesInitTier(void)
+{
+    init(true, true);
 }
 
 void

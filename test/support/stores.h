@@ -1,5 +1,5 @@
 /*
- * stores.h: what tests of stores of responses share: one store, of either
+ * stores.h: what tests of stores of responses share: one store, of any
  * kind, and short ways to write and to look. Thread: the test's main thread.
  */
 #ifndef SQUIRE_SUPPORT_STORES_H
@@ -16,7 +16,8 @@
 /* One of them is made by a fixture. */
 extern CacheStore *store;
 
-/* True for the store in memory. */
+/* False for the store in LMDB alone, whose counters are about what is there
+ * and not about what is in use. */
 extern bool storesIsMem;
 
 /* The most variants of one key. */
@@ -27,6 +28,9 @@ void storesInitMem(void);
 
 /* Fixture: a store in LMDB in the test's folder, a loop. */
 void storesInitLmdb(void);
+
+/* Fixture: the first in front of the second. */
+void storesInitTier(void);
 
 /* Fixture: end it, look for leaks. */
 void storesFini(void);
@@ -86,7 +90,7 @@ void storesExpect(const char *url, const char *request, const char *body);
 /* The counters; the bound must hold. */
 CacheStoreStats storesStats(void);
 
-/* Fail when the store in memory still has something. */
+/* Fail when the store still has something. */
 void storesExpectEmpty(void);
 
 /* Call cacheStoreInvalidate. */

@@ -746,6 +746,41 @@ Test(config, a_line_has_an_end)
     free(path);
 }
 
+Test(config, one_cache_dir_of_the_kind_that_there_is)
+{
+    static const struct {
+        const char *lines;
+        int64_t mb; /* 0: none; -1: an error */
+        unsigned warnings;
+    } cases[] = {
+        {"", 0, 0},
+        {"cache_dir lmdb /store 100", 100, 0},
+        {"cache_dir lmdb /a 100\ncache_dir lmdb /store 200", 200, 1},
+        {"cache_dir ufs /var/spool/squid 100 16 256", 0, 1},
+        {"cache_dir rock /a 100\ncache_dir lmdb /store 100", 100, 1},
+        {"cache_dir lmdb /store 15", -1, 0},
+        {"cache_dir lmdb /store much", -1, 0},
+        {"cache_dir lmdb /store", -1, 0},
+        {"cache_dir lmdb /store 100 max-size=5", -1, 0},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        char *text = xasprintf("http_port 1\n%s\n", cases[i].lines);
+        Messages messages;
+        Config *config = loadText(text, &messages);
+
+        free(text);
+        cr_expect_eq(config != NULL, cases[i].mb >= 0, "%s", cases[i].lines);
+        cr_expect_eq(messages.warnings, cases[i].warnings, "%s", messages.text);
+        if (config == NULL)
+            continue;
+        cr_expect_eq(config->cacheDir.bytes, cases[i].mb << 20);
+        if (cases[i].mb > 0)
+            cr_expect_str_eq(config->cacheDir.path, "/store");
+        configUnref(&config);
+    }
+}
+
 Test(config, references_keep_it_alive)
 {
     Config *config = loadLines("");
