@@ -25,9 +25,8 @@ static const char *const stateNames[PROXY_CLIENT_STATE_COUNT] = {
 static const unsigned nextStates[PROXY_CLIENT_STATE_COUNT] = {
     [PROXY_CLIENT_IDLE] = BIT(HEAD) | BIT(CLOSED),
     [PROXY_CLIENT_HEAD] = BIT(ACCESS) | BIT(REPLY) | BIT(CLOSED),
-    [PROXY_CLIENT_ACCESS] =
-        BIT(REWRITE) | BIT(STORE_ID) | BIT(FETCH) | BIT(REPLY) |
-        BIT(CONNECT) | BIT(CLOSED),
+    [PROXY_CLIENT_ACCESS] = BIT(REWRITE) | BIT(STORE_ID) | BIT(FETCH) |
+                            BIT(REPLY) | BIT(CONNECT) | BIT(CLOSED),
     [PROXY_CLIENT_REWRITE] =
         BIT(STORE_ID) | BIT(FETCH) | BIT(REPLY) | BIT(CONNECT) | BIT(CLOSED),
     [PROXY_CLIENT_STORE_ID] =
@@ -43,7 +42,7 @@ void
 proxyClientSetState(ProxyClient *client, ProxyClientState next, const char *why)
 {
     CHECK(nextStates[client->state] & (1u << next));
-    debug(DBG_CLIENT, 5, "client %d: %s -> %s: %s", client->fd,
+    debug(DBG_CLIENT, 5, "client %d: %s -> %s: %s", client->stream.fd,
           stateNames[client->state], stateNames[next], why);
     client->proxy->idleCount -= !listIsEmpty(&client->idleNode);
     listRemove(&client->idleNode);
@@ -126,10 +125,9 @@ onTimeout(int fd, void *data)
         proxyReplyError(client->request, ERR_REQUEST_TIMEOUT, NULL);
         return;
     }
-    proxyClientClose(client,
-                     client->isHalfClosed ? ACCESS_END_ABORTED
-                                          : ACCESS_END_TIMEDOUT,
-                     "timeout");
+    proxyClientClose(
+        client, client->isHalfClosed ? ACCESS_END_ABORTED : ACCESS_END_TIMEDOUT,
+        "timeout");
 }
 
 void
@@ -141,7 +139,7 @@ proxyClientArmTimeout(ProxyClient *client, int64_t ms)
         ms = HALF_CLOSED_MS;
     if (client->deadlineUs > 0 && (ms <= 0 || leftMs < ms))
         ms = leftMs > 1 ? leftMs : 1;
-    commSetTimeout(client->fd, ms > 0 ? ms : -1, onTimeout, client);
+    commSetTimeout(client->stream.fd, ms > 0 ? ms : -1, onTimeout, client);
 }
 
 static HttpParseEvent
@@ -298,9 +296,11 @@ onReadable(int fd, void *data)
 {
     ProxyClient *client = data;
 
+    (void)fd;
     CHECK_OBJ(client, PROXY_CLIENT_MAGIC);
     client->isReadArmed = false;
-    ssize_t n = recv(fd, client->proxy->readBuf, PROXY_READ_SIZE, 0);
+    ssize_t n =
+        streamRead(&client->stream, client->proxy->readBuf, PROXY_READ_SIZE);
     if (n > 0)
         takeInput(client, (size_t)n);
     else if (n == 0)
@@ -314,11 +314,12 @@ onReadable(int fd, void *data)
 void
 proxyClientArmRead(ProxyClient *client)
 {
-    if (client->isReadArmed || client->isHalfClosed || client->fd == -1 ||
+    if (client->isReadArmed || client->isHalfClosed ||
+        client->stream.fd == -1 ||
         bufLen(&client->in) + PROXY_READ_SIZE > PROXY_INPUT_MAX)
         return;
     client->isReadArmed = true;
-    commSetSelect(client->fd, COMM_SELECT_READ, onReadable, client, 0);
+    streamWaitRead(&client->stream, onReadable, client);
 }
 
 static void
@@ -345,7 +346,7 @@ createClient(ProxyPort *port, int fd, const ListenerPeer *peer)
     client->magic = PROXY_CLIENT_MAGIC;
     client->proxy = proxy;
     client->port = port;
-    client->fd = fd;
+    client->stream = streamOpen(fd, peer->tls);
     client->peer = peer->peer;
     client->local = peer->local;
     client->addr =
@@ -396,9 +397,7 @@ proxyClientClose(ProxyClient *client, AccessEnd end, const char *why)
         proxyRequestRelease(request);
     }
     commDeferCancel(&client->flush);
-    if (client->fd != -1)
-        commClose(client->fd);
-    client->fd = -1;
+    streamClose(&client->stream);
     bufFini(&client->in);
     bufFini(&client->out);
     noteListClear(&client->notes);
@@ -415,7 +414,7 @@ proxyClientLinger(ProxyClient *client)
     proxyClientSetState(client, PROXY_CLIENT_LINGER, "reply sent");
     bufFini(&client->in);
     client->fresh.len = 0;
-    if (client->isHalfClosed || shutdown(client->fd, SHUT_WR) == -1) {
+    if (client->isHalfClosed || streamShutdown(&client->stream) == -1) {
         proxyClientClose(client, ACCESS_END_OK, "peer sends no more");
         return;
     }

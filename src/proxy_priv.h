@@ -35,6 +35,7 @@
 #include "redirect.h"
 #include "resolve.h"
 #include "store_id.h"
+#include "stream.h"
 #include "tunnel.h"
 
 #define PROXY_MAGIC 0x9a0c1e01u
@@ -127,7 +128,7 @@ struct ProxyClient {
     ListNode idleNode; /* in proxy->idleClients */
     Proxy *proxy;
     ProxyPort *port;
-    int fd; /* -1 once closed or given to a tunnel */
+    Stream stream; /* closed once it is given to a tunnel */
     ProxyClientState state;
     ProxyRequest *request;
     HttpSlice fresh; /* octets just read, in the proxy's buffer */

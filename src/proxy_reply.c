@@ -66,8 +66,7 @@ finish(ProxyClient *client)
         return;
     }
     /* An RST tells the client even where the end alone would look fine. */
-    struct linger now = {.l_onoff = 1, .l_linger = 0};
-    setsockopt(client->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+    streamReset(&client->stream);
     proxyClientClose(client, ACCESS_END_OK, "reply is incomplete");
 }
 
@@ -88,7 +87,7 @@ armWrite(ProxyClient *client)
     if (client->isWriteArmed)
         return;
     client->isWriteArmed = client->isSlow = true;
-    commSetSelect(client->fd, COMM_SELECT_WRITE, onWritable, client, 0);
+    streamWaitWrite(&client->stream, onWritable, client);
     proxyClientArmTimeout(client, WRITE_TIMEOUT_MS);
 }
 
@@ -163,8 +162,9 @@ proxyReplyFlush(ProxyClient *client)
     if (client->isWriteArmed || client->request == NULL)
         return;
     for (int round = 0; (count = gather(client, iov)) > 0; round++) {
-        ssize_t n = round < ROUNDS_PER_TURN ? writev(client->fd, iov, count)
-                                            : (errno = EAGAIN, -1);
+        ssize_t n = round < ROUNDS_PER_TURN
+                        ? streamWritev(&client->stream, iov, count)
+                        : (errno = EAGAIN, -1);
         if (n == -1 && (errno == EAGAIN || errno == EINTR)) {
             armWrite(client);
             return;

@@ -59,7 +59,7 @@ sendStored(ProxyRequest *request, HttpSlice head, HttpSlice tail)
     iov[1] = pieceOf(tail);
     if (request->reply.source == PROXY_SOURCE_STORE)
         count += proxyReplyPeek(request, iov + count, PROXY_PIECES - count);
-    ssize_t n = writev(client->fd, iov, count);
+    ssize_t n = streamWritev(&client->stream, iov, count);
     size_t sent = n > 0 ? (size_t)n : 0;
     size_t fromHead = sent < head.len ? sent : head.len;
     size_t fromTail = sent - fromHead < tail.len ? sent - fromHead : tail.len;

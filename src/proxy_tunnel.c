@@ -49,8 +49,8 @@ startTunnel(ProxyRequest *request, int fd)
     char *greeting = xasprintf(
         GREETING "%s\r\n", request->authInfo != NULL ? request->authInfo : "");
     TunnelConfig config = {
-        .clientFd = client->fd,
-        .originFd = fd,
+        .client = streamTake(&client->stream),
+        .origin = streamOpen(fd, NULL),
         .early = early.data,
         .earlyLen = early.len,
         .greeting = greeting,
@@ -67,7 +67,6 @@ startTunnel(ProxyRequest *request, int fd)
     request->proxy->stats.tunnels++;
     request->tunnel = tunnelStart(&config);
     free(greeting);
-    client->fd = -1;
     bufFini(&client->in);
 }
 
@@ -101,9 +100,8 @@ startConnect(ProxyRequest *request)
                           .addrs = route.addrs,
                           .addrCount = route.addrCount};
     proxyPortsMakeRoom(request->client->proxy);
-    request->connect =
-        originConnectStart(&origin, (int)request->config->connectTimeoutMs,
-                           onConnected, request);
+    request->connect = originConnectStart(
+        &origin, (int)request->config->connectTimeoutMs, onConnected, request);
     if (request->connect == NULL)
         proxyReplyError(request, ERR_INVALID_URL, NULL);
 }

@@ -1,4 +1,5 @@
-/* Relaying between two sockets by splice. DEBUG: section 26 */
+/* Relaying between two connections, by splice where both are plain. DEBUG:
+ * section 26 */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -23,11 +24,11 @@
 /* One direction. At most one of `held` and `copied` has octets. */
 typedef struct TunnelFlow {
     Tunnel *tunnel;
-    int from;
-    int to;
+    Stream *from;
+    Stream *to;
     int pipeFds[2]; /* -1 while there is nothing to relay */
     size_t held;    /* octets in the pipe */
-    Buf copied;     /* early octets, or those of a time without pipes */
+    Buf copied;     /* early octets, those of TLS or of a time without pipes */
     uint64_t moved;
     bool isEof;
     bool isShut; /* the end was passed on */
@@ -35,8 +36,8 @@ typedef struct TunnelFlow {
 
 struct Tunnel {
     uint32_t magic;
-    int clientFd;
-    int originFd;
+    Stream client;
+    Stream origin;
     int64_t idleMs;
     TunnelEndCb *cb;
     void *data;
@@ -55,6 +56,8 @@ static void pump(TunnelFlow *flow);
 static void
 takePipe(TunnelFlow *flow)
 {
+    if (flow->from->tls != NULL || flow->to->tls != NULL)
+        return;
     if (kept.count > 0) {
         kept.count--;
         flow->pipeFds[0] = kept.fds[kept.count][0];
@@ -127,9 +130,17 @@ releaseTunnel(Tunnel *tunnel, TunnelEnd *end)
     end->fromOrigin = tunnel->down.moved;
     finiFlow(&tunnel->up);
     finiFlow(&tunnel->down);
-    commClose(tunnel->clientFd);
-    commClose(tunnel->originFd);
+    streamClose(&tunnel->client);
+    streamClose(&tunnel->origin);
     commFreeLater(tunnel, freeTunnel);
+}
+
+/* What broke off on one side must not look whole on the other. */
+static void
+passAccident(Stream *stream)
+{
+    if (stream->tls != NULL)
+        streamReset(stream);
 }
 
 static void
@@ -139,6 +150,10 @@ finishTunnel(Tunnel *tunnel, int errnum, bool isTimedOut)
     void *data = tunnel->data;
     TunnelEnd end = {.errnum = errnum, .isTimedOut = isTimedOut};
 
+    if (errnum != 0) {
+        passAccident(&tunnel->client);
+        passAccident(&tunnel->origin);
+    }
     releaseTunnel(tunnel, &end);
     cb(&end, data);
 }
@@ -157,7 +172,7 @@ static void
 noteProgress(Tunnel *tunnel)
 {
     if (tunnel->idleMs > 0)
-        commSetTimeout(tunnel->clientFd, tunnel->idleMs, onIdle, tunnel);
+        commSetTimeout(tunnel->client.fd, tunnel->idleMs, onIdle, tunnel);
 }
 
 static void
@@ -175,20 +190,21 @@ waitReadable(TunnelFlow *flow)
 {
     givePipe(flow);
     bufFini(&flow->copied);
-    commSetSelect(flow->from, COMM_SELECT_READ, onFlowReady, flow, 0);
+    streamWaitRead(flow->from, onFlowReady, flow);
 }
 
 static void
 waitWritable(TunnelFlow *flow)
 {
-    commSetSelect(flow->to, COMM_SELECT_WRITE, onFlowReady, flow, 0);
+    streamWaitWrite(flow->to, onFlowReady, flow);
 }
 
 static ssize_t
 flushCopied(TunnelFlow *flow)
 {
-    ssize_t n = send(flow->to, bufData(&flow->copied), bufLen(&flow->copied),
-                     MSG_NOSIGNAL);
+    struct iovec iov = {.iov_base = bufData(&flow->copied),
+                        .iov_len = bufLen(&flow->copied)};
+    ssize_t n = streamWritev(flow->to, &iov, 1);
 
     if (n > 0)
         bufConsume(&flow->copied, (size_t)n);
@@ -198,7 +214,7 @@ flushCopied(TunnelFlow *flow)
 static ssize_t
 flushPipe(TunnelFlow *flow)
 {
-    ssize_t n = splice(flow->pipeFds[0], NULL, flow->to, NULL, flow->held,
+    ssize_t n = splice(flow->pipeFds[0], NULL, flow->to->fd, NULL, flow->held,
                        SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
 
     if (n > 0)
@@ -231,7 +247,7 @@ static ssize_t
 fillCopied(TunnelFlow *flow)
 {
     char *room = bufReserve(&flow->copied, COPY_CHUNK);
-    ssize_t n = read(flow->from, room, COPY_CHUNK);
+    ssize_t n = streamRead(flow->from, room, COPY_CHUNK);
 
     if (n > 0)
         bufCommit(&flow->copied, (size_t)n);
@@ -241,7 +257,7 @@ fillCopied(TunnelFlow *flow)
 static ssize_t
 fillPipe(TunnelFlow *flow)
 {
-    ssize_t n = splice(flow->from, NULL, flow->pipeFds[1], NULL, CHUNK,
+    ssize_t n = splice(flow->from->fd, NULL, flow->pipeFds[1], NULL, CHUNK,
                        SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
 
     if (n > 0)
@@ -268,7 +284,7 @@ passEnd(TunnelFlow *flow)
     Tunnel *tunnel = flow->tunnel;
 
     givePipe(flow);
-    shutdown(flow->to, SHUT_WR);
+    streamShutdown(flow->to);
     flow->isShut = true;
     if (tunnel->up.isShut && tunnel->down.isShut)
         finishTunnel(tunnel, 0, false);
@@ -303,7 +319,8 @@ pump(TunnelFlow *flow)
 }
 
 static void
-initFlow(TunnelFlow *flow, int from, int to, const char *first, size_t len)
+initFlow(TunnelFlow *flow, Stream *from, Stream *to, const char *first,
+         size_t len)
 {
     flow->from = from;
     flow->to = to;
@@ -319,19 +336,18 @@ tunnelStart(const TunnelConfig *config)
     Tunnel *tunnel = xcalloc(1, sizeof(*tunnel));
 
     tunnel->magic = TUNNEL_MAGIC;
-    tunnel->clientFd = config->clientFd;
-    tunnel->originFd = config->originFd;
+    tunnel->client = config->client;
+    tunnel->origin = config->origin;
     tunnel->idleMs = config->idleMs;
     tunnel->cb = config->cb;
     tunnel->data = config->data;
     tunnel->up.tunnel = tunnel->down.tunnel = tunnel;
-    initFlow(&tunnel->up, config->clientFd, config->originFd, config->early,
+    initFlow(&tunnel->up, &tunnel->client, &tunnel->origin, config->early,
              config->earlyLen);
-    initFlow(&tunnel->down, config->originFd, config->clientFd,
-             config->greeting, config->greetingLen);
-    /* What the loop held for these descriptors was their former owner's. */
-    commSetSelect(tunnel->clientFd, COMM_SELECT_READ, NULL, NULL, 0);
-    commSetTimeout(tunnel->clientFd, -1, NULL, NULL);
+    initFlow(&tunnel->down, &tunnel->origin, &tunnel->client, config->greeting,
+             config->greetingLen);
+    /* What the loop held for this descriptor was its former owner's. */
+    commSetTimeout(tunnel->client.fd, -1, NULL, NULL);
     noteProgress(tunnel);
     waitWritable(&tunnel->up);
     waitWritable(&tunnel->down);

@@ -1,7 +1,8 @@
 /*
- * tunnel.h: relay octets between two connected sockets until both sides have
- * ended. The octets pass from socket to socket inside the kernel; an idle
- * tunnel holds nothing but its two descriptors. Thread: loop.
+ * tunnel.h: relay octets between two connections until both sides have
+ * ended. Between plain ones the octets pass from socket to socket inside the
+ * kernel; with TLS they are copied. An idle tunnel holds nothing but its two
+ * streams. Thread: loop.
  */
 #ifndef SQUIRE_TUNNEL_H
 #define SQUIRE_TUNNEL_H
@@ -9,6 +10,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "stream.h"
 
 typedef struct Tunnel Tunnel;
 
@@ -19,13 +22,13 @@ typedef struct TunnelEnd {
     int errnum; /* of the failure that ended it, or 0 */
 } TunnelEnd;
 
-/* Both descriptors are closed and the tunnel is gone; end is borrowed until
+/* Both streams are closed and the tunnel is gone; end is borrowed until
  * return. */
 typedef void TunnelEndCb(const TunnelEnd *end, void *data);
 
 typedef struct TunnelConfig {
-    int clientFd;
-    int originFd;
+    Stream client;
+    Stream origin;
     const char *early; /* octets the client has sent already, or NULL */
     size_t earlyLen;
     const char *greeting; /* octets the client gets first, or NULL */
@@ -35,7 +38,7 @@ typedef struct TunnelConfig {
     void *data;
 } TunnelConfig;
 
-/* Relay from now on. Takes both descriptors, copies
+/* Relay from now on. Takes both streams, copies
  * the texts. cb runs exactly once, later, unless tunnelClose comes first.
  * Returns owned until then. */
 Tunnel *tunnelStart(const TunnelConfig *config);

@@ -95,8 +95,8 @@ startTunnel(TunnelConfig config, const char *up, const char *down)
     supportSocketPair(originFds);
     startPeer(&client, clientFds[0], up, up != NULL ? strlen(up) : 0);
     startPeer(&origin, originFds[0], down, down != NULL ? strlen(down) : 0);
-    config.clientFd = clientFds[1];
-    config.originFd = originFds[1];
+    config.client = streamOpen(clientFds[1], NULL);
+    config.origin = streamOpen(originFds[1], NULL);
     config.cb = onEnd;
     config.data = &seen;
     isDone = false;
