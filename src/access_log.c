@@ -69,6 +69,20 @@ accessResultName(AccessResult result)
     return resultNames[result];
 }
 
+const char *
+accessEndName(AccessEnd end)
+{
+    CHECK(end < ACCESS_END_COUNT);
+    return endNames[end];
+}
+
+const char *
+accessHierarchyName(AccessHierarchy hierarchy)
+{
+    CHECK(hierarchy < ACCESS_HIER_COUNT);
+    return hierarchyNames[hierarchy];
+}
+
 static int
 openFile(const char *path)
 {
@@ -513,12 +527,25 @@ putEntry(AccessLog *log, char *to, const AccessEntry *entry)
     return to;
 }
 
+/* Make room for a line. False: it is lost. */
 static bool
-hasRoom(const AccessLog *log, const AccessEntry *entry)
+makeRoom(AccessLog *log, size_t len)
+{
+    if (log->used + len > HELD_MAX)
+        accessLogFlush(log);
+    if (log->used + len <= HELD_MAX)
+        return true;
+    log->lost++;
+    tellLoss(log, EAGAIN);
+    return false;
+}
+
+static size_t
+roomFor(const AccessEntry *entry)
 {
     size_t urlLen = entry->urlLen < URL_MAX ? entry->urlLen : URL_MAX;
 
-    return log->used + LINE_ROOM + 3 * urlLen <= HELD_MAX;
+    return LINE_ROOM + 3 * urlLen;
 }
 
 void
@@ -537,14 +564,32 @@ accessLogAdd(AccessLog *log, const AccessEntry *entry)
         logDaemonAdd(log->daemon, log->held, (size_t)(end - log->held));
         return;
     }
-    if (!hasRoom(log, entry))
-        accessLogFlush(log);
-    if (!hasRoom(log, entry)) {
-        log->lost++;
-        tellLoss(log, EAGAIN);
+    if (!makeRoom(log, roomFor(entry)))
         return;
-    }
     end = putEntry(log, log->held + log->used, entry);
     log->used = (size_t)(end - log->held);
+    armTimer(log);
+}
+
+void
+accessLogAddLine(AccessLog *log, const char *text, size_t len)
+{
+    char *to;
+
+    if (!log)
+        return;
+    CHECK_OBJ(log, ACCESS_LOG_MAGIC);
+    log->lines++;
+    if (len > ACCESS_LOG_LINE_MAX)
+        len = ACCESS_LOG_LINE_MAX;
+    if (log->daemon == NULL && !makeRoom(log, len + 1))
+        return;
+    to = mempcpy(log->held + log->used, text, len);
+    *to++ = '\n';
+    if (log->daemon != NULL) {
+        logDaemonAdd(log->daemon, log->held, len + 1);
+        return;
+    }
+    log->used += len + 1;
     armTimer(log);
 }

@@ -92,6 +92,14 @@ typedef struct AccessEntry {
     size_t contentTypeLen;
 } AccessEntry;
 
+#define ACCESS_LOG_LINE_MAX (32 * 1024) /* of those made elsewhere */
+
+/* "_ABORTED" and so on, or ""; constant. */
+const char *accessEndName(AccessEnd end);
+
+/* "HIER_DIRECT" and so on; constant. */
+const char *accessHierarchyName(AccessHierarchy hierarchy);
+
 /* "TCP_MISS" and so on, for stats; constant. */
 const char *accessResultName(AccessResult result);
 
@@ -116,6 +124,10 @@ void accessLogClose(AccessLog **log);
 
 /* Add the line of one request. log may be NULL: nothing happens. */
 void accessLogAdd(AccessLog *log, const AccessEntry *entry);
+
+/* Add a line that is made already, without its end; a longer one than
+ * ACCESS_LOG_LINE_MAX is cut. log may be NULL. */
+void accessLogAddLine(AccessLog *log, const char *text, size_t len);
 
 /* Write what is held now. */
 void accessLogFlush(AccessLog *log);

@@ -225,6 +225,7 @@ finish(ConfigLoader *loader)
     configRewriteFinish(loader);
     configExternalFinish(loader);
     configAuthFinish(loader);
+    configLogsFinish(loader);
     nameHost(config);
     aclSetFreeze(config->acls);
     if (config->httpPortCount == 0)
@@ -316,6 +317,7 @@ static void
 destroyConfig(Config *config)
 {
     configPortsFini(config);
+    configLogsFini(config);
     while (config->origins) {
         ConfigOrigin *origin = config->origins;
         config->origins = origin->next;

@@ -28,10 +28,18 @@ typedef struct ConfigPort {
     char *where; /* "FILE:LINE" */
 } ConfigPort;
 
+/* One logformat, or one that is always there. */
+typedef struct ConfigLogFormat {
+    char *name;
+    Format *format;
+} ConfigLogFormat;
+
 typedef struct ConfigAccessLog {
-    char *path; /* never NULL; "none" gives no row at all */
+    char *path;    /* NULL: "none", those that match are in no later log */
     bool isDaemon; /* written by logfile_daemon */
-    char *where;   /* "FILE:LINE" */
+    const Format *format; /* NULL: Squid's native one */
+    AclRules *rules;      /* NULL: all requests */
+    char *where;          /* "FILE:LINE" */
 } ConfigAccessLog;
 
 typedef enum ConfigForwardedFor {
@@ -154,6 +162,10 @@ typedef struct Config {
     char *debugOptions;
     ConfigAccessLog *accessLogs;
     size_t accessLogCount;
+    ConfigLogFormat *logFormats;
+    size_t logFormatCount;
+    bool logMimeHdrs;
+    bool keepsReply; /* logs want to know the fields of answers */
     char *logfileDaemon;
     int64_t logfileRotate; /* old files that the daemon keeps */
     bool bufferedLogs;

@@ -185,6 +185,31 @@ addRule(ConfigLoader *loader, const ConfigRow *row, const ConfigLine *line)
     free(text);
 }
 
+AclRules *
+configTakeAcls(ConfigLoader *loader, const ConfigLine *line, size_t first,
+               bool isBeforeAnswer)
+{
+    AclValues place = {
+        .loader = loader, .file = line->file, .lineNo = line->words[0].line};
+    AclRules *rules = aclRulesCreate();
+    const char **names = xcalloc(line->count, sizeof(*names));
+    char *text = configJoinWords(line, 0);
+    AclRuleLine rule = {.allow = true,
+                        .names = names,
+                        .count = line->count - first,
+                        .text = text,
+                        .isBeforeAnswer = isBeforeAnswer};
+
+    for (size_t i = first; i < line->count; i++)
+        names[i - first] = line->words[i].text;
+    if (aclRulesAdd(rules, loader->config->acls, &rule, onComplaint, &place) <
+        0)
+        aclRulesDestroy(&rules);
+    free(names);
+    free(text);
+    return rules;
+}
+
 static void
 parseRules(ConfigLoader *loader, const ConfigRow *row, const ConfigLine *line)
 {

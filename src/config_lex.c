@@ -292,6 +292,40 @@ readWord(Reader *reader, const char *at, const char *end)
     return at;
 }
 
+/* The text of a logformat is all of the line: quotes are a part of it. */
+static bool
+takesRest(const Reader *reader)
+{
+    return reader->wordCount == 2 &&
+           strcmp(reader->words[0].text, "logformat") == 0;
+}
+
+/* True when nothing but a comment follows the quoted text at `at`. */
+static bool
+isQuotedRest(const char *at, const char *end)
+{
+    char *unused = xmalloc((size_t)(end - at) + 1);
+    char *to = unused;
+    const char *after = isQuote(*at) ? copyQuoted(at, end, &to) : NULL;
+
+    free(unused);
+    while (after && after < end && isspace((unsigned char)*after))
+        after++;
+    return after && (after == end || *after == '#');
+}
+
+static void
+readRest(Reader *reader, const char *at, const char *end)
+{
+    const char *base = bufData(&reader->text);
+    ConfigWord *word = addWord(reader, (size_t)(at - base));
+
+    while (end > at && isspace((unsigned char)end[-1]))
+        end--;
+    word->text = xstrndup(at, (size_t)(end - at));
+    word->quoted = true;
+}
+
 /* False after an error. */
 static bool
 splitWords(Reader *reader)
@@ -301,9 +335,12 @@ splitWords(Reader *reader)
 
     clearWords(reader);
     while (at && at < end) {
-        if (isspace((unsigned char)*at))
+        if (isspace((unsigned char)*at)) {
             at++;
-        else if (*at == '#')
+        } else if (takesRest(reader) && !isQuotedRest(at, end)) {
+            readRest(reader, at, end);
+            break;
+        } else if (*at == '#')
             break;
         else
             at = readWord(reader, at, end);

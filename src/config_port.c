@@ -1,4 +1,4 @@
-/* config_port.c: http_port, manager_port, access_log. */
+/* config_port.c: http_port, manager_port. */
 #include "config_priv.h"
 
 #include <stdlib.h>
@@ -116,109 +116,9 @@ const ConfigKind configKindManager = {
     .parse = parseManager,
 };
 
-/* The file of "stdio:FILE", "daemon:FILE" or "FILE"; NULL after an error. */
-static const char *
-logFile(ConfigLoader *loader, const ConfigLine *line, bool *isDaemonOut)
-{
-    const char *place = line->words[1].text;
-    const char *file = optionValue(place, "stdio:");
-
-    if (!file) {
-        file = optionValue(place, "daemon:");
-        *isDaemonOut = file != NULL;
-    }
-    if (!file && strchr(place, ':') && place[0] != '/') {
-        configError(
-            loader, line, 1,
-            "expected FILE, stdio:FILE, daemon:FILE or none, not \"%s\"",
-            place);
-        return NULL;
-    }
-    if (!file)
-        file = place;
-    if (*file)
-        return file;
-    configError(loader, line, 1, "expected the name of a file");
-    return NULL;
-}
-
-static void
-checkLogOption(ConfigLoader *loader, const ConfigLine *line, size_t i)
-{
-    const char *word = line->words[i].text;
-    const char *format = optionValue(word, "logformat=");
-
-    if (!format && i == 2 && !strchr(word, '='))
-        format = word;
-    if (format && strcmp(format, "squid") == 0)
-        return;
-    if (format)
-        configWarn(loader, line, i,
-                   "access_log: format \"%s\" is not supported yet, Squid's "
-                   "native format is written",
-                   format);
-    else if (strchr(word, '='))
-        configWarn(loader, line, i,
-                   "access_log: option \"%s\" is not supported yet", word);
-    else
-        configWarn(loader, line, i,
-                   "access_log: acls are not supported yet, every request is "
-                   "logged");
-}
-
-/* "none" alone switches logging off; with acls it would spare only some. */
-static void
-parseNoLog(ConfigLoader *loader, const ConfigLine *line)
-{
-    if (line->count > 2)
-        configWarn(loader, line, 2,
-                   "access_log: acls are not supported yet, the line is "
-                   "ignored");
-}
-
-static void
-parseAccessLog(ConfigLoader *loader, const ConfigRow *row,
-               const ConfigLine *line)
-{
-    Config *config = loader->config;
-    const char *file;
-    bool isDaemon = false;
-
-    if (line->count < 2) {
-        configWantWords(loader, row, line, 1);
-        return;
-    }
-    if (strcmp(line->words[1].text, "none") == 0) {
-        parseNoLog(loader, line);
-        return;
-    }
-    file = logFile(loader, line, &isDaemon);
-    if (!file)
-        return;
-    for (size_t i = 2; i < line->count; i++)
-        checkLogOption(loader, line, i);
-    config->accessLogs =
-        xrealloc(config->accessLogs,
-                 (config->accessLogCount + 1) * sizeof(*config->accessLogs));
-    config->accessLogs[config->accessLogCount++] =
-        (ConfigAccessLog){.path = configResolve(line->file, file),
-                          .isDaemon = isDaemon,
-                          .where = configLineWhere(line)};
-}
-
-const ConfigKind configKindAccessLog = {
-    .repeats = true,
-    .parse = parseAccessLog,
-};
-
 void
 configPortsFini(Config *config)
 {
     dropPorts(&config->httpPorts, &config->httpPortCount);
     dropPorts(&config->managerPorts, &config->managerPortCount);
-    for (size_t i = 0; i < config->accessLogCount; i++) {
-        free(config->accessLogs[i].path);
-        free(config->accessLogs[i].where);
-    }
-    free(config->accessLogs);
 }

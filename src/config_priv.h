@@ -201,8 +201,19 @@ char *configTakeWords(ConfigLoader *loader, const ConfigRow *row,
 /* "FILE:LINE" of a line, "default" for a default's; returns owned. */
 char *configLineWhere(const ConfigLine *line);
 
-/* Free what the lines of ports and access logs own. */
+/* Free what the lines of ports own. */
 void configPortsFini(Config *config);
+
+/* Set what follows from several directives about logs together. */
+void configLogsFinish(ConfigLoader *loader);
+
+/* Free what the lines about logs own. */
+void configLogsFini(Config *config);
+
+/* The list of one rule that allows what matches words `first` on of line, or
+ * NULL after a complaint. Returns owned. */
+AclRules *configTakeAcls(ConfigLoader *loader, const ConfigLine *line,
+                         size_t first, bool isBeforeAnswer);
 
 /* Free what the cache_peer lines own. */
 void configPeersFini(Config *config);
@@ -220,6 +231,7 @@ extern const ConfigKind configKindDebug;
 extern const ConfigKind configKindPort;
 extern const ConfigKind configKindManager;
 extern const ConfigKind configKindAccessLog;
+extern const ConfigKind configKindLogFormat;
 extern const ConfigKind configKindAcl;
 extern const ConfigKind configKindRules;
 extern const ConfigKind configKindReplyRules; /* checked with an answer */

@@ -63,12 +63,23 @@
       "SECTION,LEVEL... [rotate=N]",                                           \
       "How much the debug log says: 0 only what is fatal, 1 what matters, "    \
       "up to 9. SECTION is a number or ALL.")                                  \
+    X("logformat", LogFormat, logFormats, NULL, "NAME TEXT",                   \
+      "How lines of an access log look; TEXT, the rest of the line, has "      \
+      "codes: FORMAT CODES. In \"...\" and [...] values are escaped for "      \
+      "them; else octets that would end a word or a line are shown as %XX.")   \
     X("access_log", AccessLog, accessLogs, CONFIG_LOG_DIR "/access.log",       \
-      "[stdio:|daemon:]FILE [squid]|none",                                     \
-      "A line for each request, in Squid's native format; its URL is the "     \
-      "one it was rewritten to, as there (%ru). stdio:, the "                  \
-      "default: the proxy writes the file itself. daemon: it hands the lines " \
-      "to logfile_daemon.")                                                    \
+      "[stdio:|daemon:]FILE [FORMAT|OPTION=VALUE...] [ACL...]|none [ACL...]",  \
+      "A line for each request whose acls all match (without acls: for "       \
+      "each), in every log that there is. FORMAT, or logformat=FORMAT, is "    \
+      "the name of a logformat or one of squid (the default), common, "        \
+      "combined, referrer, useragent. stdio:, the default: the proxy "         \
+      "writes the file itself. daemon: it hands the lines to "                 \
+      "logfile_daemon. Requests that match a line with none are in no log "    \
+      "of the lines after it. The options on-error=, buffer-size= and "        \
+      "rotate= have no effect.")                                               \
+    X("log_mime_hdrs", Bool, logMimeHdrs, "off", "on|off",                     \
+      "Whether lines in the native format end in [the fields of the "          \
+      "request] [those of the answer].")                                       \
     X("logfile_daemon", File, logfileDaemon, CONFIG_LIBEXEC_DIR "/log_file",   \
       "PROGRAM|none",                                                          \
       "The program that writes the logs of access_log daemon:, a process for " \
@@ -276,8 +287,6 @@
     X("icp_access")                                                            \
     X("icp_port")                                                              \
     X("ipcache_size")                                                          \
-    X("log_mime_hdrs")                                                         \
-    X("logformat")                                                             \
     X("max_filedescriptors")                                                   \
     X("memory_cache_mode")                                                     \
     X("memory_pools")                                                          \

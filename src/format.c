@@ -12,6 +12,7 @@
 #define FORMAT_MAGIC 0x464f524du
 #define WIDTH_MAX 1000u
 #define JOINED_MAX (128 * 1024)
+#define LOG_VALUE_MAX 8192u /* of which three times as many may be shown */
 
 struct Format {
     uint32_t magic;
@@ -25,6 +26,8 @@ typedef struct Reader {
     FormatToken token;
     FormatComplainCb *complain;
     void *data;
+    bool isLog;
+    FormatQuote around; /* of a log: what the text before stands in */
 } Reader;
 
 static FormatToken *
@@ -103,24 +106,21 @@ takeNumber(Reader *reader)
 
 /* {Field}, {Field:member} or {Field:;member} with another separator. */
 static void
-setArgument(FormatToken *token, const char *text, size_t len)
+splitArgument(FormatToken *token)
 {
-    const char *colon = memchr(text, ':', len);
-    size_t nameLen = colon != NULL ? (size_t)(colon - text) : len;
+    char *colon = token->text != NULL ? strchr(token->text, ':') : NULL;
 
-    free(token->text);
-    free(token->member);
-    token->text = xstrndup(text, nameLen);
-    token->member = NULL;
-    token->separator = ',';
-    if (colon == NULL || nameLen + 1 >= len)
+    if (colon == NULL)
         return;
+    *colon = '\0';
     const char *member = colon + 1;
+    if (*member == '\0')
+        return;
     if (strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
                "0123456789-_",
                *member) == NULL)
         token->separator = *member++;
-    token->member = xstrndup(member, len - (size_t)(member - text));
+    token->member = xstrdup(member);
 }
 
 static void
@@ -130,7 +130,9 @@ takeArgument(Reader *reader)
 
     if (end == NULL)
         return;
-    setArgument(&reader->token, reader->at + 1, (size_t)(end - reader->at - 1));
+    free(reader->token.text);
+    reader->token.text =
+        xstrndup(reader->at + 1, (size_t)(end - reader->at - 1));
     reader->at = end + 1;
 }
 
@@ -149,9 +151,27 @@ skipUnknown(Reader *reader)
     }
 }
 
+static bool
+lacksArgument(const FormatToken *token)
+{
+    unsigned flags = token->code->flags;
+
+    return (flags & FORMAT_CODE_ARG) && token->text == NULL &&
+           !(token->isLog && (flags & FORMAT_CODE_ALL));
+}
+
+/* Older formats have names as http::>rm, which are those without. */
+static void
+skipProtocol(Reader *reader)
+{
+    if (strncmp(reader->at, "http::", 6) == 0)
+        reader->at += 6;
+}
+
 static void
 takeCode(Reader *reader, const char *start)
 {
+    skipProtocol(reader);
     const FormatCode *code = formatCodeLookup(reader->at);
 
     reader->token.code = code;
@@ -164,7 +184,9 @@ takeCode(Reader *reader, const char *start)
     if (code->get == NULL) /* whatever belongs to the name */
         skipUnknown(reader);
     takeArgument(reader);
-    if ((code->flags & FORMAT_CODE_ARG) && reader->token.text == NULL)
+    if (!(code->flags & FORMAT_CODE_WHOLE))
+        splitArgument(&reader->token);
+    if (lacksArgument(&reader->token))
         complainOf(reader, "a name in {} is missing in", start);
 }
 
@@ -182,7 +204,10 @@ readCode(Format *format, Reader *reader)
     const char *start = reader->at;
     FormatToken *token = &reader->token;
 
-    *token = (FormatToken){.quote = takeQuote(reader)};
+    *token = (FormatToken){
+        .quote = takeQuote(reader), .separator = ',', .isLog = reader->isLog};
+    if (token->quote == FORMAT_QUOTE_DEFAULT)
+        token->quote = reader->around;
     token->isLeft = takeFlag(reader, '-');
     token->isZero = takeFlag(reader, '0');
     token->width = takeNumber(reader);
@@ -190,31 +215,65 @@ readCode(Format *format, Reader *reader)
         token->max = takeNumber(reader);
     takeArgument(reader);
     takeCode(reader, start);
-    if (token->code == NULL ||
-        ((token->code->flags & FORMAT_CODE_ARG) && token->text == NULL))
+    if (token->code == NULL || lacksArgument(token))
         token->code = absentCode();
     addToken(format, token);
+}
+
+/* Quotes and brackets of a log's text begin and end what codes in them are
+ * escaped for. */
+static void
+noteAround(Reader *reader, const char *text, size_t len)
+{
+    for (size_t i = 0; i < len && reader->isLog; i++) {
+        bool isOpen = reader->around != FORMAT_QUOTE_DEFAULT;
+
+        if (text[i] == '"' && reader->around != FORMAT_QUOTE_BLOB)
+            reader->around =
+                isOpen ? FORMAT_QUOTE_DEFAULT : FORMAT_QUOTE_STRING;
+        else if (text[i] == '[' && !isOpen)
+            reader->around = FORMAT_QUOTE_BLOB;
+        else if (text[i] == ']' && reader->around == FORMAT_QUOTE_BLOB)
+            reader->around = FORMAT_QUOTE_DEFAULT;
+    }
+}
+
+static Format *
+readAll(Reader *reader)
+{
+    Format *format = xcalloc(1, sizeof(*format));
+
+    format->magic = FORMAT_MAGIC;
+    while (*reader->at != '\0') {
+        size_t len = strcspn(reader->at, "%");
+
+        noteAround(reader, reader->at, len);
+        if (len > 0)
+            addText(format, reader->at, len);
+        reader->at += len;
+        if (*reader->at == '\0')
+            break;
+        reader->at++;
+        readCode(format, reader);
+    }
+    return format;
 }
 
 Format *
 formatCreate(const char *text, FormatComplainCb *complain, void *data)
 {
-    Format *format = xcalloc(1, sizeof(*format));
     Reader reader = {.at = text, .complain = complain, .data = data};
 
-    format->magic = FORMAT_MAGIC;
-    while (*reader.at != '\0') {
-        size_t len = strcspn(reader.at, "%");
+    return readAll(&reader);
+}
 
-        if (len > 0)
-            addText(format, reader.at, len);
-        reader.at += len;
-        if (*reader.at == '\0')
-            break;
-        reader.at++;
-        readCode(format, &reader);
-    }
-    return format;
+Format *
+formatCreateLog(const char *text, FormatComplainCb *complain, void *data)
+{
+    Reader reader = {
+        .at = text, .complain = complain, .data = data, .isLog = true};
+
+    return readAll(&reader);
 }
 
 void
@@ -273,6 +332,9 @@ quoteOf(const FormatToken *token)
         return FORMAT_QUOTE_RAW;
     if (token->quote != FORMAT_QUOTE_DEFAULT)
         return token->quote;
+    if (token->isLog)
+        return token->code->flags & FORMAT_CODE_FREE ? FORMAT_QUOTE_LOG
+                                                     : FORMAT_QUOTE_RAW;
     return token->code->flags & FORMAT_CODE_FREE ? FORMAT_QUOTE_URL
                                                  : FORMAT_QUOTE_RAW;
 }
@@ -311,13 +373,36 @@ expandCode(const FormatToken *token, const FormatInput *input, char *out,
         token->code->get(input, token, &value);
     if (token->max > 0 && value.slice.len > token->max)
         value.slice.len = token->max;
+    if (token->isLog && value.slice.len > LOG_VALUE_MAX)
+        value.slice.len = LOG_VALUE_MAX;
     if (value.slice.len == 0)
         rc = formatQuote(FORMAT_QUOTE_RAW, httpSliceText("-"), out, size, used);
     else
         rc = formatQuote(quoteOf(token), value.slice, out, size, used);
+    if (rc == -EINVAL && token->isLog)
+        rc = formatQuote(FORMAT_QUOTE_LOG, value.slice, out, size, used);
     bufFini(&value.joined);
     if (rc == 0)
         rc = pad(token, out, size, start, used);
+    return rc;
+}
+
+/* 0, or why it stopped with *used octets. */
+static int
+expandAll(const Format *format, const FormatInput *input, char *out,
+          size_t size, size_t *used)
+{
+    int rc = 0;
+
+    CHECK_OBJ(format, FORMAT_MAGIC);
+    for (size_t i = 0; i < format->count && rc == 0; i++) {
+        const FormatToken *token = &format->tokens[i];
+
+        rc = token->code != NULL
+                 ? expandCode(token, input, out, size, used)
+                 : formatQuote(FORMAT_QUOTE_RAW, httpSliceText(token->text),
+                               out, size, used);
+    }
     return rc;
 }
 
@@ -326,16 +411,17 @@ formatExpand(const Format *format, const FormatInput *input, char *out,
              size_t size)
 {
     size_t used = 0;
+    int rc = expandAll(format, input, out, size, &used);
 
-    CHECK_OBJ(format, FORMAT_MAGIC);
-    for (size_t i = 0; i < format->count; i++) {
-        const FormatToken *token = &format->tokens[i];
-        int rc = token->code != NULL
-                     ? expandCode(token, input, out, size, &used)
-                     : formatQuote(FORMAT_QUOTE_RAW, httpSliceText(token->text),
-                                   out, size, &used);
-        if (rc < 0)
-            return rc;
-    }
-    return (ssize_t)used;
+    return rc < 0 ? rc : (ssize_t)used;
+}
+
+size_t
+formatExpandLog(const Format *format, const FormatInput *input, char *out,
+                size_t size)
+{
+    size_t used = 0;
+
+    expandAll(format, input, out, size, &used);
+    return used;
 }

@@ -1,6 +1,6 @@
 /*
- * format.h: texts with % codes, as logformat has them, for what helpers are
- * told about a request.
+ * format.h: texts with % codes, as logformat has them: for what helpers are
+ * told about a request, and for access logs.
  *
  * %[QUOTE][-][0][WIDTH][.MAX]CODE, with {ARGUMENT} before or after CODE:
  * the codes are rows of a table in format.c. A value that is missing or
@@ -33,6 +33,28 @@ typedef struct FormatUrl {
     HttpSlice path; /* with the query; absent for CONNECT */
 } FormatUrl;
 
+/* What came of a request, for logs; all borrowed. */
+typedef struct FormatLog {
+    int64_t wallUs;        /* its end */
+    int64_t elapsedUs;     /* since its first octet */
+    uint64_t number;       /* of the request, since the start */
+    const char *result;    /* "TCP_MISS" */
+    const char *end;       /* "_ABORTED", or "" */
+    const char *hierarchy; /* "HIER_DIRECT" */
+    const char *peer;      /* address of the origin, or NULL */
+    const char *peerName;  /* of a parent, or NULL */
+    unsigned minor;        /* of the request's HTTP version */
+    int status;            /* sent; 0: none */
+    int originStatus;      /* the same of the origin's answer */
+    uint64_t received;     /* octets of the request */
+    uint64_t receivedHead; /* those of its head */
+    uint64_t sent;         /* octets of the answer */
+    uint64_t originBody;   /* octets of the origin's body */
+    const char *type;      /* of the answer's content */
+    const char *error;     /* "ERR_DNS_FAIL" when we made the answer, or NULL */
+    bool stripQuery;       /* leave out what follows the ? in %ru */
+} FormatLog;
+
 /* What a request is, as far as codes show it; all borrowed. What is absent
  * (NULL, port 0) is shown as "-". */
 typedef struct FormatInput {
@@ -51,6 +73,7 @@ typedef struct FormatInput {
     const NoteList *clientNotes;
     const char *aclName;
     HttpSlice data; /* %DATA: words that are escaped already */
+    const FormatLog *log; /* NULL: not at its end yet */
 } FormatInput;
 
 /* What is wrong with a code; borrowed. */
@@ -59,6 +82,14 @@ typedef void FormatComplainCb(const char *text, void *data);
 /* Make ready what text says. An unknown code is told and becomes "-".
  * Returns owned. */
 Format *formatCreate(const char *text, FormatComplainCb *complain, void *data);
+
+/*
+ * The same for a line of a log: what stands in "..." or [...] is escaped as
+ * QUOTE " or [ does, other values as far as octets would break a line or a
+ * word (the percent sign is left alone). No value makes it fail.
+ */
+Format *formatCreateLog(const char *text, FormatComplainCb *complain,
+                        void *data);
 
 /* Print all codes with what they show, as roff. */
 void formatPrintCodes(FILE *out);
@@ -79,6 +110,10 @@ bool formatHas(const Format *format, const char *code);
  */
 ssize_t formatExpand(const Format *format, const FormatInput *input, char *out,
                      size_t size);
+
+/* The same for a log: what has no room is cut off. The octets. */
+size_t formatExpandLog(const Format *format, const FormatInput *input,
+                       char *out, size_t size);
 
 /* Write the values that no other quoting is given for as `quote` does. */
 void formatSetQuote(Format *format, char quote);

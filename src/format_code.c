@@ -108,8 +108,15 @@ getMethod(const FormatInput *input, const FormatToken *token,
 static void
 getUrl(const FormatInput *input, const FormatToken *token, FormatValue *value)
 {
+    const HttpSlice url = input->url.url;
+    bool isStripped = input->log != NULL && input->log->stripQuery;
+    const char *mark =
+        isStripped && url.len > 0 ? memchr(url.data, '?', url.len) : NULL;
+
     (void)token;
-    value->slice = input->url.url;
+    value->slice = url;
+    if (mark != NULL)
+        value->slice.len = (size_t)(mark + 1 - url.data);
 }
 
 static void
@@ -117,6 +124,30 @@ getPath(const FormatInput *input, const FormatToken *token, FormatValue *value)
 {
     (void)token;
     value->slice = input->url.path;
+}
+
+static void
+getNewScheme(const FormatInput *input, const FormatToken *token,
+             FormatValue *value)
+{
+    (void)token;
+    setText(value, input->url.scheme);
+}
+
+static void
+getNewHost(const FormatInput *input, const FormatToken *token,
+           FormatValue *value)
+{
+    (void)token;
+    value->slice = input->url.host;
+}
+
+static void
+getNewPort(const FormatInput *input, const FormatToken *token,
+           FormatValue *value)
+{
+    (void)token;
+    setNumber(value, input->url.port);
 }
 
 /* What the client has asked for. */
@@ -241,12 +272,26 @@ addToList(FormatValue *value, HttpSlice item)
     value->slice = httpSlice(bufData(joined), bufLen(joined));
 }
 
+/* All fields, as lines. */
+static void
+getFields(const HttpHeaders *headers, FormatValue *value)
+{
+    if (headers == NULL || httpHeaderFormat(headers, &value->joined) < 0)
+        return;
+    value->slice = httpSlice(bufData(&value->joined), bufLen(&value->joined));
+}
+
 static void
 getField(const HttpHeaders *headers, const FormatToken *token,
          FormatValue *value)
 {
-    HttpSlice name = httpSliceText(token->text);
     const HttpField *field = NULL;
+
+    if (token->text == NULL) {
+        getFields(headers, value);
+        return;
+    }
+    HttpSlice name = httpSliceText(token->text);
 
     while (headers != NULL && (field = httpHeaderNext(headers, field)) != NULL)
         if (httpSliceEqualNoCase(httpFieldName(field), name))
@@ -277,9 +322,25 @@ addNotes(const NoteList *notes, const char *name, FormatValue *value)
             addToList(value, httpSliceText(notes->notes[i].value));
 }
 
+/* "name: value" of all, for %note without a name. */
+static void
+addAllNotes(const NoteList *notes, FormatValue *value)
+{
+    for (size_t i = 0; notes != NULL && i < notes->count; i++)
+        bufPrintf(&value->joined, "%s%s: %s",
+                  bufLen(&value->joined) > 0 ? "\r\n" : "",
+                  notes->notes[i].name, notes->notes[i].value);
+    value->slice = httpSlice(bufData(&value->joined), bufLen(&value->joined));
+}
+
 static void
 getNote(const FormatInput *input, const FormatToken *token, FormatValue *value)
 {
+    if (token->text == NULL) {
+        addAllNotes(input->clientNotes, value);
+        addAllNotes(input->notes, value);
+        return;
+    }
     addNotes(input->clientNotes, token->text, value);
     addNotes(input->notes, token->text, value);
 }
@@ -289,7 +350,7 @@ static const FormatCode codes[] = {
     {"%", getPercent, FORMAT_CODE_ESCAPED, "a percent sign"},
     {">a", getClientAddress, 0, "address of the client"},
     {">p", getClientPort, 0, "its port"},
-    {">A", NULL, 0, NULL}, /* names of clients are not looked up */
+    {">A", NULL, 0, NULL}, /* names of clients are not looked up for it */
     {">eui", NULL, 0, NULL},
     {"la", getLocalAddress, 0, "address the client has connected to"},
     {"lp", getLocalPort, 0, "port of that"},
@@ -311,15 +372,26 @@ static const FormatCode codes[] = {
     {">rP", getPort, 0, "its port"},
     {">rp", getClientPath, FORMAT_CODE_FREE, "its path with the query"},
     {"rm", getMethod, FORMAT_CODE_FREE, NULL},
+    {"<rm", getMethod, FORMAT_CODE_FREE, NULL},
+    {"<ru", getUrl, FORMAT_CODE_FREE, NULL},
+    {"<rs", getNewScheme, 0, NULL},
+    {"<rd", getNewHost, FORMAT_CODE_FREE, NULL},
+    {"<rP", getNewPort, 0, NULL},
+    {"<rp", getPath, FORMAT_CODE_FREE, NULL},
     {"ru", getUrl, FORMAT_CODE_FREE, "URL, once it was rewritten the new one"},
     {"rp", getPath, FORMAT_CODE_FREE, "path of that with the query"},
-    {">ha", getRequestField, FORMAT_CODE_FREE | FORMAT_CODE_ARG,
+    {">ha", getRequestField,
+     FORMAT_CODE_FREE | FORMAT_CODE_ARG | FORMAT_CODE_ALL,
      "field {NAME} of the request; {NAME:MEMBER} the value of MEMBER= in its "
-     "list, {NAME:;MEMBER} in one with that separator"},
-    {">h", getRequestField, FORMAT_CODE_FREE | FORMAT_CODE_ARG, NULL},
-    {"<h", getResponseField, FORMAT_CODE_FREE | FORMAT_CODE_ARG,
+     "list, {NAME:;MEMBER} in one with that separator; in logs without a "
+     "name, all fields"},
+    {">h", getRequestField,
+     FORMAT_CODE_FREE | FORMAT_CODE_ARG | FORMAT_CODE_ALL, NULL},
+    {"<h", getResponseField,
+     FORMAT_CODE_FREE | FORMAT_CODE_ARG | FORMAT_CODE_ALL,
      "the same of the answer"},
-    {"note", getNote, FORMAT_CODE_FREE | FORMAT_CODE_ARG, "annotation {NAME}"},
+    {"note", getNote, FORMAT_CODE_FREE | FORMAT_CODE_ARG | FORMAT_CODE_ALL,
+     "annotation {NAME}; in logs without a name, all"},
     {"ACL", getAclName, FORMAT_CODE_FREE,
      "name of the acl (external_acl_type)"},
     {"DATA", getData, FORMAT_CODE_ESCAPED,
@@ -353,28 +425,44 @@ static const FormatCode codes[] = {
      FORMAT_CODE_FREE | FORMAT_CODE_ARG | FORMAT_CODE_BRACE, NULL},
 };
 
+#define CODE_COUNT (sizeof(codes) / sizeof(codes[0]))
+
+/* The longest of rows that text begins with, if longer than best. */
+static const FormatCode *
+pickCode(const FormatCode *rows, size_t count, const char *text,
+         const FormatCode *best)
+{
+    for (size_t i = 0; i < count; i++) {
+        size_t len = strlen(rows[i].name);
+
+        if ((best == NULL || len > strlen(best->name)) &&
+            strncmp(text, rows[i].name, len) == 0 &&
+            (!(rows[i].flags & FORMAT_CODE_BRACE) || text[len] == '{'))
+            best = &rows[i];
+    }
+    return best;
+}
+
 const FormatCode *
 formatCodeLookup(const char *text)
 {
-    const FormatCode *best = NULL;
-    size_t bestLen = 0;
+    const FormatCode *best = pickCode(codes, CODE_COUNT, text, NULL);
 
-    for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
-        size_t len = strlen(codes[i].name);
+    return pickCode(formatLogCodes, formatLogCodeCount, text, best);
+}
 
-        if (len > bestLen && strncmp(text, codes[i].name, len) == 0 &&
-            (!(codes[i].flags & FORMAT_CODE_BRACE) || text[len] == '{')) {
-            best = &codes[i];
-            bestLen = len;
-        }
-    }
-    return best;
+static void
+printCodes(FILE *out, const FormatCode *rows, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (rows[i].help != NULL)
+            fprintf(out, ".TP\n.B %%%s\n%s.\n", rows[i].name, rows[i].help);
 }
 
 void
 formatPrintCodes(FILE *out)
 {
-    for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
-        if (codes[i].help != NULL)
-            fprintf(out, ".TP\n.B %%%s\n%s.\n", codes[i].name, codes[i].help);
+    printCodes(out, codes, CODE_COUNT);
+    fputs(".PP\nIn logs also (helpers are told \\- for them):\n", out);
+    printCodes(out, formatLogCodes, formatLogCodeCount);
 }

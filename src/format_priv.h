@@ -14,6 +14,7 @@ typedef enum FormatQuote {
     FORMAT_QUOTE_BLOB,    /* [ */
     FORMAT_QUOTE_SHELL,   /* / */
     FORMAT_QUOTE_RAW,     /* ' */
+    FORMAT_QUOTE_LOG,     /* what would break a log's line or word */
     FORMAT_QUOTE_COUNT
 } FormatQuote;
 
@@ -25,6 +26,7 @@ typedef struct FormatToken {
     char *member;           /* {Field:member}: that member of a list */
     char separator;         /* of the list */
     FormatQuote quote;
+    bool isLog; /* no octet is an error */
     bool isLeft;
     bool isZero;
     unsigned width;
@@ -42,6 +44,8 @@ typedef struct FormatValue {
 #define FORMAT_CODE_ESCAPED 2u /* it is so already */
 #define FORMAT_CODE_ARG 4u     /* needs {ARGUMENT} */
 #define FORMAT_CODE_BRACE 8u   /* ... right behind the name */
+#define FORMAT_CODE_WHOLE 16u  /* {ARGUMENT} is no name of a field */
+#define FORMAT_CODE_ALL 32u    /* logs may go without: all of them */
 
 struct FormatCode {
     const char *name;
@@ -50,6 +54,10 @@ struct FormatCode {
     unsigned flags;
     const char *help; /* NULL: another name of one */
 };
+
+/* The rows that are about logs. */
+extern const FormatCode formatLogCodes[];
+extern const size_t formatLogCodeCount;
 
 /* The code that text begins with, the longest; NULL when there is none. */
 const FormatCode *formatCodeLookup(const char *text);

@@ -67,6 +67,13 @@ showString(unsigned char octet, char *out)
 }
 
 static size_t
+showLog(unsigned char octet, char *out)
+{
+    return octet <= 0x20 || octet >= 0x7f ? showHex(octet, out)
+                                          : showPlain(octet, out);
+}
+
+static size_t
 showBlob(unsigned char octet, char *out)
 {
     if (isOneOf(octet, "\r\n\\"))
@@ -157,6 +164,8 @@ formatQuote(FormatQuote quote, HttpSlice value, char *out, size_t size,
         return appendStyled(showString, value, out, size, used);
     case FORMAT_QUOTE_BLOB:
         return appendStyled(showBlob, value, out, size, used);
+    case FORMAT_QUOTE_LOG:
+        return appendStyled(showLog, value, out, size, used);
     case FORMAT_QUOTE_SHELL:
         return appendShell(value, out, size, used);
     default:

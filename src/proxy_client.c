@@ -152,6 +152,7 @@ feed(ProxyRequest *request)
     HttpParseEvent event =
         httpParserFeed(request->parser, input.data, input.len, &used, &body);
 
+    request->headOctets += used;
     proxyClientConsume(client, used);
     return event;
 }

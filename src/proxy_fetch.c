@@ -285,6 +285,8 @@ onBody(const char *octets, size_t len, void *data)
     if (fetch->request != NULL && !proxyReplyBody(fetch->request, octets, len))
         return false;
     fetch->received += len;
+    if (fetch->request != NULL)
+        fetch->request->reply.originOctets += len;
     store(fetch, octets, len);
     if (fetch->request == NULL && fetch->writer == NULL)
         proxyFetchCancel(fetch); /* for nobody any more */

@@ -25,7 +25,8 @@ keepLog(const Proxy *proxy, const char *path, const LogDaemonConfig *daemon,
         bool *isKept)
 {
     for (size_t i = 0; i < proxy->logCount; i++) {
-        if (isKept[i] || !accessLogIsSame(proxy->logs[i], path, daemon))
+        if (isKept[i] || proxy->logs[i] == NULL ||
+            !accessLogIsSame(proxy->logs[i], path, daemon))
             continue;
         isKept[i] = true;
         return proxy->logs[i];
@@ -92,6 +93,8 @@ proxyLogsOpen(Proxy *proxy, const Config *config, ProxyComplainCb *complain,
     for (size_t i = 0; i < count; i++) {
         const ConfigAccessLog *line = &config->accessLogs[i];
 
+        if (line->path == NULL)
+            continue;
         logs[i] = takeLog(proxy, config, line, isKept);
         if (logs[i] != NULL)
             continue;
@@ -116,7 +119,7 @@ proxyLogsReopen(Proxy *proxy, ProxyComplainCb *complain, void *data)
 
     for (size_t i = 0; i < proxy->logCount; i++) {
         const ConfigAccessLog *line = &proxy->config->accessLogs[i];
-        int rc = accessLogReopen(proxy->logs[i]);
+        int rc = proxy->logs[i] != NULL ? accessLogReopen(proxy->logs[i]) : 0;
 
         if (rc == 0)
             continue;
@@ -142,8 +145,141 @@ proxyLogsClose(Proxy *proxy)
 size_t
 proxyLogStats(const Proxy *proxy, AccessLogStats *out, size_t room)
 {
+    size_t count = 0;
+
     CHECK_OBJ(proxy, PROXY_MAGIC);
-    for (size_t i = 0; i < proxy->logCount && i < room; i++)
-        accessLogGetStats(proxy->logs[i], &out[i]);
-    return proxy->logCount;
+    for (size_t i = 0; i < proxy->logCount; i++) {
+        if (proxy->logs[i] == NULL)
+            continue;
+        if (count < room)
+            accessLogGetStats(proxy->logs[i], &out[count]);
+        count++;
+    }
+    return count;
+}
+
+/* Whose name the log shows: a 407 has that of credentials which were not good
+ * enough. */
+static const char *
+userOf(const ProxyRequest *request)
+{
+    const char *user = aclFactsUser(&request->facts);
+
+    return user != NULL || request->reply.status != 407 ? user
+                                                        : request->auth.claimed;
+}
+
+static AccessEntry
+entryOf(const ProxyRequest *request, AccessEnd end)
+{
+    const ProxyReply *reply = &request->reply;
+
+    return (AccessEntry){
+        .wallUs = commWallUs(),
+        .elapsedUs = commNowUs() - request->startUs,
+        .client = (const struct sockaddr *)&request->client->peer,
+        .result = reply->result,
+        .end = end,
+        .status = reply->status,
+        .size = reply->sent,
+        .method = request->method,
+        .url = request->urlText.data,
+        .urlLen = request->urlText.len,
+        .user = userOf(request),
+        .stripQuery = request->config->stripQueryTerms,
+        .hierarchy = reply->hierarchy,
+        .peer = request->peer[0] != '\0' ? request->peer : NULL,
+        .contentType =
+            reply->contentType[0] != '\0' ? reply->contentType : NULL,
+        .contentTypeLen = strlen(reply->contentType),
+    };
+}
+
+static FormatLog
+formatLogOf(const ProxyRequest *request, const AccessEntry *entry)
+{
+    const ProxyReply *reply = &request->reply;
+
+    return (FormatLog){
+        .wallUs = entry->wallUs,
+        .elapsedUs = entry->elapsedUs,
+        .number = request->proxy->stats.requests + 1,
+        .result = accessResultName(reply->result),
+        .end = accessEndName(entry->end),
+        .hierarchy = accessHierarchyName(reply->hierarchy),
+        .peer = entry->peer,
+        .peerName = request->peerName[0] != '\0' ? request->peerName : NULL,
+        .minor = request->http->minor,
+        .status = reply->status,
+        .originStatus = reply->forwardStatus,
+        .received = request->headOctets + request->body.octets,
+        .receivedHead = request->headOctets,
+        .sent = reply->sent,
+        .originBody = reply->originOctets,
+        .type = entry->contentType,
+        .error = reply->error,
+        .stripQuery = entry->stripQuery,
+    };
+}
+
+static void
+addFormatted(const ProxyRequest *request, AccessLog *log, const Format *format,
+             const AccessEntry *entry)
+{
+    FormatLog facts = formatLogOf(request, entry);
+    FormatInput input = proxyStepFacts(request);
+    char line[ACCESS_LOG_LINE_MAX];
+
+    input.log = &facts;
+    input.response = &request->replyHeaders;
+    if (input.user == NULL && request->reply.status == 407)
+        input.user = request->auth.claimed;
+    accessLogAddLine(log, line,
+                     formatExpandLog(format, &input, line, sizeof(line)));
+}
+
+/* Lines have their rules in the order of the configuration. */
+static void
+addToLogs(const ProxyRequest *request, const AccessEntry *entry)
+{
+    const Proxy *proxy = request->proxy;
+    AclInput input = proxyStepReplyInput(request, &request->replyHeaders);
+
+    for (size_t i = 0; i < proxy->logCount; i++) {
+        const ConfigAccessLog *line = &proxy->config->accessLogs[i];
+
+        if (line->rules != NULL &&
+            aclRulesCheck(line->rules, &input) != ACL_ALLOW)
+            continue;
+        if (line->path == NULL)
+            return;
+        if (line->format != NULL)
+            addFormatted(request, proxy->logs[i], line->format, entry);
+        else
+            accessLogAdd(proxy->logs[i], entry);
+    }
+}
+
+/* The loop's own time stands still while it works, and that is most of what a
+ * hit takes. */
+static void
+countLatency(ProxyRequest *request, AccessEnd end)
+{
+    if (end == ACCESS_END_OK && request->reply.result != ACCESS_TUNNEL)
+        helperHistogramAdd(&request->proxy->latencyUs,
+                           commClockUs() - request->startUs);
+}
+
+void
+proxyRequestLog(ProxyRequest *request, AccessEnd end)
+{
+    Proxy *proxy = request->proxy;
+    AccessEntry entry = entryOf(request, end);
+
+    addToLogs(request, &entry);
+    proxy->stats.requests++;
+    proxy->stats.byResult[request->reply.result]++;
+    countLatency(request, end);
+    if (end == ACCESS_END_ABORTED)
+        proxy->stats.aborted++;
 }

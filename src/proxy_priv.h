@@ -187,6 +187,8 @@ typedef struct ProxyReply {
     bool isStored;
     bool isCollapsed;  /* the answer to another request's question */
     int forwardStatus; /* of the origin's answer; 0: none */
+    uint64_t originOctets; /* of its body */
+    const char *error;     /* name of our page, or NULL; constant */
     uint64_t sent;   /* octets given to the kernel */
     char contentType[64];
 } ProxyReply;
@@ -250,6 +252,8 @@ struct ProxyRequest {
     AuthCheck auth;    /* of its credentials */
     char *authInfo;    /* a field for its reply, with CR LF; or NULL */
     bool isServerWide; /* OPTIONS of the server, not of a resource */
+    size_t headOctets; /* of its head, as received */
+    HttpHeaders replyHeaders; /* a copy, when logs want to know them */
     ProxyFetch *fetch;
     ListNode waiting;      /* in the waiters of another request's fetch */
     CommDeferred released; /* it waits no more */
@@ -399,6 +403,10 @@ void proxyStepCancel(ProxyRequest *request);
 
 /* What the request is for the rules; borrows from it. */
 AclInput proxyStepInput(const ProxyRequest *request);
+
+/* The same once there is an answer with these fields (or NULL). */
+AclInput proxyStepReplyInput(const ProxyRequest *request,
+                             const HttpHeaders *response);
 
 /* What helpers can be told of it; borrows from it. */
 FormatInput proxyStepFacts(const ProxyRequest *request);

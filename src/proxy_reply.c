@@ -203,6 +203,8 @@ proxyReplyOrigin(ProxyRequest *request, HttpResponse *response)
     ProxyTail tail = {.len = 0};
 
     proxyReplyBegin(request, response->status);
+    if (request->proxy->config->keepsReply)
+        httpHeaderCopy(&request->replyHeaders, &response->headers);
     chooseFraming(request, response);
     reply->source = PROXY_SOURCE_FETCH;
     proxyReplyType(request,
@@ -283,6 +285,7 @@ sendPage(ProxyRequest *request, ErrorPageId id, const char *detail,
     /* A head that was not understood leaves us out of step. */
     if (request->method == NULL)
         request->reply.keepAlive = false;
+    request->reply.error = errorPageName(id);
     proxyReplyBegin(request, errorPageStatus(id));
     request->reply.isComplete = true;
     info.keepAlive = request->reply.keepAlive;

@@ -43,6 +43,7 @@ allocate(Proxy *proxy)
     listInit(&request->waiting);
     bufInit(&request->text, TEXT_MAX);
     authCheckInit(&request->auth);
+    httpHeaderInit(&request->replyHeaders, HTTP_HEADER_TEXT_MAX * 2);
     return request;
 }
 
@@ -70,7 +71,9 @@ proxyRequestCreate(ProxyClient *client)
         request->parser = createParser(request->config);
     request->http = httpParserRequest(request->parser);
     request->urlText = httpSlice(NULL, 0);
+    memset(&request->url, 0, sizeof(request->url));
     request->host = request->method = NULL;
+    request->headOctets = 0;
     request->startUs = commNowUs();
     request->dstCount = 0;
     request->dstKnown = request->hasWaited = false;
@@ -108,6 +111,7 @@ dropWork(ProxyRequest *request)
     request->fetch = NULL;
     cacheObjectUnref(&request->object);
     aclFactsClear(&request->facts);
+    httpHeaderFini(&request->replyHeaders);
     free(request->storeId);
     request->storeId = NULL;
     free(request->clientText);
@@ -134,61 +138,6 @@ proxyRequestRelease(ProxyRequest *request)
     httpParserNext(request->parser);
     listPushFront(&proxy->spare, &request->node);
     proxy->spareCount++;
-}
-
-/* Whose name the log shows: a 407 has that of credentials which were not good
- * enough. */
-static const char *
-userOf(const ProxyRequest *request)
-{
-    const char *user = aclFactsUser(&request->facts);
-
-    return user != NULL || request->reply.status != 407 ? user
-                                                        : request->auth.claimed;
-}
-
-/* The loop's own time stands still while it works, and that is most of what a
- * hit takes. */
-static void
-countLatency(ProxyRequest *request, AccessEnd end)
-{
-    if (end == ACCESS_END_OK && request->reply.result != ACCESS_TUNNEL)
-        helperHistogramAdd(&request->proxy->latencyUs,
-                           commClockUs() - request->startUs);
-}
-
-void
-proxyRequestLog(ProxyRequest *request, AccessEnd end)
-{
-    Proxy *proxy = request->proxy;
-    const ProxyReply *reply = &request->reply;
-    AccessEntry entry = {
-        .wallUs = commWallUs(),
-        .elapsedUs = commNowUs() - request->startUs,
-        .client = (const struct sockaddr *)&request->client->peer,
-        .result = reply->result,
-        .end = end,
-        .status = reply->status,
-        .size = reply->sent,
-        .method = request->method,
-        .url = request->urlText.data,
-        .urlLen = request->urlText.len,
-        .user = userOf(request),
-        .stripQuery = request->config->stripQueryTerms,
-        .hierarchy = reply->hierarchy,
-        .peer = request->peer[0] != '\0' ? request->peer : NULL,
-        .contentType =
-            reply->contentType[0] != '\0' ? reply->contentType : NULL,
-        .contentTypeLen = strlen(reply->contentType),
-    };
-
-    for (size_t i = 0; i < proxy->logCount; i++)
-        accessLogAdd(proxy->logs[i], &entry);
-    proxy->stats.requests++;
-    proxy->stats.byResult[reply->result]++;
-    countLatency(request, end);
-    if (end == ACCESS_END_ABORTED)
-        proxy->stats.aborted++;
 }
 
 static bool

@@ -50,6 +50,19 @@ proxyStepInput(const ProxyRequest *request)
     };
 }
 
+AclInput
+proxyStepReplyInput(const ProxyRequest *request, const HttpHeaders *response)
+{
+    const ProxyReply *reply = &request->reply;
+    AclInput input = proxyStepInput(request);
+
+    input.status = reply->status;
+    input.response = response;
+    input.hierarchy = accessHierarchyName(reply->hierarchy);
+    input.peerName = request->peerName[0] != '\0' ? request->peerName : NULL;
+    return input;
+}
+
 FormatInput
 proxyStepFacts(const ProxyRequest *request)
 {

@@ -85,6 +85,19 @@ sendStoredWith(ProxyRequest *request, HttpSlice head, HttpSlice tail)
     proxyReplyFlush(request->client);
 }
 
+static void
+keepHeaders(ProxyRequest *request)
+{
+    HttpResponse response;
+
+    if (!request->proxy->config->keepsReply)
+        return;
+    httpResponseInit(&response, HTTP_HEADER_TEXT_MAX * 2);
+    if (cacheObjectResponse(request->object, &response) == 0)
+        httpHeaderCopy(&request->replyHeaders, &response.headers);
+    httpResponseFini(&response);
+}
+
 void
 proxyReplyStored(ProxyRequest *request)
 {
@@ -92,6 +105,7 @@ proxyReplyStored(ProxyRequest *request)
     HttpSlice head = cacheObjectHead(object);
     ProxyTail tail;
 
+    keepHeaders(request);
     proxyReplyBegin(request, cacheObjectStatus(object));
     request->reply.isComplete = true;
     proxyReplyType(request, findType(head));
@@ -123,6 +137,7 @@ sendMade(ProxyRequest *request, int rc)
 void
 proxyReplyNotModified(ProxyRequest *request)
 {
+    keepHeaders(request);
     proxyReplyBegin(request, 304);
     request->reply.isComplete = true;
     sendMade(request, httpCondFormat304(cacheObjectHead(request->object),
@@ -136,6 +151,7 @@ proxyReplyPart(ProxyRequest *request, const HttpPlace *place, uint64_t base)
     HttpSlice head = cacheObjectHead(object);
     const HttpRange *range = &place->range;
 
+    keepHeaders(request);
     proxyReplyBegin(request, 206);
     request->reply.isComplete = true;
     proxyReplyType(request, findType(head));

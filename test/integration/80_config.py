@@ -34,6 +34,14 @@ WRONG = [
     ("http_access all allow", "2: error: expected: http_access allow|deny"),
     ("http_access allow \\\n all \\\n none", "2: error: no acl is called"),
     ("access_log tcp:127.0.0.1:514", "2: error: expected FILE, stdio:FILE"),
+    ("access_log /x combind", "2: error: access_log: no logformat is called "
+     "\"combind\", did you mean \"combined\"?"),
+    ("access_log /x logformat=nothing", "2: error: access_log: no logformat"),
+    ("access_log /x squid color=red", "2: error: access_log: \"color=red\""),
+    ("access_log /x squid nobody", "2: error: no acl is called \"nobody\""),
+    ("logformat x %>a %zz %ru", "2: error: logformat x: unknown code \"%zz\""),
+    ("logformat common %>a", "2: error: logformat common is there already"),
+    ("logformat x", "2: error: expected: logformat NAME TEXT"),
     ("debug_options everything", "2: error: expected SECTION,LEVEL"),
     ("url_rewrite_program", "2: error: expected: url_rewrite_program"),
     ("url_rewrite_children 10 concurrency=lots",
@@ -57,7 +65,6 @@ WARNED = [
     ("url_rewrite_children 5 queue-size=0",
      "2: warning: queue-size=0 is taken as 1"),
     ("reply_header_max_size 1 MB", "2: warning: reply_header_max_size is taken as 96 KB"),
-    ("access_log /x combined", "2: warning: access_log: format \"combined\""),
 ]
 
 
@@ -133,6 +140,8 @@ class Parse(unittest.TestCase):
         first = self.parse("http_port 127.0.0.1:3128 name=\"a b\"\n"
                            "url_rewrite_program /bin/x \"two words\" # c\n"
                            "acl x url_regex -i a|b \\.gif$\n"
+                           "logformat f %ts \"%{Referer}>h\" [%'un] #%ru \n"
+                           "access_log /x f\n"
                            "http_access deny x\n")
         second = self.parse(first.stdout)
         self.assertEqual(second.returncode, 0, second.stderr)

@@ -345,3 +345,34 @@ Test(access_log, a_reader_that_stands_still_does_not_block)
     accessLogClose(&log);
     close(reader);
 }
+
+Test(access_log, lines_made_elsewhere_are_added)
+{
+    AccessEntry entry = someEntry();
+    AccessLog *log = accessLogOpen(supportTempPath("access.log"));
+
+    accessLogAddLine(NULL, "x", 1);
+    accessLogAddLine(log, "first line", 10);
+    accessLogAdd(log, &entry);
+    accessLogAddLine(log, "last line", 9);
+    accessLogClose(&log);
+    char *text = supportReadFile(supportTempPath("access.log"));
+    cr_expect_eq(strncmp(text, "first line\n", 11), 0, "%s", text);
+    cr_expect_not_null(strstr(text, "html\nlast line\n"), "%s", text);
+    free(text);
+}
+
+Test(access_log, a_line_that_is_too_long_is_cut)
+{
+    AccessLog *log = accessLogOpen(supportTempPath("access.log"));
+    char *line = malloc(2 * ACCESS_LOG_LINE_MAX);
+
+    memset(line, 'x', 2 * ACCESS_LOG_LINE_MAX);
+    for (int i = 0; i < 5; i++)
+        accessLogAddLine(log, line, 2 * ACCESS_LOG_LINE_MAX);
+    free(line);
+    accessLogClose(&log);
+    char *text = supportReadFile(supportTempPath("access.log"));
+    cr_expect_eq(strlen(text), 5 * (ACCESS_LOG_LINE_MAX + 1));
+    free(text);
+}

@@ -465,7 +465,8 @@ Test(config, access_logs)
     cr_expect(config->bufferedLogs);
     configUnref(&config);
     config = loadLines("access_log none");
-    cr_expect_eq(config->accessLogCount, 0);
+    cr_expect_eq(config->accessLogCount, 1);
+    cr_expect_null(config->accessLogs[0].path);
     configUnref(&config);
 }
 

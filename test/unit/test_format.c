@@ -131,6 +131,96 @@ static const struct {
     {"[%5>rs|%-6>rs|%06>p|%.2>rs]", "[ http|http  |004321|ht]"},
 };
 
+static const FormatLog someLog = {
+    .wallUs = INT64_C(1795380539023456), /* 2026-11-22T20:48:59Z */
+    .elapsedUs = 12999,
+    .number = 7,
+    .result = "TCP_MISS",
+    .end = "_ABORTED",
+    .hierarchy = "HIER_DIRECT",
+    .peer = "192.0.2.1",
+    .minor = 1,
+    .status = 200,
+    .originStatus = 304,
+    .received = 300,
+    .receivedHead = 280,
+    .sent = 1000,
+    .originBody = 900,
+    .type = "text/html; charset=utf-8",
+    .error = "ERR_NONE",
+    .stripQuery = true,
+};
+
+static const struct {
+    const char *text;
+    const char *shown;
+} logRows[] = {
+    {"%ts.%03tu %6tr %tS", "1795380539.023     12 1795380539.010"},
+    {"[%tg] %{%Y-%m-%dT%H:%M:%S}tg",
+     "[22/Nov/2026:20:48:59 +0000] 2026-11-22T20:48:59"},
+    {"%Ss/%03>Hs %Hs %<Hs %Sh/%<a %<A %mt %sn",
+     "TCP_MISS_ABORTED/200 200 304 HIER_DIRECT/192.0.2.1 h.test text/html 7"},
+    {"%st %>st %>sh %<st %<bs", "1300 300 280 1000 900"},
+    {"HTTP/%rv %>rv %err_code %err_detail", "HTTP/1.1 1.1 ERR_NONE -"},
+    {"%rm %http::>rm %<rm %<rs %<rd %<rP", "GET GET GET http h.test 8080"},
+    /* the query is left out of %ru only; a percent sign stays as it is */
+    {"%ru %>ru",
+     "http://h.test:8080/a%20b? http://h.test:8080/a%20b?x=1&z=\"w\"|"},
+    {"%un %ue", "al%20ice% ext%0Auser"},
+    {"\"%{User-Agent}>h\"", "\"agent \\\"q\\\" 100% \\\\back\""},
+    {"[%un] %un", "[al ice%25] al%20ice%"},
+    {"%'ue", "ext%0Auser"},
+    {"[%>h]", "[User-Agent: agent \"q\" 100%25 \\\\back\\r\\nCookie: a=1; "
+              "id=x,y; b=2\\r\\nX-List: one=1, two=\"2, 3\"\\r\\nX-List: "
+              "three=3\\r\\nX-Empty: \\r\\n]"},
+    {"\"%note\"", "\"clt_conn_tag: t1\\r\\ngroup: staff\\r\\ngroup: two "
+                  "words\""},
+    {"%<p %ssl::>sni %icap::tt %adapt::all_trs", "- - - -"},
+};
+
+Test(format, codes_of_logs)
+{
+    Sample sample;
+
+    setUp(&sample);
+    sample.input.log = &someLog;
+    for (size_t i = 0; i < sizeof(logRows) / sizeof(logRows[0]); i++) {
+        Format *format = formatCreateLog(logRows[i].text, onComplaint, NULL);
+        char out[512];
+        size_t len = formatExpandLog(format, &sample.input, out, sizeof(out));
+
+        cr_expect_eq(len, strlen(logRows[i].shown), "%s: %.*s", logRows[i].text,
+                     (int)len, out);
+        cr_expect_eq(memcmp(out, logRows[i].shown, len), 0, "%s: %.*s",
+                     logRows[i].text, (int)len, out);
+        formatDestroy(&format);
+    }
+    cr_expect_eq(complaints, 0);
+    tearDown(&sample);
+}
+
+Test(format, a_line_of_a_log_is_cut_where_there_is_no_room)
+{
+    Sample sample;
+    char out[8];
+
+    setUp(&sample);
+    Format *format = formatCreateLog("%>rm %>ru %>rm", onComplaint, NULL);
+    size_t len = formatExpandLog(format, &sample.input, out, sizeof(out));
+    cr_expect_eq(len, 4);
+    cr_expect_eq(memcmp(out, "GET ", len), 0);
+    formatDestroy(&format);
+    tearDown(&sample);
+}
+
+Test(format, what_is_no_code_is_told)
+{
+    Format *format = formatCreateLog("%>a %zz", onComplaint, NULL);
+
+    cr_expect_eq(complaints, 1);
+    formatDestroy(&format);
+}
+
 Test(format, every_code)
 {
     Sample sample;

@@ -1,0 +1,291 @@
+/* config_log.c: access_log and logformat. */
+#include "config_priv.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "nearest.h"
+#include "xalloc.h"
+
+#define NATIVE "%ts.%03tu %6tr %>a %Ss/%03>Hs %<st %rm %ru %un %Sh/%<a %mt"
+#define COMMON "%>a %ui %un [%tl] \"%rm %ru HTTP/%rv\" %>Hs %<st"
+#define AGENTS " \"%{Referer}>h\" \"%{User-Agent}>h\""
+
+/* "squid" alone is written without a format, since it is made so often. */
+static const struct {
+    const char *name;
+    const char *text;
+} builtins[] = {
+    {"squid", NATIVE},
+    {"common", COMMON " %Ss:%Sh"},
+    {"combined", COMMON AGENTS " %Ss:%Sh"},
+    {"referrer", "%ts.%03tu %>a %{Referer}>h %ru"},
+    {"useragent", "%>a [%tl] \"%{User-Agent}>h\""},
+    {NULL, NATIVE " [%>h] [%<h]"}, /* of log_mime_hdrs */
+};
+
+#define BUILTIN_COUNT (sizeof(builtins) / sizeof(builtins[0]))
+
+typedef struct Place {
+    ConfigLoader *loader;
+    const ConfigLine *line;
+} Place;
+
+static void
+onBadCode(const char *text, void *data)
+{
+    const Place *place = data;
+
+    configError(place->loader, place->line, 2, "logformat %s: %s",
+                place->line->words[1].text, text);
+}
+
+static Format *
+addFormat(Config *config, const char *name, Format *format)
+{
+    config->logFormats =
+        xrealloc(config->logFormats,
+                 (config->logFormatCount + 1) * sizeof(*config->logFormats));
+    config->logFormats[config->logFormatCount++] =
+        (ConfigLogFormat){xstrdup(name), format};
+    return format;
+}
+
+static const Format *
+addBuiltin(Config *config, size_t i)
+{
+    const char *name = builtins[i].name ? builtins[i].name : "";
+
+    /* Its codes are known, so that nothing is complained of. */
+    return addFormat(config, name,
+                     formatCreateLog(builtins[i].text, NULL, NULL));
+}
+
+static const Format *
+lookupFormat(const Config *config, const char *name)
+{
+    for (size_t i = 0; i < config->logFormatCount; i++)
+        if (strcmp(config->logFormats[i].name, name) == 0)
+            return config->logFormats[i].format;
+    return NULL;
+}
+
+static size_t
+lookupBuiltin(const char *name)
+{
+    size_t i = 0;
+
+    while (builtins[i].name && strcmp(builtins[i].name, name) != 0)
+        i++;
+    return i;
+}
+
+static bool
+isFormat(const Config *config, const char *name)
+{
+    return lookupFormat(config, name) ||
+           builtins[lookupBuiltin(name)].name != NULL;
+}
+
+static void
+parseLogFormat(ConfigLoader *loader, const ConfigRow *row,
+               const ConfigLine *line)
+{
+    Place place = {loader, line};
+    const char *name;
+
+    if (!configWantWords(loader, row, line, 2))
+        return;
+    name = line->words[1].text;
+    if (isFormat(loader->config, name))
+        configError(loader, line, 1, "logformat %s is there already", name);
+    else
+        addFormat(loader->config, name,
+                  formatCreateLog(line->words[2].text, onBadCode, &place));
+}
+
+const ConfigKind configKindLogFormat = {
+    .repeats = true,
+    .parse = parseLogFormat,
+};
+
+static const char *
+optionValue(const char *word, const char *name)
+{
+    size_t len = strlen(name);
+
+    return strncmp(word, name, len) == 0 ? word + len : NULL;
+}
+
+/* The file of "stdio:FILE", "daemon:FILE" or "FILE"; NULL after an error. */
+static const char *
+logFile(ConfigLoader *loader, const ConfigLine *line, bool *isDaemonOut)
+{
+    const char *place = line->words[1].text;
+    const char *file = optionValue(place, "stdio:");
+
+    if (!file) {
+        file = optionValue(place, "daemon:");
+        *isDaemonOut = file != NULL;
+    }
+    if (!file && strchr(place, ':') && place[0] != '/') {
+        configError(
+            loader, line, 1,
+            "expected FILE, stdio:FILE, daemon:FILE or none, not \"%s\"",
+            place);
+        return NULL;
+    }
+    if (!file)
+        file = place;
+    if (*file)
+        return file;
+    configError(loader, line, 1, "expected the name of a file");
+    return NULL;
+}
+
+static void
+complainFormat(ConfigLoader *loader, const ConfigLine *line, size_t i,
+               const char *name)
+{
+    const Config *config = loader->config;
+    const char *near = NULL;
+
+    for (size_t n = 0; n < config->logFormatCount; n++)
+        near = nearestPick(name, near, config->logFormats[n].name);
+    for (size_t n = 0; builtins[n].name; n++)
+        near = nearestPick(name, near, builtins[n].name);
+    configError(loader, line, i,
+                "access_log: no logformat is called \"%s\"%s%s%s", name,
+                near ? ", did you mean \"" : "", near ? near : "",
+                near ? "\"?" : "");
+}
+
+/* Make the format called name that of log. */
+static void
+setFormat(ConfigLoader *loader, const ConfigLine *line, size_t i,
+          ConfigAccessLog *log, const char *name)
+{
+    Config *config = loader->config;
+
+    log->format = NULL;
+    if (strcmp(name, "squid") == 0)
+        return;
+    log->format = lookupFormat(config, name);
+    if (log->format)
+        return;
+    if (isFormat(config, name))
+        log->format = addBuiltin(config, lookupBuiltin(name));
+    else
+        complainFormat(loader, line, i, name);
+}
+
+/* Word i as an option; false for one that is none. */
+static bool
+takeOption(ConfigLoader *loader, const ConfigLine *line, size_t i,
+           ConfigAccessLog *log)
+{
+    static const char *const ignored[] = {
+        "on-error=", "buffer-size=", "rotate="};
+    const char *word = line->words[i].text;
+    const char *format = optionValue(word, "logformat=");
+
+    if (format)
+        setFormat(loader, line, i, log, format);
+    for (size_t n = 0; n < sizeof(ignored) / sizeof(ignored[0]); n++)
+        if (optionValue(word, ignored[n]))
+            return true;
+    if (!format && strchr(word, '='))
+        configError(loader, line, i, "access_log: \"%s\" is no option", word);
+    return strchr(word, '=') != NULL;
+}
+
+/* The format and the options; the index of the first acl. */
+static size_t
+takeOptions(ConfigLoader *loader, const ConfigLine *line, ConfigAccessLog *log)
+{
+    const AclSet *acls = loader->config->acls;
+    size_t i = 2;
+    const char *word = line->count > i ? line->words[i].text : "!";
+
+    if (word[0] != '!' && !strchr(word, '=') &&
+        (isFormat(loader->config, word) || !aclSetHas(acls, word)))
+        setFormat(loader, line, i++, log, word);
+    while (i < line->count && takeOption(loader, line, i, log))
+        i++;
+    return i;
+}
+
+static void
+addLog(ConfigLoader *loader, const ConfigLine *line, ConfigAccessLog *log,
+       size_t firstAcl)
+{
+    Config *config = loader->config;
+
+    if (firstAcl < line->count)
+        log->rules = configTakeAcls(loader, line, firstAcl, false);
+    log->where = configLineWhere(line);
+    config->accessLogs =
+        xrealloc(config->accessLogs,
+                 (config->accessLogCount + 1) * sizeof(*config->accessLogs));
+    config->accessLogs[config->accessLogCount++] = *log;
+}
+
+static void
+parseAccessLog(ConfigLoader *loader, const ConfigRow *row,
+               const ConfigLine *line)
+{
+    ConfigAccessLog log = {.path = NULL};
+    const char *file;
+
+    if (line->count < 2) {
+        configWantWords(loader, row, line, 1);
+        return;
+    }
+    if (strcmp(line->words[1].text, "none") == 0) {
+        addLog(loader, line, &log, 2);
+        return;
+    }
+    file = logFile(loader, line, &log.isDaemon);
+    if (!file)
+        return;
+    log.path = configResolve(line->file, file);
+    addLog(loader, line, &log, takeOptions(loader, line, &log));
+}
+
+const ConfigKind configKindAccessLog = {
+    .repeats = true,
+    .parse = parseAccessLog,
+};
+
+void
+configLogsFinish(ConfigLoader *loader)
+{
+    Config *config = loader->config;
+
+    for (size_t i = 0; i < config->accessLogCount; i++) {
+        ConfigAccessLog *log = &config->accessLogs[i];
+
+        if (config->logMimeHdrs && !log->format && log->path)
+            log->format = addBuiltin(config, BUILTIN_COUNT - 1);
+        config->keepsReply = config->keepsReply || log->rules != NULL ||
+                             (log->format && formatHas(log->format, "<h"));
+    }
+}
+
+void
+configLogsFini(Config *config)
+{
+    for (size_t i = 0; i < config->accessLogCount; i++) {
+        ConfigAccessLog *log = &config->accessLogs[i];
+
+        free(log->path);
+        free(log->where);
+        aclRulesDestroy(&log->rules);
+    }
+    free(config->accessLogs);
+    for (size_t i = 0; i < config->logFormatCount; i++) {
+        free(config->logFormats[i].name);
+        formatDestroy(&config->logFormats[i].format);
+    }
+    free(config->logFormats);
+}
