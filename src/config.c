@@ -223,6 +223,7 @@ finish(ConfigLoader *loader)
 
     applyDefaults(loader);
     configRewriteFinish(loader);
+    configRefreshFinish(loader);
     configExternalFinish(loader);
     configAuthFinish(loader);
     configLogsFinish(loader);
@@ -324,6 +325,7 @@ destroyConfig(Config *config)
         dropOrigin(origin);
     }
     configPeersFini(config);
+    configRefreshFini(config);
     configRewriteFini(config);
     configExternalFini(config);
     configAuthFini(&config->auth);

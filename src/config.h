@@ -8,6 +8,7 @@
 #ifndef SQUIRE_CONFIG_H
 #define SQUIRE_CONFIG_H
 
+#include <regex.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -18,6 +19,7 @@
 #include "auth_header.h"
 #include "auth_nonce.h"
 #include "helper.h"
+#include "http_freshness.h"
 
 /* No limit of a head can be set higher. */
 #define CONFIG_HEAD_MAX (96 * 1024)
@@ -78,6 +80,12 @@ typedef struct ConfigPeer {
     bool isClosestOnly;
     bool isNoQuery;
 } ConfigPeer;
+
+/* One refresh_pattern. */
+typedef struct ConfigRefresh {
+    regex_t regex;
+    HttpRefresh rule;
+} ConfigRefresh;
 
 /* One class of helpers: a program, how its pool works and who is asked. */
 typedef struct ConfigHelper {
@@ -181,6 +189,11 @@ typedef struct Config {
     int64_t maximumObjectSize;
     int64_t maximumObjectSizeInMemory;
     bool collapsedForwarding;
+    ConfigRefresh *refreshes;
+    size_t refreshCount;
+    HttpRefresh refreshUsual; /* where none matches */
+    int64_t maxStaleMs;
+    int64_t negativeTtlMs;
     int64_t requestHeaderMaxSize;
     int64_t requestBodyMaxSize; /* 0: no limit */
     int64_t replyHeaderMaxSize;
@@ -241,6 +254,9 @@ Config *configRef(Config *config);
 /* The external_acl_type of that name, or NULL; borrowed. */
 const ConfigExternal *configExternalLookup(const Config *config,
                                            const char *name);
+
+/* The rule for the answer to that URL; borrowed. */
+const HttpRefresh *configRefreshLookup(const Config *config, const char *url);
 
 typedef void ConfigHelperCb(const ConfigHelper *helper, void *data);
 

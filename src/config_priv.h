@@ -214,6 +214,11 @@ void configLogsFini(Config *config);
  * NULL after a complaint. Returns owned. */
 AclRules *configTakeAcls(ConfigLoader *loader, const ConfigLine *line,
                          size_t first, bool isBeforeAnswer);
+/* Set what follows from several directives together. */
+void configRefreshFinish(ConfigLoader *loader);
+
+/* Free what the refresh_pattern lines own. */
+void configRefreshFini(Config *config);
 
 /* Free what the cache_peer lines own. */
 void configPeersFini(Config *config);
@@ -243,5 +248,6 @@ extern const ConfigKind configKindExtras;
 extern const ConfigKind configKindHelperTimeout;
 extern const ConfigKind configKindPeer;
 extern const ConfigKind configKindCacheDir;
+extern const ConfigKind configKindRefresh;
 
 #endif

@@ -131,6 +131,24 @@
       "Whether requests wait for the answer to another one for the same URL "  \
       "that has been sent to the origin already, if it seems to do for them, " \
       "too. A body is waited for at most 2 seconds.")                          \
+    X("refresh_pattern", Refresh, refreshes, NULL,                             \
+      "[-i] REGEX MIN PERCENT% MAX [OPTION...]",                               \
+      "How long answers are good that do not say so; the first line whose "    \
+      "pattern (POSIX extended; -i ignores case) is found in the URL counts. " \
+      "With Last-Modified: PERCENT of the time since then, at most MAX "       \
+      "minutes; without: MIN minutes. Where no line matches: 0 10% 4320.\n\n"  \
+      "Options: max-stale=MINUTES, as max_stale. Against what the origin "     \
+      "says: override-expire (good for MIN minutes at least), "                \
+      "override-lastmod (the same, with Last-Modified), ignore-no-store, "     \
+      "ignore-private, store-stale (kept although it can only be used stale)." \
+      " Against what the client says: ignore-reload (no-cache and max-age "    \
+      "are), reload-into-ims (they always are). refresh-ims: the origin is "   \
+      "asked when the client sends If-Modified-Since.")                        \
+    X("negative_ttl", Time, negativeTtlMs, "0 seconds", "TIME",                \
+      "How long errors (from 400 on) are good that do not say so; 0: as other "\
+      "answers, of which some may be kept.")                                   \
+    X("max_stale", Time, maxStaleMs, "1 week", "TIME",                         \
+      "Stale answers are not used that are stale for longer, whatever fails.") \
     X("request_header_max_size", HeadSize, requestHeaderMaxSize, "64 KB",      \
       "SIZE", "A larger request header is refused (431); at most 96 KB.")      \
     X("request_body_max_size", Size, requestBodyMaxSize, "0 KB", "SIZE",       \
@@ -293,7 +311,6 @@
     X("memory_replacement_policy")                                             \
     X("minimum_object_size")                                                   \
     X("negative_dns_ttl")                                                      \
-    X("negative_ttl")                                                          \
     X("never_direct")                                                          \
     X("pconn_timeout")                                                         \
     X("pipeline_prefetch")                                                     \
@@ -303,7 +320,6 @@
     X("quick_abort_pct")                                                       \
     X("range_offset_limit")                                                    \
     X("read_ahead_gap")                                                        \
-    X("refresh_pattern")                                                       \
     X("reload_into_ims")                                                       \
     X("reply_body_max_size")                                                   \
     X("reply_header_access")                                                   \

@@ -7,9 +7,15 @@
 #include "http_range.h"
 
 #define DELTA_MAX ((int64_t)1 << 31) /* RFC 9111 1.2.2 */
-#define HEURISTIC_MAX ((int64_t)3 * 24 * 3600)
-#define HEURISTIC_DIVISOR 10 /* a tenth of the age, RFC 9111 4.2.2 */
-#define STALE_MAX ((int64_t)7 * 24 * 3600)
+#define DAY ((int64_t)24 * 3600)
+
+/* Both kinds of flags stand in one field. */
+_Static_assert(!((HTTP_CC_IMMUTABLE * 2 - 1) & HTTP_REFRESH_OVERRIDE_EXPIRE),
+               "bits of their own");
+
+/* RFC 9111 4.2.2 */
+static const HttpRefresh usual = {
+    .max = 3 * DAY, .percent = 10, .staleMax = 7 * DAY};
 
 /* RFC 9111 4.2.4: nothing may make a shared cache serve these stale. */
 #define NEVER_STALE                                                            \
@@ -72,20 +78,53 @@ dateOf(const HttpHeaders *headers, HttpHeaderId id, time_t now, time_t *out)
     return text.data && httpDateParse(text, now, out);
 }
 
+const HttpRefresh *
+httpRefreshUsual(void)
+{
+    return &usual;
+}
+
+static const HttpRefresh *
+refreshOf(const HttpExchange *exchange)
+{
+    return exchange->refresh ? exchange->refresh : &usual;
+}
+
+static int64_t
+lifetimeSince(const HttpRefresh *refresh, int64_t seconds)
+{
+    int64_t lifetime = notNegative(seconds) * refresh->percent / 100;
+
+    if (lifetime > refresh->max)
+        lifetime = refresh->max;
+    return lifetime < refresh->min &&
+                   (refresh->flags & HTTP_REFRESH_OVERRIDE_LASTMOD)
+               ? refresh->min
+               : lifetime;
+}
+
+static bool
+isNegative(const HttpResponse *response, const HttpRefresh *refresh)
+{
+    return response->status >= 400 && refresh->negative > 0;
+}
+
 /* RFC 9111 4.2.2 */
 static int64_t
 heuristicLifetime(const HttpExchange *exchange, time_t date, unsigned flags)
 {
     const HttpResponse *response = exchange->response;
+    const HttpRefresh *refresh = refreshOf(exchange);
     time_t modified;
 
+    if (isNegative(response, refresh))
+        return refresh->negative;
     if (!httpStatusIsCacheable(response->status) && !(flags & HTTP_CC_PUBLIC))
         return 0;
     if (!dateOf(&response->headers, HTTP_HEADER_LAST_MODIFIED,
                 exchange->responseTime, &modified))
-        return 0;
-    int64_t lifetime = notNegative(date - modified) / HEURISTIC_DIVISOR;
-    return lifetime < HEURISTIC_MAX ? lifetime : HEURISTIC_MAX;
+        return refresh->min;
+    return lifetimeSince(refresh, date - modified);
 }
 
 /* RFC 9111 5.3: what is no date, "0" above all, is long past. */
@@ -122,6 +161,12 @@ computeLifetime(const HttpExchange *exchange, const HttpCacheControl *control,
         out->source =
             out->lifetime ? HTTP_LIFETIME_HEURISTIC : HTTP_LIFETIME_NONE;
     }
+    const HttpRefresh *refresh = refreshOf(exchange);
+    if ((refresh->flags & HTTP_REFRESH_OVERRIDE_EXPIRE) &&
+        out->lifetime < refresh->min) {
+        out->source = HTTP_LIFETIME_HEURISTIC;
+        out->lifetime = refresh->min;
+    }
 }
 
 /* RFC 9111 4.2.3 */
@@ -146,7 +191,8 @@ compute(const HttpExchange *exchange, const HttpCacheControl *control,
     *out = (HttpFreshness){
         .responseTime = exchange->responseTime,
         .initialAge = initialAge(exchange, date),
-        .flags = control->flags,
+        .flags = control->flags | refreshOf(exchange)->flags,
+        .staleMax = refreshOf(exchange)->staleMax,
         .staleWhileRevalidate = control->staleWhileRevalidate,
         .staleIfError = control->staleIfError,
     };
@@ -159,8 +205,14 @@ readControl(const HttpExchange *exchange, HttpCacheControl *out)
 {
     const HttpHeaders *headers = &exchange->response->headers;
 
+    unsigned flags = refreshOf(exchange)->flags;
+
     if (!exchange->isTargeted || !httpTargetedParse(headers, out))
         httpCacheControlParse(headers, out);
+    if (flags & HTTP_REFRESH_IGNORE_NO_STORE)
+        out->flags &= ~(unsigned)HTTP_CC_NO_STORE;
+    if (flags & HTTP_REFRESH_IGNORE_PRIVATE)
+        out->flags &= ~(unsigned)HTTP_CC_PRIVATE;
 }
 
 void
@@ -232,8 +284,9 @@ checkStatus(const HttpResponse *response, const HttpCacheControl *control)
 
 /* RFC 9111 3, what the response has to say. */
 static HttpStoreReason
-checkResponse(const HttpResponse *response, const HttpCacheControl *control)
+checkResponse(const HttpExchange *exchange, const HttpCacheControl *control)
 {
+    const HttpResponse *response = exchange->response;
     HttpStoreReason reason = checkStatus(response, control);
 
     if (reason)
@@ -246,6 +299,7 @@ checkResponse(const HttpResponse *response, const HttpCacheControl *control)
         (control->flags & HTTP_CC_PUBLIC) ||
         (!control->isTargeted &&
          httpHeaderHas(&response->headers, HTTP_HEADER_EXPIRES)) ||
+        isNegative(response, refreshOf(exchange)) ||
         httpStatusIsCacheable(response->status))
         return HTTP_STORE_OK;
     return HTTP_STORE_NO_EXPIRY;
@@ -255,7 +309,8 @@ checkResponse(const HttpResponse *response, const HttpCacheControl *control)
 static bool
 isUseless(const HttpResponse *response, const HttpFreshness *freshness)
 {
-    return (freshness->lifetime <= freshness->initialAge ||
+    return !(freshness->flags & HTTP_REFRESH_STORE_STALE) &&
+           (freshness->lifetime <= freshness->initialAge ||
             (freshness->flags & HTTP_CC_NO_CACHE)) &&
            !httpHeaderHas(&response->headers, HTTP_HEADER_ETAG) &&
            !httpHeaderHas(&response->headers, HTTP_HEADER_LAST_MODIFIED) &&
@@ -271,7 +326,7 @@ httpFreshnessStorable(const HttpExchange *exchange, HttpFreshness *freshnessOut)
     compute(exchange, &control, freshnessOut);
     HttpStoreReason reason = checkRequest(exchange->request, &control);
     if (!reason)
-        reason = checkResponse(exchange->response, &control);
+        reason = checkResponse(exchange, &control);
     if (!reason && isUseless(exchange->response, freshnessOut))
         reason = HTTP_STORE_USELESS;
     return reason;
@@ -293,7 +348,8 @@ httpFreshnessMustRevalidate(const HttpFreshness *freshness)
 static bool
 mayBeStale(const HttpFreshness *freshness, int64_t staleness, int64_t limit)
 {
-    return staleness <= limit && !httpFreshnessMustRevalidate(freshness);
+    return staleness <= limit && staleness <= freshness->staleMax &&
+           !httpFreshnessMustRevalidate(freshness);
 }
 
 /* What the request asks for, Pragma included (RFC 9111 5.4). */
@@ -305,6 +361,25 @@ parseAsked(const HttpHeaders *request, HttpCacheControl *asked, bool *isPragma)
                 httpHeaderHasToken(request, HTTP_HEADER_PRAGMA, "no-cache");
 }
 
+/* What the request asks for of a response that is fresh or not. */
+static HttpUseReason
+reasonOfRequest(const HttpFreshness *freshness, const HttpCacheControl *asked,
+                int64_t age)
+{
+    int64_t left = freshness->lifetime - age;
+
+    if (freshness->flags & HTTP_REFRESH_IGNORE_RELOAD)
+        return HTTP_USE_REASON_FRESH;
+    if (asked->flags & HTTP_CC_NO_CACHE)
+        return HTTP_USE_REASON_REQUEST_NO_CACHE;
+    /* Ages are whole seconds; a reload wants nothing of this second. */
+    if (asked->maxAge == 0 || (asked->maxAge > 0 && age > asked->maxAge))
+        return HTTP_USE_REASON_REQUEST_MAX_AGE;
+    if (asked->minFresh >= 0 && left < asked->minFresh)
+        return HTTP_USE_REASON_REQUEST_MIN_FRESH;
+    return HTTP_USE_REASON_FRESH;
+}
+
 static HttpUseReason
 reasonFor(const HttpFreshness *freshness, const HttpCacheControl *asked,
           time_t now)
@@ -314,15 +389,9 @@ reasonFor(const HttpFreshness *freshness, const HttpCacheControl *asked,
 
     if (freshness->flags & HTTP_CC_NO_CACHE)
         return HTTP_USE_REASON_NO_CACHE;
-    if (asked->flags & HTTP_CC_NO_CACHE)
-        return HTTP_USE_REASON_REQUEST_NO_CACHE;
-    /* Ages are whole seconds; a reload wants nothing of this second. */
-    if (asked->maxAge == 0 || (asked->maxAge > 0 && age > asked->maxAge))
-        return HTTP_USE_REASON_REQUEST_MAX_AGE;
-    if (asked->minFresh >= 0 && left < asked->minFresh)
-        return HTTP_USE_REASON_REQUEST_MIN_FRESH;
-    if (left > 0)
-        return HTTP_USE_REASON_FRESH;
+    HttpUseReason reason = reasonOfRequest(freshness, asked, age);
+    if (reason != HTTP_USE_REASON_FRESH || left > 0)
+        return reason;
     if (mayBeStale(freshness, -left, asked->maxStale))
         return HTTP_USE_REASON_MAX_STALE;
     if (mayBeStale(freshness, -left, freshness->staleWhileRevalidate))
@@ -338,8 +407,12 @@ httpFreshnessUse(const HttpFreshness *freshness, const HttpHeaders *request,
     bool isPragma;
 
     parseAsked(request, &asked, &isPragma);
-    HttpUseReason reason = isPragma ? HTTP_USE_REASON_REQUEST_PRAGMA
-                                    : reasonFor(freshness, &asked, now);
+    HttpUseReason reason = reasonFor(freshness, &asked, now);
+    if (isPragma && !(freshness->flags & HTTP_REFRESH_IGNORE_RELOAD))
+        reason = HTTP_USE_REASON_REQUEST_PRAGMA;
+    else if ((freshness->flags & HTTP_REFRESH_REFRESH_IMS) &&
+             httpHeaderHas(request, HTTP_HEADER_IF_MODIFIED_SINCE))
+        reason = HTTP_USE_REASON_REQUEST_IMS;
     if (reasonOut)
         *reasonOut = reason;
     if (reason == HTTP_USE_REASON_FRESH || reason == HTTP_USE_REASON_MAX_STALE)
@@ -385,7 +458,7 @@ httpFreshnessStaleIfError(const HttpFreshness *freshness,
         return false;
     return mayBeStale(freshness,
                       httpFreshnessAge(freshness, now) - freshness->lifetime,
-                      limit >= 0 ? limit : STALE_MAX);
+                      limit >= 0 ? limit : freshness->staleMax);
 }
 
 const char *

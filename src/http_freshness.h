@@ -45,6 +45,35 @@ typedef struct HttpCacheControl {
     int64_t staleIfError;
 } HttpCacheControl;
 
+/* What an administrator may ask for against the origin's or the client's
+ * will: bits of HttpRefresh.flags and HttpFreshness.flags; names as in
+ * refresh_pattern. */
+#define HTTP_REFRESH_FLAGS(X)                                                  \
+    X(OVERRIDE_EXPIRE, 16, "override-expire")                                  \
+    X(OVERRIDE_LASTMOD, 17, "override-lastmod")                                \
+    X(RELOAD_INTO_IMS, 18, "reload-into-ims")                                  \
+    X(IGNORE_RELOAD, 19, "ignore-reload")                                      \
+    X(IGNORE_NO_STORE, 20, "ignore-no-store")                                  \
+    X(IGNORE_PRIVATE, 21, "ignore-private")                                    \
+    X(REFRESH_IMS, 22, "refresh-ims")                                          \
+    X(STORE_STALE, 23, "store-stale")
+
+enum {
+#define X(id, bit, text) HTTP_REFRESH_##id = 1 << (bit),
+    HTTP_REFRESH_FLAGS(X)
+#undef X
+};
+
+/* How long responses are good that do not say so; seconds. */
+typedef struct HttpRefresh {
+    int64_t min;      /* without Last-Modified */
+    int64_t max;      /* with it, */
+    unsigned percent; /* of the time since then */
+    unsigned flags;
+    int64_t staleMax; /* no stale response is used that is older by more */
+    int64_t negative; /* of errors; 0: as of others */
+} HttpRefresh;
+
 /* May a response be stored: name, text for logs. RFC 9111 3. */
 #define HTTP_STORE_REASONS(X)                                                  \
     X(OK, "storable")                                                          \
@@ -83,7 +112,8 @@ typedef struct HttpFreshness {
     int64_t initialAge;  /* corrected initial age, RFC 9111 4.2.3 */
     int64_t lifetime;    /* seconds */
     HttpLifetimeSource source;
-    unsigned flags;               /* HTTP_CC_ bits of the response */
+    unsigned flags;   /* HTTP_CC_ bits of the response, HTTP_REFRESH_ bits */
+    int64_t staleMax; /* as in HttpRefresh */
     int64_t staleWhileRevalidate; /* -1: not given */
     int64_t staleIfError;
 } HttpFreshness;
@@ -106,6 +136,7 @@ typedef enum HttpUse {
     X(NO_CACHE, "response says no-cache")                                      \
     X(REQUEST_NO_CACHE, "request says no-cache")                               \
     X(REQUEST_PRAGMA, "request says Pragma: no-cache")                         \
+    X(REQUEST_IMS, "the rule for it says to ask, too")                         \
     X(REQUEST_MAX_AGE, "older than the request allows")                        \
     X(REQUEST_MIN_FRESH, "not fresh for as long as the request asks")
 
@@ -120,9 +151,10 @@ typedef enum HttpUseReason {
 typedef struct HttpExchange {
     const HttpRequest *request;
     const HttpResponse *response;
-    time_t requestTime;  /* when the request was sent */
-    time_t responseTime; /* when the head of the response came */
-    bool isTargeted;     /* CDN-Cache-Control is for this cache, RFC 9213 */
+    time_t requestTime;         /* when the request was sent */
+    time_t responseTime;        /* when the head of the response came */
+    const HttpRefresh *refresh; /* NULL: the usual */
+    bool isTargeted; /* CDN-Cache-Control is for this cache, RFC 9213 */
 } HttpExchange;
 
 /*
@@ -159,6 +191,10 @@ HttpStoreReason httpFreshnessStorable(const HttpExchange *exchange,
  */
 void httpFreshnessCompute(const HttpExchange *exchange,
                           HttpFreshness *freshnessOut);
+
+/* What refresh_pattern starts from: 10 % of the time since Last-Modified, at
+ * most 3 days; constant. */
+const HttpRefresh *httpRefreshUsual(void);
 
 /* Current age in seconds, RFC 9111 4.2.3; never negative. */
 int64_t httpFreshnessAge(const HttpFreshness *freshness, time_t now);

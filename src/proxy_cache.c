@@ -101,6 +101,7 @@ isClientRefresh(HttpUseReason reason)
 {
     return reason == HTTP_USE_REASON_REQUEST_NO_CACHE ||
            reason == HTTP_USE_REASON_REQUEST_PRAGMA ||
+           reason == HTTP_USE_REASON_REQUEST_IMS ||
            reason == HTTP_USE_REASON_REQUEST_MAX_AGE ||
            reason == HTTP_USE_REASON_REQUEST_MIN_FRESH;
 }

@@ -8,7 +8,9 @@ exchangeOf(const ProxyFetch *fetch, const HttpResponse *response)
     return (HttpExchange){.request = fetch->asked,
                           .response = response,
                           .requestTime = fetch->sentAt,
-                          .responseTime = proxyNowSec()};
+                          .responseTime = proxyNowSec(),
+                          .refresh =
+                              configRefreshLookup(fetch->config, fetch->text)};
 }
 
 static CacheMeta

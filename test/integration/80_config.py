@@ -50,12 +50,21 @@ WRONG = [
      "4: error: stderr= expected tag or raw, not \"blue\""),
     ("url_rewrite_timeout 5 seconds on_timeout=pray",
      "2: error: on_timeout= expected fail, bypass, retry"),
+    ("refresh_pattern . 0 20%", "2: error: expected [-i] REGEX MIN PERCENT"),
+    ("refresh_pattern ( 0 20% 4320", "2: error: \"(\": expected a POSIX"),
+    ("refresh_pattern . x 20% 4320",
+     "2: error: expected a number of minutes, not \"x\""),
+    ("refresh_pattern . 0 % 4320", "2: error: expected N%, not \"%\""),
+    ("refresh_pattern . 0 20% 4320 max-stale=x",
+     "2: error: max-stale= expected a number of minutes, not \"x\""),
     ("include missing.conf", "2: error: include: no file "),
     ("visible_hostname \"x", "2: error: a quoted text does not end"),
 ]
 
 WARNED = [
-    ("refresh_pattern . 0 20% 4320", "2: warning: directive refresh_pattern"),
+    ("wccp2_router 10.0.0.1", "2: warning: directive wccp2_router"),
+    ("refresh_pattern . 0 20% 4320 ignore-moon",
+     "2: warning: option \"ignore-moon\" of refresh_pattern"),
     ("cache_replacement_policy lru", "2: warning: directive cache_replac"),
     ("htp_port 80", "unknown directive \"htp_port\" (did you mean \"http_p"),
     ("acl who ident REQUIRED", "2: warning: acl who: kind ident is not su"),

@@ -381,6 +381,25 @@ class Caching(unittest.TestCase):
                                      "TCP_INM_HIT/304"])
 
 
+class Rules(unittest.TestCase):
+    def test_refresh_pattern_and_negative_ttl(self):
+        origin = Origin()
+        conf = ("refresh_pattern /kept 5 20% 10 ignore-no-store\n"
+                "refresh_pattern /page 5 20% 10\nnegative_ttl 1 minute\n")
+        rows = (("/kept", answer(200, b"x", "Cache-Control: no-store"), 1),
+                ("/page", answer(200, b"x"), 1),
+                ("/other", answer(200, b"x"), 2),
+                ("/error", answer(503, b"x"), 1),
+                ("/error2", answer(503, b"x", "Cache-Control: no-store"), 2))
+        with Squire(conf) as squire:
+            for path, octets, asked in rows:
+                origin.routes[path] = octets
+                for _ in range(2):
+                    self.assertEqual(squire.get(origin.url(path)).body, b"x")
+                self.assertEqual(origin.count(path), asked, path)
+        origin.close()
+
+
 class Bounds(unittest.TestCase):
     def test_cache_mem_is_a_bound(self):
         origin = Origin()

@@ -77,10 +77,10 @@ class Starting(unittest.TestCase):
                              0)
 
     def test_warnings_are_told_at_the_start_only(self):
-        with Squire("refresh_pattern . 0 20% 4320\n") as squire:
+        with Squire("wccp2_router 10.0.0.1\n") as squire:
             for text in (squire.read("stderr"), squire.log()):
                 self.assertEqual(text.count(": warning: "), 1, text)
-                self.assertIn("refresh_pattern", text)
+                self.assertIn("wccp2_router", text)
             for word in ("check", "rotate", "shutdown"):
                 result = self.run_once(squire, "-k", word)
                 self.assertEqual(result.stderr, b"", word)

@@ -680,11 +680,41 @@ Test(config, a_port_is_needed)
               messages.text);
 }
 
+Test(config, refresh_patterns_are_found_in_order)
+{
+    Config *config = loadLines(
+        "refresh_pattern -i ^HTTP://A/ 5 50% 10 override-expire "
+        "ignore-reload max-stale=3\n"
+        "refresh_pattern ^http://b/ 1 20 2\n"
+        "max_stale 2 days\nnegative_ttl 5 minutes");
+    const HttpRefresh *rule = configRefreshLookup(config, "http://a/x");
+
+    cr_expect_eq(rule->min, 300);
+    cr_expect_eq(rule->percent, 50);
+    cr_expect_eq(rule->max, 600);
+    cr_expect_eq(rule->flags, HTTP_REFRESH_OVERRIDE_EXPIRE |
+                                  HTTP_REFRESH_IGNORE_RELOAD);
+    cr_expect_eq(rule->staleMax, 180);
+    cr_expect_eq(rule->negative, 300);
+    rule = configRefreshLookup(config, "http://b/x");
+    cr_expect_eq(rule->min, 60);
+    cr_expect_eq(rule->percent, 20);
+    cr_expect_eq(rule->max, 120);
+    cr_expect_eq(rule->flags, 0);
+    cr_expect_eq(rule->staleMax, 2 * 86400);
+    rule = configRefreshLookup(config, "http://B/x");
+    cr_expect_eq(rule->min, 0);
+    cr_expect_eq(rule->percent, httpRefreshUsual()->percent);
+    cr_expect_eq(rule->staleMax, 2 * 86400);
+    cr_expect_eq(rule->negative, 300);
+    configUnref(&config);
+}
+
 Test(config, unknown_directives_are_warnings_with_the_nearest)
 {
     Messages messages;
     Config *config = loadText("http_port 1\nhttp_acces allow all\n"
-                              "frobnicate\nrefresh_pattern . 0 20% 4320\n",
+                              "frobnicate\nwccp2_router 10.0.0.1\n",
                               &messages);
 
     cr_assert(config);
@@ -697,7 +727,7 @@ Test(config, unknown_directives_are_warnings_with_the_nearest)
                                     "directive \"frobnicate\", the line"),
               "%s", messages.text);
     cr_expect(strstr(messages.text, "squid.conf:4: warning: directive "
-                                    "refresh_pattern is not supported yet"),
+                                    "wccp2_router is not supported yet"),
               "%s", messages.text);
     configUnref(&config);
 }

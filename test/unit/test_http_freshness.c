@@ -373,6 +373,7 @@ static const UseCase useCases[] = {
     {AGE60, CC "max-age=90\r\n", 70, U(REVALIDATE), R(STALE)},
     /* 5.2.1.2 */
     {AGE60, CC "max-stale\r\n", 5000, U(STORED), R(MAX_STALE)},
+    {AGE60, CC "max-stale\r\n", 61 + 7 * 86400, U(REVALIDATE), R(STALE)},
     {AGE60, CC "max-stale=10\r\n", 70, U(STORED), R(MAX_STALE)},
     {AGE60, CC "max-stale=10\r\n", 71, U(REVALIDATE), R(STALE)},
     {AGE60, CC "max-stale=10\r\n", 5, U(STORED), R(FRESH)},
@@ -621,6 +622,109 @@ Test(httpFreshness, named_fields_are_not_stored_5_2_2_4_and_5_2_2_7)
     cr_expect_not_null(httpHeaderGetName(headers, httpSliceText("X-C")).data);
     cr_expect_not_null(httpHeaderGetName(headers, httpSliceText("X-D")).data);
     cr_expect(httpHeaderHas(headers, HTTP_HEADER_CONTENT_TYPE));
+}
+
+typedef struct RefreshCase {
+    HttpRefresh refresh;
+    int status;
+    const char *lines;
+    HttpStoreReason reason;
+    int64_t lifetime;
+} RefreshCase;
+
+#define F(id) HTTP_REFRESH_##id
+#define LM DATE "Last-Modified: " HOUR_BEFORE "\r\n"
+
+static const RefreshCase refreshCases[] = {
+    {{.min = 60, .max = 900, .percent = 50}, 200, "", S(OK), 60},
+    {{.min = 60, .max = 900, .percent = 50}, 200, LM, S(OK), 900},
+    {{.min = 60, .max = 9000, .percent = 50}, 200, LM, S(OK), 1800},
+    {{.min = 60, .max = 9000, .percent = 1}, 200, LM, S(OK), 36},
+    {{.min = 60, .max = 9000, .percent = 1, .flags = F(OVERRIDE_LASTMOD)},
+     200,
+     LM,
+     S(OK),
+     60},
+    {{.min = 60}, 200, CC "max-age=5\r\n", S(OK), 5},
+    {{.min = 60, .flags = F(OVERRIDE_EXPIRE)},
+     200,
+     CC "max-age=5\r\n",
+     S(OK),
+     60},
+    {{.min = 60, .flags = F(OVERRIDE_EXPIRE)},
+     200,
+     CC "max-age=90\r\n",
+     S(OK),
+     90},
+    {{.min = 60}, 302, "", S(NO_EXPIRY), 0},
+    {{.min = 60}, 200, CC "no-store\r\n", S(NO_STORE), 60},
+    {{.min = 60, .flags = F(IGNORE_NO_STORE)},
+     200,
+     CC "no-store\r\n",
+     S(OK),
+     60},
+    {{.min = 60, .flags = F(IGNORE_NO_STORE)},
+     200,
+     CC "private\r\n",
+     S(PRIVATE),
+     60},
+    {{.min = 60, .flags = F(IGNORE_PRIVATE)}, 200, CC "private\r\n", S(OK), 60},
+    {{.flags = F(STORE_STALE)}, 200, CC "max-age=0\r\n", S(OK), 0},
+    {{.negative = 30}, 503, "", S(OK), 30},
+    {{.negative = 30}, 404, LM, S(OK), 30},
+    {{.negative = 30}, 404, CC "max-age=5\r\n", S(OK), 5},
+    {{.negative = 30}, 302, "", S(NO_EXPIRY), 0},
+    {{.negative = 30}, 200, "", S(USELESS), 0},
+    {{.negative = 30}, 503, CC "no-store\r\n", S(NO_STORE), 30},
+};
+
+Test(httpFreshness, refresh_rules_of_the_administrator_4_2_2)
+{
+    for (size_t i = 0; i < sizeof(refreshCases) / sizeof(*refreshCases); i++) {
+        const RefreshCase *row = &refreshCases[i];
+        HttpFreshness freshness;
+        setRequest(HTTP_METHOD_GET, "");
+        HttpExchange exchange = makeExchange(row->status, row->lines);
+        exchange.refresh = &row->refresh;
+        HttpStoreReason reason = httpFreshnessStorable(&exchange, &freshness);
+        cr_expect_eq(reason, row->reason, "row %zu: %s", i,
+                     httpStoreReasonText(reason));
+        cr_expect_eq(freshness.lifetime, row->lifetime, "row %zu: %lld", i,
+                     (long long)freshness.lifetime);
+    }
+}
+
+Test(httpFreshness, refresh_rules_against_the_client)
+{
+    static const struct {
+        unsigned flags;
+        const char *requestLines;
+        int64_t age;
+        HttpUse use;
+    } rows[] = {
+        {F(IGNORE_RELOAD), CC "no-cache\r\n", 5, U(STORED)},
+        {F(IGNORE_RELOAD), CC "max-age=0\r\n", 5, U(STORED)},
+        {F(IGNORE_RELOAD), "Pragma: no-cache\r\n", 5, U(STORED)},
+        {F(IGNORE_RELOAD), CC "no-cache\r\n", 65, U(REVALIDATE)},
+        {F(REFRESH_IMS), "", 5, U(STORED)},
+        {F(REFRESH_IMS), "If-Modified-Since: " HOUR_BEFORE "\r\n", 5,
+         U(REVALIDATE)},
+        {F(RELOAD_INTO_IMS), CC "no-cache\r\n", 5, U(REVALIDATE)},
+        {0, CC "max-stale\r\n", 70, U(STORED)},
+        {0, CC "max-stale\r\n", 71, U(REVALIDATE)},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        HttpRefresh refresh = {.flags = rows[i].flags, .staleMax = 10};
+        HttpFreshness freshness;
+        HttpExchange exchange = makeExchange(200, AGE60);
+        exchange.refresh = &refresh;
+        httpFreshnessCompute(&exchange, &freshness);
+        setRequest(HTTP_METHOD_GET, rows[i].requestLines);
+        cr_expect_eq(httpFreshnessUse(&freshness, &request.headers,
+                                      NOW + rows[i].age, NULL),
+                     rows[i].use, "row %zu", i);
+    }
 }
 
 Test(httpFreshness, only_if_cached_is_seen_with_nothing_stored)
