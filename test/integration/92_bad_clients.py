@@ -613,11 +613,12 @@ class Leaving(unittest.TestCase):
                 f"Host: {self.origin.authority}\r\n{more}\r\n")
 
     def leave_after(self, text, read=0, asked=False):
-        """Both ways of leaving, several clients of each."""
-        for is_reset in (False, True) * 4:
+        """Both ways of leaving, several clients of each; NUMBER in the text
+        is another one for each."""
+        for number, is_reset in enumerate((False, True) * 4):
             self.asked.clear()
             connection = self.squire.connect()
-            connection.send(text)
+            connection.send(text.replace("NUMBER", str(number)))
             if asked:
                 self.assertTrue(self.asked.wait(PATIENCE))
             if read:
@@ -657,7 +658,8 @@ class Leaving(unittest.TestCase):
         self.leave_after(self.head("/echo"))
 
     def test_before_the_answer(self):
-        self.leave_after(self.head("/late"), asked=True)
+        # Who asks for the same would wait for the first one's answer.
+        self.leave_after(self.head("/late?NUMBER"), asked=True)
 
     def test_between_the_octets_of_the_answer(self):
         self.leave_after(self.head("/half"), read=1000)
