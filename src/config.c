@@ -244,6 +244,7 @@ createConfig(const char *path)
     config->path = xstrdup(path);
     config->acls = aclSetCreate();
     config->httpAccess = aclRulesCreate();
+    config->replyHeaders.isReply = true;
     configHelperInit(&config->rewrite.helper, "url_rewrite");
     config->rewrite.timeoutMs = -1;
     configHelperInit(&config->storeId.helper, "store_id");
@@ -319,6 +320,9 @@ destroyConfig(Config *config)
 {
     configPortsFini(config);
     configLogsFini(config);
+    configHeadersFini(&config->requestHeaders);
+    configHeadersFini(&config->replyHeaders);
+    configBodyMaxFini(config);
     while (config->origins) {
         ConfigOrigin *origin = config->origins;
         config->origins = origin->next;
@@ -330,6 +334,7 @@ destroyConfig(Config *config)
     configExternalFini(config);
     configAuthFini(&config->auth);
     aclRulesDestroy(&config->httpAccess);
+    aclRulesDestroy(&config->httpReplyAccess);
     aclSetDestroy(&config->acls);
     freeTexts(config);
     CHECK_OBJ_CLEAR(config);

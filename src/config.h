@@ -44,6 +44,47 @@ typedef struct ConfigAccessLog {
     char *where;          /* "FILE:LINE" */
 } ConfigAccessLog;
 
+typedef enum ConfigHeaderScope {
+    CONFIG_HEADER_ONE,
+    CONFIG_HEADER_OTHER, /* those without a name that we know */
+    CONFIG_HEADER_ALL,
+    CONFIG_HEADER_SCOPE_COUNT
+} ConfigHeaderScope;
+
+/* What holds for the fields of one name, or of none. */
+typedef struct ConfigHeaderAccess {
+    char *name;
+    ConfigHeaderScope scope;
+    AclRules *rules;   /* NULL: none were given */
+    char *replacement; /* of a field that they deny, or NULL */
+} ConfigHeaderAccess;
+
+typedef struct ConfigHeaderAdd {
+    char *name;
+    char *text;
+    Format *format;  /* NULL: the text as it is */
+    AclRules *rules; /* NULL: always */
+} ConfigHeaderAdd;
+
+/* What the proxy does with the fields of requests, or of answers. */
+typedef struct ConfigHeaderRules {
+    bool isReply;
+    ConfigHeaderAccess *access;
+    size_t accessCount;
+    ConfigHeaderAdd *adds;
+    size_t addCount;
+} ConfigHeaderRules;
+
+/* True for fields without which a message would not end where it ends, or
+ * would be for nobody: no rule changes them. */
+bool configHeaderIsFixed(HttpHeaderId id);
+
+/* One reply_body_max_size. */
+typedef struct ConfigBodyMax {
+    int64_t octets;  /* 0: any number */
+    AclRules *rules; /* NULL: for all */
+} ConfigBodyMax;
+
 typedef enum ConfigForwardedFor {
     CONFIG_FORWARDED_ON,          /* append the client's address */
     CONFIG_FORWARDED_OFF,         /* append "unknown" */
@@ -165,6 +206,7 @@ typedef struct Config {
 
     AclSet *acls;
     AclRules *httpAccess;
+    AclRules *httpReplyAccess; /* NULL: no line */
 
     char *cacheLog;
     char *debugOptions;
@@ -173,7 +215,7 @@ typedef struct Config {
     ConfigLogFormat *logFormats;
     size_t logFormatCount;
     bool logMimeHdrs;
-    bool keepsReply; /* logs want to know the fields of answers */
+    bool keepsReply; /* logs or rules want to know the fields of answers */
     char *logfileDaemon;
     int64_t logfileRotate; /* old files that the daemon keeps */
     bool bufferedLogs;
@@ -205,6 +247,10 @@ typedef struct Config {
     int64_t clientLifetimeMs;
     int64_t shutdownLifetimeMs;
 
+    ConfigHeaderRules requestHeaders;
+    ConfigHeaderRules replyHeaders;
+    ConfigBodyMax *replyBodyMax; /* the first that fits */
+    size_t replyBodyMaxCount;
     bool via;
     ConfigForwardedFor forwardedFor;
 

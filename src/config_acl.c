@@ -1,6 +1,7 @@
 /* config_acl.c: acl, http_access, url_rewrite_access. */
 #include "config_priv.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -163,62 +164,71 @@ const ConfigKind configKindAcl = {
     .parse = parseAcl,
 };
 
-static void
-addRule(ConfigLoader *loader, const ConfigRow *row, const ConfigLine *line)
+/* Words `first` on are acls. 0 or -EINVAL after complaints. */
+static int
+addRule(ConfigLoader *loader, const ConfigLine *line, size_t first,
+        AclRuleLine *rule, AclRules *rules)
 {
     AclValues place = {
         .loader = loader, .file = line->file, .lineNo = line->words[0].line};
-    AclRules **rules =
-        (AclRules **)(void *)((char *)loader->config + row->offset);
     const char **names = xcalloc(line->count, sizeof(*names));
     char *text = configJoinWords(line, 0);
-    AclRuleLine rule = {.allow = strcmp(line->words[1].text, "allow") == 0,
-                        .names = names,
-                        .count = line->count - 2,
-                        .text = text,
-                        .isBeforeAnswer = row->kind == &configKindRules};
 
-    for (size_t i = 2; i < line->count; i++)
-        names[i - 2] = line->words[i].text;
-    aclRulesAdd(*rules, loader->config->acls, &rule, onComplaint, &place);
+    for (size_t i = first; i < line->count; i++)
+        names[rule->count++] = line->words[i].text;
+    rule->names = names;
+    rule->text = text;
+    int rc =
+        aclRulesAdd(rules, loader->config->acls, rule, onComplaint, &place);
     free(names);
     free(text);
+    return rc;
+}
+
+/* Lists that are checked when there is an answer. */
+static bool
+isOfReply(const ConfigRow *row)
+{
+    return row->kind == &configKindReplyRules ||
+           row->offset == offsetof(Config, replyHeaders);
+}
+
+void
+configTakeRule(ConfigLoader *loader, const ConfigRow *row,
+               const ConfigLine *line, size_t first, AclRules **rules)
+{
+    const char *verb = line->count > first ? line->words[first].text : "";
+    AclRuleLine rule = {.allow = strcmp(verb, "allow") == 0,
+                        .isBeforeAnswer = !isOfReply(row)};
+
+    if (!rule.allow && strcmp(verb, "deny") != 0) {
+        configError(loader, line, first, "expected: %s %s", row->name,
+                    row->syntax);
+        return;
+    }
+    if (*rules == NULL)
+        *rules = aclRulesCreate();
+    addRule(loader, line, first + 1, &rule, *rules);
 }
 
 AclRules *
 configTakeAcls(ConfigLoader *loader, const ConfigLine *line, size_t first,
                bool isBeforeAnswer)
 {
-    AclValues place = {
-        .loader = loader, .file = line->file, .lineNo = line->words[0].line};
     AclRules *rules = aclRulesCreate();
-    const char **names = xcalloc(line->count, sizeof(*names));
-    char *text = configJoinWords(line, 0);
-    AclRuleLine rule = {.allow = true,
-                        .names = names,
-                        .count = line->count - first,
-                        .text = text,
-                        .isBeforeAnswer = isBeforeAnswer};
+    AclRuleLine rule = {.allow = true, .isBeforeAnswer = isBeforeAnswer};
 
-    for (size_t i = first; i < line->count; i++)
-        names[i - first] = line->words[i].text;
-    if (aclRulesAdd(rules, loader->config->acls, &rule, onComplaint, &place) <
-        0)
+    if (addRule(loader, line, first, &rule, rules) < 0)
         aclRulesDestroy(&rules);
-    free(names);
-    free(text);
     return rules;
 }
 
 static void
 parseRules(ConfigLoader *loader, const ConfigRow *row, const ConfigLine *line)
 {
-    const char *verb = line->count > 1 ? line->words[1].text : "";
+    void *field = (char *)loader->config + row->offset;
 
-    if (strcmp(verb, "allow") != 0 && strcmp(verb, "deny") != 0)
-        configError(loader, line, 1, "expected: %s %s", row->name, row->syntax);
-    else
-        addRule(loader, row, line);
+    configTakeRule(loader, row, line, 1, field);
 }
 
 const ConfigKind configKindRules = {

@@ -270,6 +270,9 @@ configLogsFinish(ConfigLoader *loader)
         config->keepsReply = config->keepsReply || log->rules != NULL ||
                              (log->format && formatHas(log->format, "<h"));
     }
+    config->keepsReply = config->keepsReply || config->httpReplyAccess ||
+                         config->replyBodyMax || config->replyHeaders.access ||
+                         config->replyHeaders.adds;
 }
 
 void

@@ -204,6 +204,21 @@ char *configLineWhere(const ConfigLine *line);
 /* Free what the lines of ports own. */
 void configPortsFini(Config *config);
 
+/* One "allow|deny [!]ACL..." from word `first` on, added to *rules, which is
+ * made when it is NULL. Complains. */
+void configTakeRule(ConfigLoader *loader, const ConfigRow *row,
+                    const ConfigLine *line, size_t first, AclRules **rules);
+
+/* The words from `first` on with a blank between them; returns owned. */
+char *configTakeWordsFrom(ConfigLoader *loader, const ConfigLine *line,
+                          size_t first);
+
+/* Free what the lines about fields own. */
+void configHeadersFini(ConfigHeaderRules *rules);
+
+/* Free what the lines of reply_body_max_size own. */
+void configBodyMaxFini(Config *config);
+
 /* Set what follows from several directives about logs together. */
 void configLogsFinish(ConfigLoader *loader);
 
@@ -237,6 +252,10 @@ extern const ConfigKind configKindPort;
 extern const ConfigKind configKindManager;
 extern const ConfigKind configKindAccessLog;
 extern const ConfigKind configKindLogFormat;
+extern const ConfigKind configKindHeaderAccess;
+extern const ConfigKind configKindHeaderReplace;
+extern const ConfigKind configKindHeaderAdd;
+extern const ConfigKind configKindBodyMax;
 extern const ConfigKind configKindAcl;
 extern const ConfigKind configKindRules;
 extern const ConfigKind configKindReplyRules; /* checked with an answer */

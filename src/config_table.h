@@ -57,6 +57,16 @@
       "Who may do what. The first line whose acls all match decides; when "    \
       "none does, the opposite of the last line. Without any line everything " \
       "is denied.")                                                            \
+    X("http_reply_access", ReplyRules, httpReplyAccess, NULL,                  \
+      "allow|deny [!]ACL...",                                                  \
+      "Which answers clients get, also kept ones; without any line all. As "   \
+      "http_access, but acls about the answer can be used, and what "          \
+      "helpers would have to be asked for must be known from http_access.")    \
+    X("reply_body_max_size", BodyMax, replyBodyMax, NULL,                      \
+      "SIZE|none [[!]ACL...]",                                                 \
+      "How large the body of an answer may be: the first line whose acls "     \
+      "all match counts. A longer one is refused (403), or cut when its "      \
+      "length was not known.")                                                 \
     X("cache_log", File, cacheLog, CONFIG_LOG_DIR "/debug.log", "FILE|none",   \
       "The debug log: what the proxy and its helpers have to say.")            \
     X("debug_options", Debug, debugOptions, "ALL,1",                           \
@@ -173,6 +183,29 @@
       "X-Forwarded-For in requests: the client's address is added, hidden as " \
       "\"unknown\", the field is left alone, removed, or replaced by the "     \
       "client's address.")                                                     \
+    X("request_header_access", HeaderAccess, requestHeaders, NULL,             \
+      "NAME|All|Other allow|deny [!]ACL...",                                   \
+      "Which fields of requests go to origins. A field that has no lines "     \
+      "of its own is judged by those of Other, if it is not a usual one, "     \
+      "else by those of All; without any it passes. Host, Connection, "        \
+      "Content-Length and Transfer-Encoding always do.")                       \
+    X("request_header_replace", HeaderReplace, requestHeaders, NULL,           \
+      "NAME TEXT",                                                             \
+      "What is sent instead of a field that request_header_access NAME "       \
+      "denies.")                                                               \
+    X("request_header_add", HeaderAdd, requestHeaders, NULL,                   \
+      "NAME TEXT|\"FORMAT\" [[!]ACL...]",                                      \
+      "A field that is added to requests when all acls match; a quoted "       \
+      "value has codes: FORMAT CODES.")                                        \
+    X("reply_header_access", HeaderAccess, replyHeaders, NULL,                 \
+      "NAME|All|Other allow|deny [!]ACL...",                                   \
+      "The same for fields of answers to clients.")                            \
+    X("reply_header_replace", HeaderReplace, replyHeaders, NULL, "NAME TEXT",  \
+      "What is sent instead of a field that reply_header_access NAME "         \
+      "denies.")                                                               \
+    X("reply_header_add", HeaderAdd, replyHeaders, NULL,                       \
+      "NAME TEXT|\"FORMAT\" [[!]ACL...]",                                      \
+      "A field that is added to answers when all acls match.")                 \
     X("cache_peer", Peer, peers, NULL,                                         \
       "HOST parent PORT ICP-PORT [OPTION...]",                                 \
       "Another proxy that is asked instead of the origins, for http URLs and " \
@@ -297,7 +330,6 @@
     X("hosts_file")                                                            \
     X("htcp_access")                                                           \
     X("htcp_port")                                                             \
-    X("http_reply_access")                                                     \
     X("https_port")                                                            \
     X("httpd_suppress_version_string")                                         \
     X("icap_enable")                                                           \
@@ -321,13 +353,6 @@
     X("range_offset_limit")                                                    \
     X("read_ahead_gap")                                                        \
     X("reload_into_ims")                                                       \
-    X("reply_body_max_size")                                                   \
-    X("reply_header_access")                                                   \
-    X("reply_header_add")                                                      \
-    X("reply_header_replace")                                                  \
-    X("request_header_access")                                                 \
-    X("request_header_add")                                                    \
-    X("request_header_replace")                                                \
     X("retry_on_error")                                                        \
     X("send_hit")                                                              \
     X("server_idle_pconn_timeout")                                             \

@@ -267,16 +267,21 @@ char *
 configTakeWords(ConfigLoader *loader, const ConfigRow *row,
                 const ConfigLine *line)
 {
+    if (line->count >= 2)
+        return configTakeWordsFrom(loader, line, 1);
+    configWantWords(loader, row, line, 1);
+    return NULL;
+}
+
+char *
+configTakeWordsFrom(ConfigLoader *loader, const ConfigLine *line, size_t first)
+{
     char *words;
     Buf text;
 
-    if (line->count < 2) {
-        configWantWords(loader, row, line, 1);
-        return NULL;
-    }
     bufInit(&text, 64 * 1024);
-    for (size_t i = 1; i < line->count; i++)
-        if (bufPrintf(&text, "%s%s", i > 1 ? " " : "", line->words[i].text))
+    for (size_t i = first; i < line->count; i++)
+        if (bufPrintf(&text, "%s%s", i > first ? " " : "", line->words[i].text))
             configError(loader, line, i, "the text is too long");
     words = xstrndup(bufLen(&text) ? bufData(&text) : "", bufLen(&text));
     bufFini(&text);

@@ -52,6 +52,8 @@
       "The origin server's answer could not be understood.")                   \
     X(REPLY_TOO_BIG, 502, "Answer header too large",                           \
       "The header of the origin server's answer is too large.")                \
+    X(REPLY_BODY_TOO_BIG, 403, "Answer too large",                             \
+      "The answer is larger than this proxy passes on.")                       \
     X(GATEWAY_FAILURE, 500, "Helper failure",                                  \
       "A helper process of this proxy did not answer.")                        \
     X(CANNOT_FORWARD, 503, "Cannot forward",                                   \

@@ -162,6 +162,7 @@ buildHeaders(ProxyFetch *fetch)
         httpHeaderAddf(headers, HTTP_HEADER_VIA, "1.%u %s", http->minor,
                        request->proxy->via);
     setForwardedFor(request, headers);
+    proxyHeaderChangeRequest(request, headers);
     fetch->isValidation =
         fetch->object != NULL &&
         httpCondCanValidate(cacheObjectValidators(fetch->object)) &&

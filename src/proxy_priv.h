@@ -188,6 +188,7 @@ typedef struct ProxyReply {
     bool isCollapsed;  /* the answer to another request's question */
     int forwardStatus; /* of the origin's answer; 0: none */
     uint64_t originOctets; /* of its body */
+    uint64_t bodyMax;      /* reply_body_max_size; 0: none */
     const char *error;     /* name of our page, or NULL; constant */
     uint64_t sent;   /* octets given to the kernel */
     char contentType[64];
@@ -534,6 +535,28 @@ void proxyReplyType(ProxyRequest *request, HttpSlice type);
 
 /* Up to max pieces of the stored body; none when it cannot be read. */
 int proxyReplyPeek(ProxyRequest *request, struct iovec *iov, int max);
+
+/* Keep the fields of an answer, as far as somebody wants to know them. */
+void proxyAnswerKeep(ProxyRequest *request, const HttpHeaders *headers);
+
+/* True: rules do not let the answer through, the client gets a page. length:
+ * of its body, or CACHE_LENGTH_UNKNOWN. */
+bool proxyAnswerRefuse(ProxyRequest *request, int status, uint64_t length);
+
+/* Take out, replace and add fields of a request to an origin. */
+void proxyHeaderChangeRequest(const ProxyRequest *request,
+                              HttpHeaders *headers);
+
+/* The same for an answer to the client. */
+void proxyHeaderChangeReply(const ProxyRequest *request, HttpHeaders *headers);
+
+/* True when there are rules that may change answers. */
+bool proxyHeaderIsReplyChanged(const ProxyRequest *request);
+
+/* The same for a head of the reply's status that is text without its end;
+ * append it to out. 0 or -errno. */
+int proxyHeaderChangeHead(const ProxyRequest *request, HttpSlice head,
+                          Buf *out);
 
 /* Begin a reply that passes on an origin's, which may be changed. */
 void proxyReplyOrigin(ProxyRequest *request, HttpResponse *response);

@@ -202,9 +202,14 @@ proxyReplyOrigin(ProxyRequest *request, HttpResponse *response)
     Buf *out = &request->client->out;
     ProxyTail tail = {.len = 0};
 
+    proxyAnswerKeep(request, &response->headers);
+    if (proxyAnswerRefuse(request, response->status,
+                          response->framing == HTTP_FRAMING_LENGTH
+                              ? response->length
+                              : CACHE_LENGTH_UNKNOWN))
+        return;
     proxyReplyBegin(request, response->status);
-    if (request->proxy->config->keepsReply)
-        httpHeaderCopy(&request->replyHeaders, &response->headers);
+    proxyHeaderChangeReply(request, &response->headers);
     chooseFraming(request, response);
     reply->source = PROXY_SOURCE_FETCH;
     proxyReplyType(request,
@@ -225,11 +230,18 @@ bool
 proxyReplyBody(ProxyRequest *request, const char *octets, size_t len)
 {
     Buf *out = &request->client->out;
+    const ProxyReply *reply = &request->reply;
 
     if (bufLen(out) > PROXY_OUTPUT_HIGH)
         return false;
-    if (isHead(request) || len == 0)
+    if (isHead(request) || len == 0 || reply->isReset)
         return true;
+    if (reply->bodyMax > 0 && reply->originOctets + len > reply->bodyMax) {
+        debug(DBG_CLIENT, 2, "%s: cut short: larger than reply_body_max_size",
+              request->urlText.data);
+        proxyReplyAbort(request);
+        return true;
+    }
     if (request->reply.isChunked)
         bufPrintf(out, "%zx\r\n", len);
     int rc = bufAppend(out, octets, len);
@@ -243,6 +255,8 @@ proxyReplyBody(ProxyRequest *request, const char *octets, size_t len)
 void
 proxyReplyEnd(ProxyRequest *request)
 {
+    if (request->reply.isReset)
+        return;
     request->reply.isComplete = true;
     if (request->reply.isChunked)
         bufAppend(&request->client->out, "0\r\n\r\n", 5);

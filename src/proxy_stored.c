@@ -72,15 +72,19 @@ sendStored(ProxyRequest *request, HttpSlice head, HttpSlice tail)
     proxyReplyFlush(client);
 }
 
-/* A stored head does not end yet, so one more field can follow it. */
+/* What rules change in a head, or what is added to it, goes the slow way. A
+ * stored head does not end yet, so that fields can follow it. */
 static void
-sendStoredWith(ProxyRequest *request, HttpSlice head, HttpSlice tail)
+sendChanged(ProxyRequest *request, HttpSlice head)
 {
     Buf *out = &request->client->out;
+    ProxyTail tail;
+    HttpSlice text = formatTail(request, &tail);
+    int rc = proxyHeaderChangeHead(request, head, out);
 
-    if (bufAppend(out, head.data, head.len) < 0 ||
-        bufAppend(out, request->authInfo, strlen(request->authInfo)) < 0 ||
-        bufAppend(out, tail.data, tail.len) < 0)
+    if (rc == 0 && request->authInfo != NULL)
+        rc = bufAppend(out, request->authInfo, strlen(request->authInfo));
+    if (rc < 0 || bufAppend(out, text.data, text.len) < 0)
         request->reply.isReset = true;
     proxyReplyFlush(request->client);
 }
@@ -90,12 +94,22 @@ keepHeaders(ProxyRequest *request)
 {
     HttpResponse response;
 
-    if (!request->proxy->config->keepsReply)
+    if (!request->config->keepsReply && !request->proxy->config->keepsReply)
         return;
     httpResponseInit(&response, HTTP_HEADER_TEXT_MAX * 2);
     if (cacheObjectResponse(request->object, &response) == 0)
-        httpHeaderCopy(&request->replyHeaders, &response.headers);
+        proxyAnswerKeep(request, &response.headers);
     httpResponseFini(&response);
+}
+
+static bool
+isRefused(ProxyRequest *request)
+{
+    const CacheObject *object = request->object;
+
+    keepHeaders(request);
+    return proxyAnswerRefuse(request, cacheObjectStatus(object),
+                             cacheObjectLength(object));
 }
 
 void
@@ -105,7 +119,8 @@ proxyReplyStored(ProxyRequest *request)
     HttpSlice head = cacheObjectHead(object);
     ProxyTail tail;
 
-    keepHeaders(request);
+    if (isRefused(request))
+        return;
     proxyReplyBegin(request, cacheObjectStatus(object));
     request->reply.isComplete = true;
     proxyReplyType(request, findType(head));
@@ -113,52 +128,54 @@ proxyReplyStored(ProxyRequest *request)
         request->reply.source = PROXY_SOURCE_STORE;
         cacheReaderInit(&request->reader, object);
     }
-    if (request->authInfo != NULL)
-        sendStoredWith(request, head, formatTail(request, &tail));
+    if (request->authInfo != NULL || proxyHeaderIsReplyChanged(request))
+        sendChanged(request, head);
     else
         sendStored(request, head, formatTail(request, &tail));
 }
 
-/* A head made of the stored one, which is in the output buffer already. */
+/* Send what was made of the stored head. */
 static void
-sendMade(ProxyRequest *request, int rc)
+sendMade(ProxyRequest *request, int rc, Buf *head)
 {
-    Buf *out = &request->client->out;
-    ProxyTail tail;
-    HttpSlice text = formatTail(request, &tail);
-
-    if (rc == 0 && request->authInfo != NULL)
-        rc = bufAppend(out, request->authInfo, strlen(request->authInfo));
-    if (rc < 0 || bufAppend(out, text.data, text.len) < 0)
+    if (rc < 0)
         request->reply.isReset = true;
-    proxyReplyFlush(request->client);
+    sendChanged(request, httpSlice(bufData(head), bufLen(head)));
+    bufFini(head);
 }
 
 void
 proxyReplyNotModified(ProxyRequest *request)
 {
+    Buf head;
+
     keepHeaders(request);
     proxyReplyBegin(request, 304);
     request->reply.isComplete = true;
-    sendMade(request, httpCondFormat304(cacheObjectHead(request->object),
-                                        &request->client->out));
+    bufInit(&head, PROXY_OUTPUT_MAX);
+    int rc = httpCondFormat304(cacheObjectHead(request->object), &head);
+    sendMade(request, rc, &head);
 }
 
 void
 proxyReplyPart(ProxyRequest *request, const HttpPlace *place, uint64_t base)
 {
     CacheObject *object = request->object;
-    HttpSlice head = cacheObjectHead(object);
+    HttpSlice stored = cacheObjectHead(object);
     const HttpRange *range = &place->range;
+    Buf head;
 
-    keepHeaders(request);
+    if (isRefused(request))
+        return;
     proxyReplyBegin(request, 206);
     request->reply.isComplete = true;
-    proxyReplyType(request, findType(head));
+    proxyReplyType(request, findType(stored));
     request->reply.source = PROXY_SOURCE_STORE;
     cacheReaderInitRange(&request->reader, object, range->first - base,
                          range->last - range->first + 1);
-    sendMade(request, httpRangeFormat206(head, place, &request->client->out));
+    bufInit(&head, PROXY_OUTPUT_MAX);
+    int rc = httpRangeFormat206(stored, place, &head);
+    sendMade(request, rc, &head);
 }
 
 void
