@@ -72,7 +72,9 @@ typedef struct TlsServerConfig {
     const char *const *alpn; /* NULL-terminated, best first; NULL: any client
                                 protocol will do */
     TlsVerify verify;
-    TlsAuthority authority; /* of clients */
+    const char *clientCa;   /* a file of certificates that vouch for clients,
+                               and that clients are told of; or NULL */
+    TlsAuthority authority; /* further ones */
     TlsPolicy policy;
     const char *context; /* sessions are resumed within one; NULL: "" */
     bool noResumption;

@@ -123,9 +123,12 @@ verifyClients(TlsServer *server, const TlsServerConfig *config, char **whyOut)
 
     server->isVerifying = config->verify != TLS_VERIFY_NONE;
     SSL_CTX_set_verify(server->context, modes[config->verify], NULL);
-    int rc = tlsFileTrust(&config->authority, store, whyOut);
-    if (rc == 0 && server->isVerifying && config->authority.caFile != NULL)
-        rc = nameAuthorities(server->context, config->authority.caFile, whyOut);
+    TlsAuthority named = {.caFile = config->clientCa};
+    int rc = tlsFileTrust(&named, store, whyOut);
+    if (rc == 0 && config->clientCa != NULL)
+        rc = nameAuthorities(server->context, config->clientCa, whyOut);
+    if (rc == 0)
+        rc = tlsFileTrust(&config->authority, store, whyOut);
     return rc;
 }
 

@@ -475,7 +475,7 @@ showCert(const char *name, TlsVerify verify)
     TlsServerConfig config = configFor("a");
 
     config.verify = verify;
-    config.authority.caFile = keep(certPath("ca", ".crt"));
+    config.clientCa = keep(certPath("ca", ".crt"));
     open(&config);
     if (name) {
         TlsPair pair = pairOf(name);
@@ -618,7 +618,7 @@ Test(tls, sessions_do_not_outlive_a_new_authority)
     cr_assert_eq(showCert(NULL, TLS_VERIFY_OPTIONAL), 0);
     TlsServerConfig config = configFor("a");
     config.verify = TLS_VERIFY_OPTIONAL;
-    config.authority.caFile = texts[2];
+    config.clientCa = texts[2];
     TlsServer *next = create(&config);
     tlsServerInherit(next, server);
     cr_assert_not(comeBack(next));
