@@ -20,14 +20,44 @@
 #include "auth_nonce.h"
 #include "helper.h"
 #include "http_freshness.h"
+#include "tls.h"
 
 /* No limit of a head can be set higher. */
 #define CONFIG_HEAD_MAX (96 * 1024)
 
+typedef struct ConfigTlsPair {
+    char *cert;
+    char *key; /* NULL: in the same file */
+} ConfigTlsPair;
+
+/* What a line says of TLS, and what was read from the files that it names.
+ * Texts are owned; NULL where not given. */
+typedef struct ConfigTls {
+    char *spec; /* the words of the line */
+    ConfigTlsPair *pairs;
+    size_t pairCount;
+    char *clientCa;
+    char *caFile;
+    char *caPath;
+    char *crlFile;
+    char *ciphers;
+    char *context;
+    char *domain; /* the name that the certificate must have */
+    TlsVersion minVersion;
+    bool isAuthOptional; /* CONDITIONAL_AUTH */
+    bool noResumption;
+    bool noSystem;     /* default-ca=off */
+    bool noVerify;     /* DONT_VERIFY_PEER */
+    bool anyDomain;    /* DONT_VERIFY_DOMAIN */
+    TlsServer *server; /* of a port; NULL: we may not read a file (any more) */
+    TlsClient *client; /* of the others */
+} ConfigTls;
+
 typedef struct ConfigPort {
-    char *addr;  /* for listenerCreate: "3128", "127.0.0.1:3128" */
-    char *name;  /* name= or the same text; for AclInput.portName */
-    char *where; /* "FILE:LINE" */
+    char *addr;     /* for listenerCreate: "3128", "127.0.0.1:3128" */
+    char *name;     /* name= or the same text; for AclInput.portName */
+    char *where;    /* "FILE:LINE" */
+    ConfigTls *tls; /* NULL: plain */
 } ConfigPort;
 
 /* One logformat, or one that is always there. */
@@ -199,7 +229,7 @@ typedef struct Config {
     unsigned refs;
     char *path; /* the file that was read */
 
-    ConfigPort *httpPorts;
+    ConfigPort *httpPorts; /* of http_port and https_port */
     size_t httpPortCount;
     ConfigPort *managerPorts; /* addresses or paths, for managerListen */
     size_t managerPortCount;

@@ -1,4 +1,4 @@
-/* config_port.c: http_port, manager_port. */
+/* config_port.c: http_port, https_port, manager_port. */
 #include "config_priv.h"
 
 #include <stdlib.h>
@@ -21,12 +21,22 @@ optionValue(const char *word, const char *name)
 
 static void
 addPort(ConfigPort **ports, size_t *count, const ConfigLine *line,
-        const char *name)
+        const char *name, ConfigTls *tls)
 {
     *ports = xrealloc(*ports, (*count + 1) * sizeof(**ports));
     (*ports)[(*count)++] = (ConfigPort){.addr = xstrdup(line->words[1].text),
                                         .name = xstrdup(name),
-                                        .where = configLineWhere(line)};
+                                        .where = configLineWhere(line),
+                                        .tls = tls};
+}
+
+static void
+dropTls(ConfigTls *tls)
+{
+    if (tls == NULL)
+        return;
+    configTlsFini(tls);
+    free(tls);
 }
 
 static void
@@ -38,40 +48,68 @@ dropPorts(ConfigPort **ports, size_t *count)
         free(port->addr);
         free(port->name);
         free(port->where);
+        dropTls(port->tls);
     }
     free(*ports);
     *ports = NULL;
 }
 
+/* tls is NULL for a plain port, and taken. */
 static void
-parsePort(ConfigLoader *loader, const ConfigRow *row, const ConfigLine *line)
+readPort(ConfigLoader *loader, const ConfigRow *row, const ConfigLine *line,
+         ConfigTls *tls)
 {
     Config *config = loader->config;
     const char *name = NULL, *addr;
 
     if (line->count < 2) {
         configWantWords(loader, row, line, 1);
+        dropTls(tls);
         return;
     }
     addr = line->words[1].text;
     if (!configIsListenAddr(addr)) {
         configError(loader, line, 1, ADDR_WANTED, addr);
+        dropTls(tls);
         return;
     }
     for (size_t i = 2; i < line->count; i++) {
-        name = optionValue(line->words[i].text, "name=");
-        if (!name)
+        const char *value = optionValue(line->words[i].text, "name=");
+        if (value)
+            name = value;
+        else if (!tls ||
+                 !configTlsOption(loader, tls, CONFIG_TLS_PORT, line, i))
             configError(loader, line, i,
-                        "http_port: option \"%s\" is not supported yet",
+                        "%s: option \"%s\" is not supported yet", row->name,
                         line->words[i].text);
     }
+    if (tls)
+        configTlsServer(loader, tls, line);
     addPort(&config->httpPorts, &config->httpPortCount, line,
-            name ? name : addr);
+            name ? name : addr, tls);
+}
+
+static void
+parsePort(ConfigLoader *loader, const ConfigRow *row, const ConfigLine *line)
+{
+    readPort(loader, row, line, NULL);
 }
 
 const ConfigKind configKindPort = {
     .repeats = true,
     .parse = parsePort,
+};
+
+static void
+parseHttpsPort(ConfigLoader *loader, const ConfigRow *row,
+               const ConfigLine *line)
+{
+    readPort(loader, row, line, xcalloc(1, sizeof(ConfigTls)));
+}
+
+const ConfigKind configKindHttpsPort = {
+    .repeats = true,
+    .parse = parseHttpsPort,
 };
 
 /* A path must fit a unix socket's address. */
@@ -108,7 +146,8 @@ parseManager(ConfigLoader *loader, const ConfigRow *row, const ConfigLine *line)
         return;
     }
     if (isManagerAddr(loader, line, addr))
-        addPort(&config->managerPorts, &config->managerPortCount, line, addr);
+        addPort(&config->managerPorts, &config->managerPortCount, line, addr,
+                NULL);
 }
 
 const ConfigKind configKindManager = {

@@ -123,6 +123,30 @@ bool configParseBool(const char *text, bool *valueOut);
 /* True for what listenerCreate takes: "PORT", ":PORT", "ADDR:PORT". */
 bool configIsListenAddr(const char *text);
 
+/* Where an option of TLS stands. */
+typedef enum ConfigTlsPlace {
+    CONFIG_TLS_PORT,
+    CONFIG_TLS_PEER,
+    CONFIG_TLS_OUTGOING,
+    CONFIG_TLS_PLACE_COUNT
+} ConfigTlsPlace;
+
+/* Word i as an option of TLS. True when it is the name of one, whose value
+ * may be wrong: that is told. */
+bool configTlsOption(ConfigLoader *loader, ConfigTls *tls, ConfigTlsPlace place,
+                     const ConfigLine *line, size_t i);
+
+/* All of a port's options are read: read the files. Complains. */
+void configTlsServer(ConfigLoader *loader, ConfigTls *tls,
+                     const ConfigLine *line);
+
+/* The same for who connects to others. */
+void configTlsClient(ConfigLoader *loader, ConfigTls *tls,
+                     const ConfigLine *line);
+
+/* Free what it owns. */
+void configTlsFini(ConfigTls *tls);
+
 /* The table of directives. */
 extern const ConfigRow configRows[];
 extern const size_t configRowCount;
@@ -249,6 +273,7 @@ extern const ConfigKind configKindTime;
 extern const ConfigKind configKindForwarded;
 extern const ConfigKind configKindDebug;
 extern const ConfigKind configKindPort;
+extern const ConfigKind configKindHttpsPort;
 extern const ConfigKind configKindManager;
 extern const ConfigKind configKindAccessLog;
 extern const ConfigKind configKindLogFormat;

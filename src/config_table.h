@@ -12,6 +12,22 @@
     X("http_port", Port, httpPorts, NULL, "[ADDR:]PORT [name=NAME]",           \
       "Where clients connect to the proxy. May be given several times; at "    \
       "least one is needed. name= is what acls of kind myportname compare.")   \
+    X("https_port", HttpsPort, httpPorts, NULL,                                \
+      "[ADDR:]PORT cert=FILE [key=FILE] [OPTION...]",                          \
+      "Where clients connect to the proxy by TLS (1.2 and 1.3), as browsers "  \
+      "do that are told of an HTTPS proxy, and curl --proxy https://... May "  \
+      "be given several times. cert= is a file of PEM with the certificate "   \
+      "and those that vouch for it; key=, after it, has its key, if that is "  \
+      "not in the same file. With several cert= the client's wish (SNI) "      \
+      "decides, else it is the first. The files are read again by "            \
+      "reconfigure; connections stay. All names may begin with tls- or "       \
+      "ssl, as Squid's do.\n\nOptions: name=; clientca=FILE: clients must "    \
+      "show a certificate that these vouch for, with cafile=FILE and "         \
+      "capath=FOLDER for more of them and crlfile=FILE for those revoked; "    \
+      "flags=CONDITIONAL_AUTH: clients may show none; "                        \
+      "flags=NO_SESSION_REUSE or options=NO_TICKET: sessions are not resumed; "\
+      "context=TEXT: they are resumed within one; min-version=1.2|1.3; "       \
+      "cipher=LIST (of TLS 1.2).")                                             \
     X("manager_port", Manager, managerPorts, NULL, "[ADDR:]PORT|/PATH|none",   \
       "Where the live page, /helpers and /metrics are served, and where "      \
       "squirectl(1) asks. A path is a unix socket: whoever may write to it may "\
@@ -330,7 +346,6 @@
     X("hosts_file")                                                            \
     X("htcp_access")                                                           \
     X("htcp_port")                                                             \
-    X("https_port")                                                            \
     X("httpd_suppress_version_string")                                         \
     X("icap_enable")                                                           \
     X("icap_service")                                                          \

@@ -33,7 +33,8 @@ noteListening(ProxyPort *port)
     port->isNoted = true;
     listenerAddr(port->listener, &addr);
     addressFormatPort((const struct sockaddr *)&addr, text);
-    debug(DBG_MAIN, 1, "accepting HTTP at %s", text);
+    debug(DBG_MAIN, 1, "accepting %s at %s", port->isTls ? "HTTPS" : "HTTP",
+          text);
     if (proxy->firstAddress == NULL)
         proxy->firstAddress = xstrdup(text);
 }
@@ -74,20 +75,48 @@ proxyPortsMakeRoom(Proxy *proxy)
         (void)proxyClientMakeRoom(proxy);
 }
 
+/* What connections to the port of this line get. NULL when its files cannot
+ * be read now and were not read before; borrowed. */
+static TlsServer *
+serverFor(const ProxyPort *port, const ConfigPort *line)
+{
+    if (line->tls->server != NULL)
+        return line->tls->server;
+    return port->tls != NULL && strcmp(port->tlsSpec, line->tls->spec) == 0
+               ? port->tls
+               : NULL;
+}
+
+static void
+keepTls(ProxyPort *port, TlsServer *server, const char *spec)
+{
+    TlsServer *older = port->tls;
+
+    port->tls = tlsServerRef(server);
+    tlsServerUnref(&older);
+    free(port->tlsSpec);
+    port->tlsSpec = xstrdup(spec);
+}
+
 /* 0 or -errno. */
 static int
-openPort(ProxyPort *port, const Config *proxyConfig)
+openPort(ProxyPort *port, const Config *proxyConfig, const ConfigPort *line)
 {
     ListenerConfig config;
 
     listenerConfigInit(&config);
     config.addr = port->addr;
-    config.name = "http_port";
+    config.name = port->isTls ? "https_port" : "http_port";
     config.fdMax = (unsigned)(clientFds() / 2);
     config.firstByteMs = (int)proxyConfig->requestTimeoutMs;
     config.ready = onConnection;
     config.makeRoom = onShortOfFds;
     config.data = port;
+    if (port->isTls) {
+        config.tls = serverFor(port, line);
+        config.handshakeMs = config.firstByteMs;
+        keepTls(port, config.tls, line->tls->spec);
+    }
     port->listener = listenerCreate(&config);
     port->isNoted = false;
     return port->listener != NULL ? 0 : -errno;
@@ -102,6 +131,7 @@ createPort(Proxy *proxy, const ConfigPort *config)
     port->proxy = proxy;
     port->addr = xstrdup(config->addr);
     port->name = xstrdup(config->name);
+    port->isTls = config->tls != NULL;
     listPushBack(&proxy->ports, &port->node);
     return port;
 }
@@ -113,6 +143,8 @@ destroyPort(ProxyPort *port)
     listRemove(&port->node);
     free(port->addr);
     free(port->name);
+    free(port->tlsSpec);
+    tlsServerUnref(&port->tls);
     CHECK_OBJ_CLEAR(port);
     free(port);
 }
@@ -121,7 +153,8 @@ static bool
 isSamePort(const ProxyPort *port, const ConfigPort *config)
 {
     return strcmp(port->addr, config->addr) == 0 &&
-           strcmp(port->name, config->name) == 0;
+           strcmp(port->name, config->name) == 0 &&
+           port->isTls == (config->tls != NULL);
 }
 
 /* The port of this configuration line; made when there never was one. */
@@ -139,13 +172,14 @@ portFor(Proxy *proxy, const ConfigPort *config)
     return createPort(proxy, config);
 }
 
-static bool
-isPortConfigured(const Config *config, const ProxyPort *port)
+/* The line of a port, or NULL. */
+static const ConfigPort *
+lineOf(const Config *config, const ProxyPort *port)
 {
     for (size_t i = 0; i < config->httpPortCount; i++)
         if (isSamePort(port, &config->httpPorts[i]))
-            return true;
-    return false;
+            return &config->httpPorts[i];
+    return NULL;
 }
 
 /* Close what will not be needed and may hold the address: the same port by
@@ -159,13 +193,29 @@ makeRoom(Proxy *proxy, const Config *config, const char *addr)
     LIST_FOREACH(&proxy->ports, it, tmp) {
         ProxyPort *port = LIST_OBJ(it, ProxyPort, node);
 
-        if (port->listener == NULL || isPortConfigured(config, port) ||
+        if (port->listener == NULL || lineOf(config, port) != NULL ||
             !addressIsSamePort(port->addr, addr))
             continue;
         listenerDestroy(&port->listener);
         isClosed = true;
     }
     return isClosed;
+}
+
+/* 0 or -errno. */
+static int
+havePort(Proxy *proxy, const Config *config, const ConfigPort *line)
+{
+    ProxyPort *port = portFor(proxy, line);
+
+    if (port->isTls && serverFor(port, line) == NULL)
+        return -EACCES;
+    if (port->listener != NULL)
+        return 0;
+    int rc = openPort(port, config, line);
+    if (rc == -EADDRINUSE && makeRoom(proxy, config, line->addr))
+        rc = openPort(port, config, line);
+    return rc;
 }
 
 int
@@ -176,20 +226,37 @@ proxyPortsOpen(Proxy *proxy, const Config *config, ProxyComplainCb *complain,
 
     for (size_t i = 0; i < config->httpPortCount; i++) {
         const ConfigPort *line = &config->httpPorts[i];
-        ProxyPort *port = portFor(proxy, line);
-        int rc = port->listener != NULL ? 0 : openPort(port, config);
+        int rc = havePort(proxy, config, line);
 
-        if (rc == -EADDRINUSE && makeRoom(proxy, config, line->addr))
-            rc = openPort(port, config);
         if (rc == 0)
             continue;
-        char *text = xasprintf("%s: http_port %s: %s", line->where, line->addr,
-                               strerror(-rc));
+        char *text = xasprintf("%s: %s %s: %s", line->where,
+                               line->tls != NULL ? "https_port" : "http_port",
+                               line->addr, strerror(-rc));
         complain(text, data);
         free(text);
         failure = rc;
     }
     return failure;
+}
+
+/* New connections get what the line's files say now. */
+static void
+renewTls(ProxyPort *port, const ConfigPort *line)
+{
+    TlsServer *server = line->tls->server;
+
+    if (server == NULL) {
+        debug(DBG_MAIN, 1,
+              "%s: https_port %s goes on with the certificates that it has",
+              line->where, line->addr);
+        return;
+    }
+    if (server == port->tls)
+        return;
+    tlsServerInherit(server, port->tls);
+    listenerSetTls(port->listener, server);
+    keepTls(port, server, line->tls->spec);
 }
 
 void
@@ -199,10 +266,15 @@ proxyPortsSettle(Proxy *proxy, const Config *config)
 
     LIST_FOREACH(&proxy->ports, it, tmp) {
         ProxyPort *port = LIST_OBJ(it, ProxyPort, node);
+        const ConfigPort *line = lineOf(config, port);
 
-        if (!isPortConfigured(config, port))
+        if (line == NULL)
             listenerDestroy(&port->listener);
-        else if (port->listener != NULL && !port->isNoted)
+        if (port->listener == NULL)
+            continue;
+        if (port->isTls)
+            renewTls(port, line);
+        if (!port->isNoted)
             noteListening(port);
     }
 }

@@ -85,6 +85,9 @@ typedef struct ProxyPort {
     Proxy *proxy;
     char *addr; /* as configured */
     char *name;
+    bool isTls;
+    TlsServer *tls; /* what new connections get; NULL: none yet, or plain */
+    char *tlsSpec;  /* the line that it was made of */
     Listener *listener; /* NULL: not configured any more */
     bool isNoted;       /* that it listens is in the log */
 } ProxyPort;
