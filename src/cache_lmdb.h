@@ -2,8 +2,9 @@
  * cache_lmdb.h: a store of responses in an LMDB database, which outlives the
  * process and may be shared by several.
  *
- * What is committed becomes visible some time later, in one piece; see
- * cacheStoreFlush. cacheStoreWrite gives ENOSPC while the disk takes nothing.
+ * What is committed is found at once by this process; it is in the database,
+ * and found by others, some time later, in one piece: see cacheStoreFlush.
+ * cacheStoreWrite gives ENOSPC while the disk takes nothing.
  * Thread: loop.
  */
 #ifndef SQUIRE_CACHE_LMDB_H

@@ -125,10 +125,11 @@ typedef struct CacheLmdbBody {
     uint32_t magic;
     uint64_t id;
     unsigned refsLocked;
-    bool isLongLocked;     /* held since before the last renewal */
-    bool isDoomedLocked;   /* its record is gone: remove it after use */
-    uint64_t goneInLocked; /* the batch that removed it, or 0 */
-    atomic_bool hasFailed; /* a chunk could not be written */
+    bool isLongLocked;           /* held since before the last renewal */
+    bool isDoomedLocked;         /* its record is gone: remove it after use */
+    uint64_t goneInLocked;       /* the batch that removed it, or 0 */
+    atomic_bool hasFailed;       /* a chunk could not be written */
+    struct CacheLmdbOp *pending; /* of the loop: chunks, the newest first */
     UT_hash_handle hh;
 } CacheLmdbBody;
 
@@ -166,6 +167,7 @@ typedef enum CacheLmdbOpKind {
  * digests. */
 typedef struct CacheLmdbOp {
     struct CacheLmdbOp *next;
+    struct CacheLmdbOp *nextOfBody; /* of the loop: CHUNKs not in the file */
     CacheLmdbOpKind kind;
     uint64_t number;     /* of the op, rising */
     CacheLmdbBody *body; /* a reference, or NULL */
@@ -201,8 +203,10 @@ typedef struct CacheLmdbTxn {
 
 typedef struct CacheLmdbQueue CacheLmdbQueue;
 
-/* Something was done; called on the loop. */
-typedef void CacheLmdbDoneCb(const CacheLmdbDone *done, void *data);
+/* Something was done; takes the finished ops (NULL: none). Called on the
+ * loop. */
+typedef void CacheLmdbDoneCb(const CacheLmdbDone *done, CacheLmdbOp *finished,
+                             void *data);
 
 /*
  * Open or make the database. 0, or an error of LMDB or errno with a reason
@@ -340,7 +344,7 @@ int cacheLmdbMakeRoom(CacheLmdbEnv *env, uint64_t need, CacheLmdbDone *done);
 CacheLmdbQueue *cacheLmdbQueueCreate(CacheLmdbEnv *env, CacheLmdbDoneCb *cb,
                                      void *data);
 
-/* Finish what waits, end the thread; cb is not called any more. Blocks. */
+/* Finish what waits, end the thread, call cb for the last time. Blocks. */
 void cacheLmdbQueueDestroy(CacheLmdbQueue **queue);
 
 /* Give it something to do; takes op. Returns its number. */
@@ -352,16 +356,27 @@ uint64_t cacheLmdbQueueBytes(CacheLmdbQueue *queue);
 /* Wait until all that was pushed is done, and call cb. Blocks. */
 void cacheLmdbQueueFlush(CacheLmdbQueue *queue);
 
-/* Free an op; a body that is to be removed then is pushed as another op by
- * whoever has the queue: returns its number, or 0. Thread: any. */
+/* Free an op. Returns the number of a body that is to be removed then, or
+ * 0. */
 uint64_t cacheLmdbOpFree(CacheLmdbEnv *env, CacheLmdbOp *op);
 
-/* Keys that were invalidated; hidden until that is written. */
-typedef struct CacheLmdbHidden {
+/* A response that is not in the file yet. */
+typedef struct CacheLmdbPending {
+    struct CacheLmdbPending *next;  /* an older one of the same digest */
+    uint64_t number;                /* of the op that writes it */
+    struct CacheLmdbObject *object; /* a reference */
+    CacheKeyClass keyClass;
+    HttpSlice url;
+    char text[];
+} CacheLmdbPending;
+
+/* What is known of a digest until the file has it. */
+typedef struct CacheLmdbRecent {
     uint8_t digest[CACHE_LMDB_DIGEST];
-    uint64_t number; /* of the last op that does it */
+    uint64_t hiddenBy; /* op that invalidates what the file has; 0: none */
+    CacheLmdbPending *pending; /* the newest first */
     UT_hash_handle hh;
-} CacheLmdbHidden;
+} CacheLmdbRecent;
 
 #define CACHE_LMDB_TOUCH_SLOTS 4096 /* a power of two */
 #define CACHE_LMDB_TOUCH_MAX 1024
@@ -393,7 +408,7 @@ typedef struct CacheLmdbStore {
     int64_t stalledSinceUs; /* nothing was done since; 0: it has room */
     CommTimer *roomTimer;
     ListNode writers;
-    CacheLmdbHidden *hidden;
+    CacheLmdbRecent *recent;
     CacheLmdbTouches touches;
     CacheVaryScratch scratch;
     uint64_t bodyCount; /* made by this process */
@@ -427,6 +442,88 @@ CacheObject *cacheLmdbLookup(CacheStore *store, const CacheKey *key,
 
 /* Number of records of this key. */
 unsigned cacheLmdbCount(CacheLmdbStore *store, const CacheKey *key);
+
+/* Write a response's update or removal; op is taken. Returns its number. */
+uint64_t cacheLmdbPush(CacheLmdbStore *store, CacheLmdbOp *op);
+
+/* An op without a body; takes data. */
+CacheLmdbOp *cacheLmdbOpCreate(CacheLmdbOpKind kind, const uint8_t *digest,
+                               char *data, size_t len);
+
+/* A response is to be written by an op of this number: it is found from now
+ * on; takes object. */
+void cacheLmdbPendingAdd(CacheLmdbStore *store, const CacheKey *key,
+                         CacheLmdbObject *object, uint64_t number);
+
+/* The newest response that waits for this request, borrowed, or NULL. */
+CacheLmdbObject *cacheLmdbPendingFind(CacheLmdbStore *store,
+                                      const CacheKey *key,
+                                      const HttpHeaders *request);
+
+/* The newest one that waits for the same variant as object, borrowed, or
+ * NULL. */
+CacheLmdbObject *cacheLmdbPendingTwin(const CacheLmdbStore *store,
+                                      const CacheKey *key,
+                                      const CacheObject *object);
+
+/* How many responses of this key wait. */
+unsigned cacheLmdbPendingCount(const CacheLmdbStore *store,
+                               const CacheKey *key);
+
+/* True when what the file has of a digest is invalid. */
+bool cacheLmdbIsHidden(const CacheLmdbStore *store, const uint8_t *digest);
+
+/* All of a digest that waits, and that the file has, is invalid; the op of
+ * this number writes that. */
+void cacheLmdbHide(CacheLmdbStore *store, const uint8_t *digest,
+                   uint64_t number);
+
+/* An op is done, or given up. */
+void cacheLmdbPendingDone(CacheLmdbStore *store, const CacheLmdbOp *op);
+
+/* Nothing is known but what the file has. */
+void cacheLmdbPendingFini(CacheLmdbStore *store);
+
+/* Write down the uses that were noted. */
+void cacheLmdbFlushTouches(CacheLmdbStore *store);
+
+/* As cacheStoreWrite, and so on: the writers' part of the operations. */
+CacheWriter *cacheLmdbBegin(CacheStore *store, const CacheMeta *meta);
+
+/* As cacheWriterHasRoom. */
+bool cacheLmdbHasRoom(CacheWriter *writer, CacheRoomCb *cb, void *data);
+
+/* As cacheWriterAppend. */
+int cacheLmdbAppend(CacheWriter *writer, const void *data, size_t len);
+
+/* As cacheWriterCommit. */
+int cacheLmdbCommit(CacheWriter *writer, CacheObject **objectOut);
+
+/* As cacheWriterAbort. */
+void cacheLmdbAbort(CacheWriter *writer);
+
+/* Cancel the writers of this digest. */
+void cacheLmdbCancelWriters(CacheLmdbStore *store, const uint8_t *digest);
+
+/* The thread has less to do: who waited for that may go on. */
+void cacheLmdbTellRoom(CacheLmdbStore *store);
+
+/* The last invalidation that this process knows of, by its number. */
+uint64_t cacheLmdbChangeSeq(CacheLmdbStore *store);
+
+/* The record of a response without its body and Content-Length. Returns
+ * owned, or NULL: something cannot be kept. */
+char *cacheLmdbEncodeMeta(const CacheMeta *meta, size_t *lenOut);
+
+/* With the line that tells the length of the body in its head. Returns
+ * owned. */
+char *cacheLmdbEncodeWhole(const CacheLmdbStored *from,
+                           const CacheLmdbRecord *record, HttpSlice small,
+                           size_t *lenOut);
+
+/* True when the file has this very response, as far as can be told. */
+bool cacheLmdbHasTwin(CacheLmdbStore *store, const CacheKey *key,
+                      const CacheObject *object);
 
 /* An object with one reference; takes body (NULL: it is small), copies the
  * rest. */

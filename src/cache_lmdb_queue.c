@@ -41,6 +41,7 @@ struct CacheLmdbQueue {
         pthread_cond_t idle; /* the thread has done something */
         OpList ops;
         uint64_t busyBytes; /* of the batch in progress */
+        OpList finished;    /* for the loop */
         bool isBusy;
         uint64_t batches; /* done */
         int64_t firstUs;  /* when the first op came */
@@ -118,7 +119,7 @@ applyList(CacheLmdbQueue *queue, const OpList *list, CacheLmdbDone *done)
 /* What cannot be written is given up; what makes other things untrue is
  * not. */
 static void
-dropStores(CacheLmdbQueue *queue, OpList *list, CacheLmdbDone *done)
+dropStores(OpList *list, OpList *finished, CacheLmdbDone *done)
 {
     OpList kept = {0};
     CacheLmdbOp *op;
@@ -131,7 +132,7 @@ dropStores(CacheLmdbQueue *queue, OpList *list, CacheLmdbDone *done)
         if (op->body != NULL)
             atomic_store(&op->body->hasFailed, true);
         done->failures += op->kind == CACHE_LMDB_OP_COMMIT;
-        cacheLmdbOpFree(queue->env, op);
+        appendOp(finished, op);
     }
     *list = kept;
 }
@@ -177,16 +178,16 @@ pushLocked(CacheLmdbQueue *queue, CacheLmdbOp *op)
     appendOp(&queue->_shared.ops, op);
 }
 
+/* Hand over what is done; unlocks. */
 static void
-pushFreeLocked(CacheLmdbQueue *queue, uint64_t id)
+tellLocked(CacheLmdbQueue *queue)
 {
-    CacheLmdbOp *op = xcalloc(1, sizeof(*op));
+    CacheLmdbDone done = queue->_shared.done;
+    CacheLmdbOp *finished = queue->_shared.finished.first;
 
-    op->kind = CACHE_LMDB_OP_FREE;
-    op->len = sizeof(uint64_t);
-    op->data = xmalloc(op->len);
-    cacheLmdbPutNumber((uint8_t *)op->data, id);
-    pushLocked(queue, op);
+    queue->_shared.finished = (OpList){0};
+    pthread_mutex_unlock(&queue->_shared.lock);
+    queue->cb(&done, finished, queue->data);
 }
 
 /* Run by the loop. */
@@ -202,9 +203,7 @@ onPost(void *data)
     CHECK_OBJ(queue, QUEUE_MAGIC);
     pthread_mutex_lock(&queue->_shared.lock);
     queue->_shared.post = NULL;
-    CacheLmdbDone done = queue->_shared.done;
-    pthread_mutex_unlock(&queue->_shared.lock);
-    queue->cb(&done, queue->data);
+    tellLocked(queue);
 }
 
 static void
@@ -223,9 +222,11 @@ postLocked(CacheLmdbQueue *queue)
 
 /* The batch is over; what is left of it has to be tried again. */
 static void
-finishLocked(CacheLmdbQueue *queue, OpList *left, const CacheLmdbDone *batch)
+finishLocked(CacheLmdbQueue *queue, OpList *left, OpList *finished,
+             const CacheLmdbDone *batch)
 {
     CacheLmdbDone *done = &queue->_shared.done;
+    CacheLmdbOp *op;
 
     done->stores += batch->stores;
     done->updates += batch->updates;
@@ -236,11 +237,12 @@ finishLocked(CacheLmdbQueue *queue, OpList *left, const CacheLmdbDone *batch)
         left->first != NULL ? left->first->number - 1 : batch->number;
     if (left->first != NULL) {
         OpList *later = &queue->_shared.ops;
-        CacheLmdbOp *op;
         while ((op = takeOp(later)) != NULL)
             appendOp(left, op);
         *later = *left;
     }
+    while ((op = takeOp(finished)) != NULL)
+        appendOp(&queue->_shared.finished, op);
     queue->_shared.busyBytes = 0;
     queue->_shared.isBusy = false;
     queue->_shared.batches++;
@@ -248,40 +250,25 @@ finishLocked(CacheLmdbQueue *queue, OpList *left, const CacheLmdbDone *batch)
     postLocked(queue);
 }
 
-/* Free what was written; the bodies that nobody uses then are to go. */
-static void
-freeList(CacheLmdbQueue *queue, OpList *list)
-{
-    CacheLmdbOp *op;
-
-    while ((op = takeOp(list)) != NULL) {
-        uint64_t doomed = cacheLmdbOpFree(queue->env, op);
-        if (doomed == 0)
-            continue;
-        pthread_mutex_lock(&queue->_shared.lock);
-        pushFreeLocked(queue, doomed);
-        pthread_mutex_unlock(&queue->_shared.lock);
-    }
-}
-
 static void
 runBatch(CacheLmdbQueue *queue, OpList *list)
 {
     CacheLmdbDone done = {0};
+    OpList finished = {0};
+    CacheLmdbOp *op;
 
-    for (const CacheLmdbOp *op = list->first; op != NULL; op = op->next)
+    for (op = list->first; op != NULL; op = op->next)
         done.number = op->number;
-    done.error = writeList(queue, list, &done);
-    if (done.error) {
-        dropStores(queue, list, &done);
-        if (list->first != NULL && applyList(queue, list, &done) == 0)
-            freeList(queue, list);
-    } else {
-        freeList(queue, list);
+    int rc = done.error = writeList(queue, list, &done);
+    if (rc) {
+        dropStores(list, &finished, &done);
+        rc = list->first != NULL ? applyList(queue, list, &done) : 0;
     }
+    while (rc == 0 && (op = takeOp(list)) != NULL)
+        appendOp(&finished, op);
     cacheLmdbBodyEndBatch(&queue->env->bodies);
     pthread_mutex_lock(&queue->_shared.lock);
-    finishLocked(queue, list, &done);
+    finishLocked(queue, list, &finished, &done);
     pthread_mutex_unlock(&queue->_shared.lock);
 }
 
@@ -429,9 +416,6 @@ initShared(CacheLmdbQueue *queue)
 static void
 freeQueue(CacheLmdbQueue *queue)
 {
-    freeList(queue, &queue->_shared.ops);
-    /* What was doomed by that is left to the next process. */
-    freeList(queue, &queue->_shared.ops);
     pthread_cond_destroy(&queue->_shared.wake);
     pthread_cond_destroy(&queue->_shared.idle);
     pthread_mutex_destroy(&queue->_shared.lock);
@@ -487,6 +471,12 @@ cacheLmdbQueueDestroy(CacheLmdbQueue **queuep)
     pthread_join(queue->thread, NULL);
     if (queue->_shared.post != NULL)
         queue->_shared.post->queue = NULL;
+    /* Ops that could not be done are over, too. */
+    CacheLmdbOp *op;
+    while ((op = takeOp(&queue->_shared.ops)) != NULL)
+        appendOp(&queue->_shared.finished, op);
+    pthread_mutex_lock(&queue->_shared.lock);
+    tellLocked(queue);
     freeQueue(queue);
 }
 
@@ -508,7 +498,8 @@ uint64_t
 cacheLmdbQueueBytes(CacheLmdbQueue *queue)
 {
     pthread_mutex_lock(&queue->_shared.lock);
-    uint64_t bytes = queue->_shared.ops.bytes + queue->_shared.busyBytes;
+    uint64_t bytes = queue->_shared.ops.bytes + queue->_shared.busyBytes +
+                     queue->_shared.finished.bytes;
     pthread_mutex_unlock(&queue->_shared.lock);
     return bytes;
 }
@@ -526,7 +517,5 @@ cacheLmdbQueueFlush(CacheLmdbQueue *queue)
             (!queue->_shared.done.error || queue->_shared.batches == before)))
         pthread_cond_wait(&queue->_shared.idle, &queue->_shared.lock);
     queue->_shared.isFlushing = false;
-    CacheLmdbDone done = queue->_shared.done;
-    pthread_mutex_unlock(&queue->_shared.lock);
-    queue->cb(&done, queue->data);
+    tellLocked(queue);
 }

@@ -45,15 +45,6 @@ cacheLmdbEndRead(CacheLmdbStore *store)
     mdb_txn_reset(store->txn);
 }
 
-static bool
-isHidden(const CacheLmdbStore *store, const uint8_t *digest)
-{
-    CacheLmdbHidden *hidden;
-
-    HASH_FIND(hh, store->hidden, digest, CACHE_LMDB_DIGEST, hidden);
-    return hidden != NULL;
-}
-
 typedef bool FoundCb(CacheLmdbStore *store, const CacheLmdbStored *found,
                      void *data);
 
@@ -68,7 +59,7 @@ forEachRecord(CacheLmdbStore *store, const CacheKey *key, FoundCb *cb,
     MDB_txn *txn = cacheLmdbRead(store);
     bool goOn = true;
 
-    if (txn == NULL || (store->hidden && isHidden(store, key->digest)))
+    if (txn == NULL || cacheLmdbIsHidden(store, key->digest))
         return;
     int rc = mdb_cursor_get(store->cursor, &name, &val, MDB_SET_RANGE);
     while (goOn && rc == 0 &&
@@ -161,8 +152,12 @@ cacheLmdbLookup(CacheStore *base, const CacheKey *key,
     Wanted wanted = {.request = request};
 
     store->scratch.namesDone = (HttpSlice){0};
-    forEachRecord(store, key, onVariant, &wanted);
     store->stats.lookups++;
+    wanted.object = cacheLmdbPendingFind(store, key, request);
+    if (wanted.object != NULL)
+        cacheObjectRef(&wanted.object->base);
+    else
+        forEachRecord(store, key, onVariant, &wanted);
     if (wanted.object == NULL) {
         store->stats.misses++;
         return NULL;
@@ -186,10 +181,45 @@ onCounted(CacheLmdbStore *store, const CacheLmdbStored *found, void *data)
 unsigned
 cacheLmdbCount(CacheLmdbStore *store, const CacheKey *key)
 {
-    unsigned count = 0;
+    unsigned count = cacheLmdbPendingCount(store, key);
 
     forEachRecord(store, key, onCounted, &count);
     return count;
+}
+
+typedef struct Twin {
+    const CacheObject *object;
+    bool isThere;
+} Twin;
+
+static bool
+onTwin(CacheLmdbStore *store, const CacheLmdbStored *found, void *data)
+{
+    Twin *twin = data;
+    const CacheObject *object = twin->object;
+    const CacheLmdbBody *body = ((const CacheLmdbObject *)object)->body;
+    const HttpValidators *validators = &found->stored.validators;
+
+    (void)store;
+    if (!httpSliceEqual(found->stored.varyNames, object->varyNames) ||
+        !httpSliceEqual(found->stored.varyValues, object->varyValues))
+        return true;
+    twin->isThere =
+        found->record.bodyId == (body != NULL ? body->id : 0) &&
+        found->record.length == object->length &&
+        validators->lastModified == object->validators.lastModified &&
+        httpSliceEqual(validators->etag, object->validators.etag);
+    return false;
+}
+
+bool
+cacheLmdbHasTwin(CacheLmdbStore *store, const CacheKey *key,
+                 const CacheObject *object)
+{
+    Twin twin = {.object = object};
+
+    forEachRecord(store, key, onTwin, &twin);
+    return twin.isThere;
 }
 
 /* Have it read from the disk meanwhile. */
@@ -222,6 +252,17 @@ askForNext(CacheLmdbStore *store, uint64_t id, uint32_t chunk)
         askAhead(&val);
 }
 
+/* A chunk that is not in the file yet, as the op that writes it. */
+static const CacheLmdbOp *
+findPending(const CacheLmdbBody *body, uint32_t chunk)
+{
+    const CacheLmdbOp *op = body->pending;
+
+    while (op != NULL && op->chunk != chunk)
+        op = op->nextOfBody;
+    return op;
+}
+
 /* The octets of a chunk; each is checked when it is read first. 0 or -EIO. */
 static int
 readChunk(CacheReader *reader, uint32_t chunk, HttpSlice *out)
@@ -234,6 +275,11 @@ readChunk(CacheReader *reader, uint32_t chunk, HttpSlice *out)
     MDB_val val;
     uint64_t sum;
 
+    const CacheLmdbOp *op = findPending(object->body, chunk);
+    if (op != NULL) {
+        *out = httpSlice(op->data, op->len);
+        return op->len == len ? 0 : -EIO;
+    }
     cacheLmdbBodyKey(&name, object->body->id, chunk);
     int rc = findChunk(store, &name, &val);
     if (rc && rc != MDB_NOTFOUND)

@@ -208,21 +208,24 @@ checkChanges(CacheLmdbTxn *txn, const CacheLmdbOp *op)
 
 /* Put a record in front of its siblings. */
 static int
-putRecord(CacheLmdbTxn *txn, const uint8_t *digest, char *data, size_t len)
+putRecord(CacheLmdbTxn *txn, const uint8_t *digest, const char *data,
+          size_t len)
 {
     CacheLmdbObjectKey name;
     uint8_t number[8];
     uint64_t seq = ++txn->state.seq;
     MDB_val key = cacheLmdbObjectKey(&name, digest, seq);
-    MDB_val val = cacheLmdbVal(data, len);
+    MDB_val val = {.mv_size = len};
     MDB_val order = cacheLmdbNumber(number, seq);
 
-    cacheLmdbSeal(data, len, &name);
-    int rc = mdb_put(txn->txn, tableOf(txn, CACHE_LMDB_OBJECTS), &key, &val, 0);
-    if (rc == 0)
-        rc = mdb_put(txn->txn, tableOf(txn, CACHE_LMDB_ORDER), &order, &key,
-                     MDB_APPEND);
-    return rc;
+    int rc = mdb_put(txn->txn, tableOf(txn, CACHE_LMDB_OBJECTS), &key, &val,
+                     MDB_RESERVE);
+    if (rc)
+        return rc;
+    memcpy(val.mv_data, data, len);
+    cacheLmdbSeal(val.mv_data, len, &name);
+    return mdb_put(txn->txn, tableOf(txn, CACHE_LMDB_ORDER), &order, &key,
+                   MDB_APPEND);
 }
 
 static int

@@ -122,9 +122,9 @@ int cacheWriterAppend(CacheWriter *writer, const void *data, size_t len);
 /*
  * Make the response visible in place of the one it replaces; takes the
  * writer and clears the pointer. objectOut may be NULL, else it receives a
- * reference, or NULL from a store that makes it visible later. Errors: -EPROTO
- * body shorter than the length given, or an append had failed; -ECANCELED the
- * key was invalidated meanwhile. Nothing is stored then.
+ * reference. Errors: -EPROTO body shorter than the length given, or an append
+ * had failed; -ECANCELED the key was invalidated meanwhile; -ENOSPC. Nothing
+ * is stored then.
  */
 int cacheWriterCommit(CacheWriter **writer, CacheObject **objectOut);
 

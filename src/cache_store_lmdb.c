@@ -9,36 +9,8 @@
 #include "debug.h"
 #include "xalloc.h"
 
-#define PENDING_MAX (16u * 1024 * 1024) /* octets that wait to be written */
-#define ROOM_WANTED (2u * CACHE_LMDB_CHUNK)
-#define PATIENCE_MS 2000
 #define PAUSE_US (10 * INT64_C(1000000))
-#define TOUCH_MS 5000
-#define BUFFER_MIN 4096u
-#define ID_BITS 40
 #define FULL_BLOCKS 64 /* fewer are free where a batch found no room */
-#define HEAD_MAX (100 * 1024)
-
-typedef struct LmdbWriter {
-    CacheWriter base;
-    CacheLmdbStore *store;
-    ListNode node; /* in store->writers */
-    uint8_t digest[CACHE_LMDB_DIGEST];
-    uint64_t changeSeq; /* when it was begun */
-    char *record;       /* the head is without Content-Length */
-    size_t recordLen;
-    CacheLmdbBody *body; /* NULL: nothing was handed over yet */
-    uint32_t chunks;
-    char *buffer; /* the next chunk */
-    size_t used;
-    size_t size;
-    uint64_t length;
-    uint64_t expected;
-    bool hasFailed;
-    bool isCancelled;
-    CacheRoomCb *roomCb; /* NULL: it does not wait */
-    void *roomData;
-} LmdbWriter;
 
 static void
 complain(const CacheLmdbStore *store, const char *what)
@@ -74,35 +46,6 @@ cacheLmdbNoteError(CacheLmdbStore *store, int rc)
     store->pausedUntilUs = commClockUs() + PAUSE_US;
 }
 
-/* The thread has less to do: who waited for that may go on. */
-static void
-tellRoom(CacheLmdbStore *store)
-{
-    ListNode *it, *tmp;
-
-    LIST_FOREACH(&store->writers, it, tmp) {
-        LmdbWriter *writer = LIST_OBJ(it, LmdbWriter, node);
-        CacheRoomCb *cb = writer->roomCb;
-        writer->roomCb = NULL;
-        if (cb != NULL)
-            cb(writer->roomData);
-    }
-}
-
-static void
-forgetHidden(CacheLmdbStore *store)
-{
-    CacheLmdbHidden *hidden, *tmp;
-
-    HASH_ITER(hh, store->hidden, hidden, tmp)
-    {
-        if (hidden->number > store->done.number)
-            continue;
-        HASH_DELETE(hh, store->hidden, hidden);
-        free(hidden);
-    }
-}
-
 /* hasStored: something was written since the last time. */
 static void
 noteResult(CacheLmdbStore *store, int error, bool hasStored)
@@ -117,9 +60,54 @@ noteResult(CacheLmdbStore *store, int error, bool hasStored)
     }
 }
 
+static void
+pushRemoval(CacheLmdbStore *store, uint64_t id)
+{
+    char *data = xmalloc(sizeof(id));
+
+    cacheLmdbPutNumber((uint8_t *)data, id);
+    cacheLmdbPush(
+        store, cacheLmdbOpCreate(CACHE_LMDB_OP_FREE, NULL, data, sizeof(id)));
+}
+
+/* The file has the chunk now, or never will. */
+static void
+unlinkChunk(const CacheLmdbOp *op)
+{
+    CacheLmdbOp **link = &op->body->pending;
+
+    while (*link != op)
+        link = &(*link)->nextOfBody;
+    *link = op->nextOfBody;
+}
+
+static void
+freeOp(CacheLmdbStore *store, CacheLmdbOp *op)
+{
+    uint64_t doomed = cacheLmdbOpFree(&store->env, op);
+
+    if (doomed != 0)
+        pushRemoval(store, doomed);
+}
+
+/* Readers see what was written before it is freed here. */
+static void
+freeFinished(CacheLmdbStore *store, CacheLmdbOp *finished)
+{
+    while (finished != NULL) {
+        CacheLmdbOp *op = finished;
+        finished = op->next;
+        if (op->kind == CACHE_LMDB_OP_CHUNK)
+            unlinkChunk(op);
+        else
+            cacheLmdbPendingDone(store, op);
+        freeOp(store, op);
+    }
+}
+
 /* A CacheLmdbDoneCb. */
 static void
-onDone(const CacheLmdbDone *done, void *data)
+onDone(const CacheLmdbDone *done, CacheLmdbOp *finished, void *data)
 {
     CacheLmdbStore *store = data;
 
@@ -129,14 +117,13 @@ onDone(const CacheLmdbDone *done, void *data)
     store->stalledSinceUs = 0;
     cacheLmdbEndRead(store);
     cacheLmdbBodyForget(&store->env.bodies);
-    forgetHidden(store);
+    freeFinished(store, finished);
     noteResult(store, done->error, hasStored);
-    tellRoom(store);
+    cacheLmdbTellRoom(store);
 }
 
-/* Takes op; gone when there is nobody to do it. */
-static uint64_t
-push(CacheLmdbStore *store, CacheLmdbOp *op)
+uint64_t
+cacheLmdbPush(CacheLmdbStore *store, CacheLmdbOp *op)
 {
     if (store->queue != NULL)
         return cacheLmdbQueuePush(store->queue, op);
@@ -144,8 +131,9 @@ push(CacheLmdbStore *store, CacheLmdbOp *op)
     return UINT64_MAX;
 }
 
-static CacheLmdbOp *
-createOp(CacheLmdbOpKind kind, const uint8_t *digest, char *data, size_t len)
+CacheLmdbOp *
+cacheLmdbOpCreate(CacheLmdbOpKind kind, const uint8_t *digest, char *data,
+                  size_t len)
 {
     CacheLmdbOp *op = xcalloc(1, sizeof(*op));
 
@@ -162,55 +150,8 @@ cacheLmdbDropBody(CacheLmdbStore *store, CacheLmdbBody **body)
 {
     uint64_t doomed = cacheLmdbBodyUnref(&store->env.bodies, body);
 
-    if (doomed == 0)
-        return;
-    char *data = xmalloc(sizeof(uint64_t));
-    cacheLmdbPutNumber((uint8_t *)data, doomed);
-    push(store, createOp(CACHE_LMDB_OP_FREE, NULL, data, sizeof(uint64_t)));
-}
-
-static void
-flushTouches(CacheLmdbStore *store)
-{
-    CacheLmdbTouches *touches = &store->touches;
-    size_t len = touches->count * (size_t)CACHE_LMDB_DIGEST;
-
-    commTimerCancel(&touches->timer);
-    if (len == 0)
-        return;
-    char *data = xmalloc(len);
-    memcpy(data, touches->digests, len);
-    push(store, createOp(CACHE_LMDB_OP_TOUCH, NULL, data, len));
-    touches->count = 0;
-    memset(touches->slots, 0, sizeof(touches->slots));
-}
-
-static void
-onTouchTimer(void *data)
-{
-    CacheLmdbStore *store = data;
-
-    store->touches.timer = NULL;
-    flushTouches(store);
-}
-
-void
-cacheLmdbTouch(CacheStore *base, const CacheKey *key)
-{
-    CacheLmdbStore *store = (CacheLmdbStore *)base;
-    CacheLmdbTouches *touches = &store->touches;
-    uint64_t part;
-
-    memcpy(&part, key->digest, sizeof(part));
-    uint64_t *slot = &touches->slots[part % CACHE_LMDB_TOUCH_SLOTS];
-    if (*slot == part || store->queue == NULL)
-        return;
-    *slot = part;
-    memcpy(touches->digests[touches->count++], key->digest, CACHE_LMDB_DIGEST);
-    if (touches->count == CACHE_LMDB_TOUCH_MAX)
-        flushTouches(store);
-    else if (touches->timer == NULL)
-        touches->timer = commTimerAdd(TOUCH_MS, onTouchTimer, store);
+    if (doomed != 0)
+        pushRemoval(store, doomed);
 }
 
 static bool
@@ -219,52 +160,8 @@ hasKey(CacheStore *base, const CacheKey *key)
     return cacheLmdbCount((CacheLmdbStore *)base, key) > 0;
 }
 
-static CacheWriter *
-refuse(CacheLmdbStore *store, int error)
-{
-    store->stats.refusals++;
-    errno = error;
-    return NULL;
-}
-
-/* The record as far as it is known before the body. NULL: something cannot be
- * kept. */
-static char *
-encodeMeta(const CacheMeta *meta, size_t *lenOut)
-{
-    CacheLmdbRecord record = {.keyClass = meta->key->keyClass};
-    CacheTexts texts;
-
-    if (cacheTextsInit(&texts, meta))
-        return NULL;
-    CacheStored stored = cacheTextsStored(&texts, meta);
-    char *data = cacheLmdbEncode(&record, &stored, meta->key->text,
-                                 (HttpSlice){0}, lenOut);
-    cacheTextsFini(&texts);
-    return data;
-}
-
-/* With the line that tells the length of the body in its head. */
-static char *
-encodeWhole(const CacheLmdbStored *from, const CacheLmdbRecord *record,
-            HttpSlice small, size_t *lenOut)
-{
-    CacheStored stored = from->stored;
-    Buf head;
-    char line[CACHE_LENGTH_LINE_MAX];
-    size_t len = cacheLengthLine(stored.status, record->length, line);
-
-    bufInit(&head, HEAD_MAX);
-    bufAppend(&head, stored.head.data, stored.head.len);
-    CHECK(bufAppend(&head, line, len) == 0);
-    stored.head = cacheTextsSlice(&head);
-    char *data = cacheLmdbEncode(record, &stored, from->url, small, lenOut);
-    bufFini(&head);
-    return data;
-}
-
-static uint64_t
-changeSeqNow(CacheLmdbStore *store)
+uint64_t
+cacheLmdbChangeSeq(CacheLmdbStore *store)
 {
     CacheLmdbState state = {0};
     MDB_txn *txn = cacheLmdbRead(store);
@@ -273,230 +170,6 @@ changeSeqNow(CacheLmdbStore *store)
     if (rc)
         cacheLmdbNoteError(store, rc);
     return state.changeSeq;
-}
-
-static CacheWriter *
-beginWrite(CacheStore *base, const CacheMeta *meta)
-{
-    CacheLmdbStore *store = (CacheLmdbStore *)base;
-    size_t len;
-
-    if (meta->length != CACHE_LENGTH_UNKNOWN && meta->length > store->objectMax)
-        return refuse(store, EFBIG);
-    if (store->queue == NULL || store->isBroken ||
-        commClockUs() < store->pausedUntilUs)
-        return refuse(store, ENOSPC);
-    char *record = encodeMeta(meta, &len);
-    if (record == NULL)
-        return refuse(store, EINVAL);
-    LmdbWriter *writer = xcalloc(1, sizeof(*writer));
-    writer->base.magic = CACHE_WRITER_MAGIC;
-    writer->base.ops = &cacheLmdbOps;
-    writer->store = store;
-    memcpy(writer->digest, meta->key->digest, sizeof(writer->digest));
-    writer->changeSeq = changeSeqNow(store);
-    writer->record = record;
-    writer->recordLen = len;
-    writer->expected = meta->length;
-    listPushBack(&store->writers, &writer->node);
-    store->stats.writing++;
-    return &writer->base;
-}
-
-static bool
-isFull(const CacheLmdbStore *store, uint64_t need)
-{
-    return cacheLmdbQueueBytes(store->queue) + need > PENDING_MAX;
-}
-
-static void
-onRoomTimer(void *data)
-{
-    CacheLmdbStore *store = data;
-
-    store->roomTimer = NULL;
-    tellRoom(store);
-}
-
-static bool
-hasRoom(CacheWriter *base, CacheRoomCb *cb, void *data)
-{
-    LmdbWriter *writer = (LmdbWriter *)base;
-    CacheLmdbStore *store = writer->store;
-    int64_t now = commClockUs();
-
-    if (!isFull(store, ROOM_WANTED))
-        return true;
-    if (store->stalledSinceUs == 0)
-        store->stalledSinceUs = now;
-    if (now - store->stalledSinceUs >= PATIENCE_MS * 1000)
-        return true;
-    writer->roomCb = cb;
-    writer->roomData = data;
-    if (store->roomTimer == NULL)
-        store->roomTimer = commTimerAdd(PATIENCE_MS, onRoomTimer, store);
-    return false;
-}
-
-/* Hand the buffer over. 0 or -ENOSPC. */
-static int
-pushChunk(LmdbWriter *writer)
-{
-    CacheLmdbStore *store = writer->store;
-
-    if (isFull(store, writer->used) ||
-        (writer->body != NULL && atomic_load(&writer->body->hasFailed)))
-        return -ENOSPC;
-    if (writer->body == NULL)
-        writer->body = cacheLmdbBodyCreate(&store->env.bodies,
-                                           store->env.epoch << ID_BITS |
-                                               ++store->bodyCount);
-    CacheLmdbOp *op = createOp(CACHE_LMDB_OP_CHUNK, writer->digest,
-                               writer->buffer, writer->used);
-    op->body = cacheLmdbBodyRef(&store->env.bodies, writer->body);
-    op->chunk = writer->chunks++;
-    writer->buffer = NULL;
-    writer->used = writer->size = 0;
-    push(store, op);
-    return 0;
-}
-
-static void
-growBuffer(LmdbWriter *writer)
-{
-    uint64_t want = writer->size * 2;
-
-    if (writer->expected != CACHE_LENGTH_UNKNOWN)
-        want = writer->expected - writer->length;
-    if (want < BUFFER_MIN)
-        want = BUFFER_MIN;
-    if (want > CACHE_LMDB_CHUNK)
-        want = CACHE_LMDB_CHUNK;
-    if (want <= writer->size)
-        want = CACHE_LMDB_CHUNK;
-    writer->size = (size_t)want;
-    writer->buffer = xrealloc(writer->buffer, writer->size);
-}
-
-static int
-appendBody(LmdbWriter *writer, const char *data, size_t len)
-{
-    uint64_t max = writer->store->objectMax;
-    int rc = 0;
-
-    if (writer->expected < max)
-        max = writer->expected;
-    if (len > max - writer->length)
-        return -EFBIG;
-    while (rc == 0 && len > 0) {
-        if (writer->used == writer->size)
-            growBuffer(writer);
-        size_t room = writer->size - writer->used;
-        size_t part = len < room ? len : room;
-        memcpy(writer->buffer + writer->used, data, part);
-        writer->used += part;
-        writer->length += part;
-        data += part;
-        len -= part;
-        if (writer->used == CACHE_LMDB_CHUNK)
-            rc = pushChunk(writer);
-    }
-    return rc;
-}
-
-static int
-appendOctets(CacheWriter *base, const void *data, size_t len)
-{
-    LmdbWriter *writer = (LmdbWriter *)base;
-
-    if (writer->hasFailed)
-        return -EFBIG;
-    int rc = appendBody(writer, data, len);
-    if (rc) {
-        writer->hasFailed = true;
-        writer->store->stats.refusals++;
-    }
-    return rc;
-}
-
-static void
-closeWriter(LmdbWriter *writer)
-{
-    CacheLmdbStore *store = writer->store;
-
-    cacheLmdbDropBody(store, &writer->body);
-    listRemove(&writer->node);
-    store->stats.writing--;
-    free(writer->record);
-    free(writer->buffer);
-    CHECK_OBJ_CLEAR(&writer->base);
-    free(writer);
-}
-
-static void
-abortWriter(CacheWriter *base)
-{
-    LmdbWriter *writer = (LmdbWriter *)base;
-    CacheLmdbStore *store = writer->store;
-
-    store->stats.aborts++;
-    if (writer->body != NULL)
-        cacheLmdbBodyDoom(&store->env.bodies, writer->body->id);
-    closeWriter(writer);
-}
-
-static int
-checkCommit(const LmdbWriter *writer)
-{
-    if (writer->hasFailed || (writer->expected != CACHE_LENGTH_UNKNOWN &&
-                              writer->expected != writer->length))
-        return -EPROTO;
-    return writer->isCancelled ? -ECANCELED : 0;
-}
-
-static void
-pushCommit(LmdbWriter *writer)
-{
-    CacheLmdbStore *store = writer->store;
-    CacheLmdbStored stored;
-    HttpSlice small = {0};
-    size_t len;
-
-    CHECK(cacheLmdbDecodeData(writer->record, writer->recordLen, &stored));
-    CacheLmdbRecord record = stored.record;
-    record.length = writer->length;
-    if (writer->body != NULL)
-        record.bodyId = writer->body->id;
-    else
-        small = httpSlice(writer->buffer, writer->used);
-    char *data = encodeWhole(&stored, &record, small, &len);
-    CacheLmdbOp *op = createOp(CACHE_LMDB_OP_COMMIT, writer->digest, data, len);
-    op->changeSeq = writer->changeSeq;
-    if (writer->body != NULL)
-        op->body = cacheLmdbBodyRef(&store->env.bodies, writer->body);
-    push(store, op);
-}
-
-/* It becomes visible later: objectOut stays NULL. */
-static int
-commitWriter(CacheWriter *base, CacheObject **objectOut)
-{
-    LmdbWriter *writer = (LmdbWriter *)base;
-    int rc = checkCommit(writer);
-
-    (void)objectOut;
-    if (rc == 0 && writer->used > 0 &&
-        (writer->body != NULL || writer->used > CACHE_LMDB_INLINE_MAX))
-        rc = pushChunk(writer);
-    else if (rc == 0 && isFull(writer->store, writer->recordLen))
-        rc = -ENOSPC;
-    if (rc) {
-        abortWriter(base);
-        return rc;
-    }
-    pushCommit(writer);
-    closeWriter(writer);
-    return 0;
 }
 
 /* The record of an object, as far as the object knows it. */
@@ -524,20 +197,31 @@ createUpdate(CacheLmdbStore *store, const CacheObject *old,
 {
     CacheLmdbStored stored;
     size_t len;
-    char *data = encodeMeta(meta, &len);
+    char *data = cacheLmdbEncodeMeta(meta, &len);
 
     if (data == NULL)
         return NULL;
     CHECK(cacheLmdbDecodeData(data, len, &stored));
     CacheLmdbRecord record = stored.record;
     record.length = old->length;
-    char *whole = encodeWhole(&stored, &record, (HttpSlice){0}, &len);
+    char *whole = cacheLmdbEncodeWhole(&stored, &record, (HttpSlice){0}, &len);
     free(data);
     CacheLmdbOp *op =
-        createOp(CACHE_LMDB_OP_UPDATE, meta->key->digest, whole, len);
+        cacheLmdbOpCreate(CACHE_LMDB_OP_UPDATE, meta->key->digest, whole, len);
     op->old = encodeObject(old, meta->key, &op->oldLen);
-    op->changeSeq = changeSeqNow(store);
+    op->changeSeq = cacheLmdbChangeSeq(store);
     return op;
+}
+
+/* True when it has not been replaced or removed: an update of it is to be
+ * found then. */
+static bool
+isCurrent(CacheLmdbStore *store, const CacheKey *key, const CacheObject *object)
+{
+    const CacheLmdbObject *waiting = cacheLmdbPendingTwin(store, key, object);
+
+    return waiting != NULL ? &waiting->base == object
+                           : cacheLmdbHasTwin(store, key, object);
 }
 
 static CacheObject *
@@ -558,7 +242,12 @@ updateObject(CacheStore *base, CacheObject *oldBase, const CacheMeta *meta)
     if (body != NULL)
         body = cacheLmdbBodyRef(&store->env.bodies, body);
     CacheLmdbObject *object = cacheLmdbCreateObject(store, &stored, body);
-    push(store, op);
+    bool isFound = isCurrent(store, meta->key, oldBase);
+    uint64_t number = cacheLmdbPush(store, op);
+    if (isFound && store->queue != NULL) {
+        cacheObjectRef(&object->base);
+        cacheLmdbPendingAdd(store, meta->key, object, number);
+    }
     return &object->base;
 }
 
@@ -570,38 +259,20 @@ cacheLmdbRefresh(CacheStore *base, const CacheObject *old,
     CacheLmdbOp *op = createUpdate(store, old, meta);
 
     if (op != NULL)
-        push(store, op);
-}
-
-static void
-hideKey(CacheLmdbStore *store, const CacheKey *key, uint64_t number)
-{
-    CacheLmdbHidden *hidden;
-
-    HASH_FIND(hh, store->hidden, key->digest, CACHE_LMDB_DIGEST, hidden);
-    if (hidden == NULL) {
-        hidden = xcalloc(1, sizeof(*hidden));
-        memcpy(hidden->digest, key->digest, sizeof(hidden->digest));
-        HASH_ADD(hh, store->hidden, digest, sizeof(hidden->digest), hidden);
-    }
-    hidden->number = number;
+        cacheLmdbPush(store, op);
 }
 
 static unsigned
 invalidateKey(CacheStore *base, const CacheKey *key)
 {
     CacheLmdbStore *store = (CacheLmdbStore *)base;
-    ListNode *it, *tmp;
     unsigned count = cacheLmdbCount(store, key);
 
-    LIST_FOREACH(&store->writers, it, tmp) {
-        LmdbWriter *writer = LIST_OBJ(it, LmdbWriter, node);
-        if (memcmp(writer->digest, key->digest, sizeof(writer->digest)) == 0)
-            writer->isCancelled = true;
-    }
-    uint64_t number =
-        push(store, createOp(CACHE_LMDB_OP_INVALIDATE, key->digest, NULL, 0));
-    hideKey(store, key, number);
+    cacheLmdbCancelWriters(store, key->digest);
+    cacheLmdbHide(
+        store, key->digest,
+        cacheLmdbPush(store, cacheLmdbOpCreate(CACHE_LMDB_OP_INVALIDATE,
+                                               key->digest, NULL, 0)));
     store->stats.invalidations += count;
     return count;
 }
@@ -611,7 +282,7 @@ flushStore(CacheStore *base)
 {
     CacheLmdbStore *store = (CacheLmdbStore *)base;
 
-    flushTouches(store);
+    cacheLmdbFlushTouches(store);
     if (store->queue != NULL)
         cacheLmdbQueueFlush(store->queue);
     cacheLmdbEndRead(store);
@@ -672,11 +343,10 @@ destroyStore(CacheStore *base)
     CacheLmdbStore *store = (CacheLmdbStore *)base;
 
     CHECK(listIsEmpty(&store->writers));
-    flushTouches(store);
+    cacheLmdbFlushTouches(store);
     commTimerCancel(&store->roomTimer);
     cacheLmdbQueueDestroy(&store->queue);
-    store->done.number = UINT64_MAX;
-    forgetHidden(store);
+    cacheLmdbPendingFini(store);
     cacheLmdbDrop(store);
 }
 
@@ -720,11 +390,11 @@ const CacheStoreOps cacheLmdbOps = {
     .destroy = destroyStore,
     .lookup = cacheLmdbLookup,
     .has = hasKey,
-    .write = beginWrite,
-    .hasRoom = hasRoom,
-    .append = appendOctets,
-    .commit = commitWriter,
-    .abort = abortWriter,
+    .write = cacheLmdbBegin,
+    .hasRoom = cacheLmdbHasRoom,
+    .append = cacheLmdbAppend,
+    .commit = cacheLmdbCommit,
+    .abort = cacheLmdbAbort,
     .update = updateObject,
     .invalidate = invalidateKey,
     .flush = flushStore,
@@ -769,7 +439,7 @@ cacheLmdbCreate(const CacheLmdbConfig *config)
     bufInit(&store->scratch.values, CACHE_VARY_MAX);
     commDeferInit(&store->endRead, onEndRead, store);
     rc = startQueue(store);
-    store->changeSeen = changeSeqNow(store);
+    store->changeSeen = cacheLmdbChangeSeq(store);
     if (rc == 0)
         return &store->base;
     debug(DBG_STORE, 0, "cache_dir %s: no thread: %s", config->path,

@@ -155,7 +155,7 @@ commitWriter(CacheWriter *base, CacheObject **objectOut)
     if (writer->mem)
         memRc = cacheWriterCommit(&writer->mem, objectOut);
     if (writer->disk)
-        diskRc = cacheWriterCommit(&writer->disk, NULL);
+        diskRc = cacheWriterCommit(&writer->disk, memRc ? objectOut : NULL);
     if (!memRc && diskRc)
         cacheStoreInvalidate(store->disk, &writer->key);
     else if (memRc && !diskRc)

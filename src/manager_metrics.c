@@ -258,7 +258,6 @@ static const CacheMetric cacheMetrics[] = {
      "Responses made untrue by requests."},
 };
 
-/* level: "cache" is the memory, "disk" what is behind it. */
 static void
 putClientLatency(Buf *out, const HelperHistogram *histogram)
 {
@@ -274,6 +273,7 @@ putClientLatency(Buf *out, const HelperHistogram *histogram)
               (unsigned long long)histogram->count);
 }
 
+/* level: "cache" is the memory, "disk" what is behind it. */
 static void
 putCache(Buf *out, const char *level, const CacheStoreStats *cache)
 {

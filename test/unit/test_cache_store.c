@@ -19,7 +19,7 @@ TestSuite(cacheStoreTier, .init = storesInitTier, .fini = storesFini,
 TestSuite(cacheKey, .timeout = 20);
 
 /* A test that every kind of store has to pass. */
-#define ALL(name)                                                             \
+#define ALL(name)                                                              \
     static void name(void);                                                    \
     Test(cacheStore, name)                                                     \
     {                                                                          \
@@ -212,6 +212,66 @@ ALL(bodies_of_every_size_come_back_whole)
             cr_expect_lt(storesStats().bytes, size + 2000,
                          "%zu by %zu: no slack", size, step);
     }
+}
+
+/* Also where it is written later, before, while and after that is done. */
+ALL(what_was_committed_is_found_at_once)
+{
+    static char block[200000];
+    CacheReader reader;
+    struct iovec iov[4];
+    CacheObject *object = NULL;
+
+    storesFill(block, sizeof(block), 3);
+    CacheWriter *writer = storesBegin("u", CACHE_LENGTH_UNKNOWN);
+    cr_assert_eq(cacheWriterAppend(writer, block, sizeof(block)), 0);
+    cr_assert_eq(cacheWriterCommit(&writer, &object), 0);
+    CacheObject *found = storesLookup("u");
+    cr_assert_not_null(object);
+    cr_expect_eq(found, object);
+    cr_expect(storesHasBody(found, block, sizeof(block)));
+    cacheReaderInit(&reader, found);
+    cr_expect_gt(cacheReaderPeek(&reader, iov, 4), 0);
+    cacheReaderAdvance(&reader, 1000);
+    cacheStoreFlush(store);
+    uint64_t at = 1000;
+    int count;
+    while ((count = cacheReaderPeek(&reader, iov, 1)) > 0) {
+        cr_expect_eq(memcmp(iov[0].iov_base, block + at, iov[0].iov_len), 0);
+        at += iov[0].iov_len;
+        cacheReaderAdvance(&reader, iov[0].iov_len);
+    }
+    cr_expect_eq(count, 0);
+    cr_expect_eq(at, sizeof(block));
+    cacheObjectUnref(&found);
+    found = storesLookup("u");
+    cr_expect(storesHasBody(found, block, sizeof(block)));
+    cacheObjectUnref(&found);
+    cacheObjectUnref(&object);
+}
+
+ALL(the_newest_is_found_before_it_is_written)
+{
+    CacheObject *old;
+    CacheWriter *writer;
+
+    storesPut("u", "old");
+    writer = storesBegin("u", 3);
+    cr_assert_eq(cacheWriterAppend(writer, "new", 3), 0);
+    cr_assert_eq(cacheWriterCommit(&writer, NULL), 0);
+    storesExpect("u", "", "new");
+    old = storesLookup("u");
+    StoresWritten updated =
+        storesStart(&(StoresWrite){.url = "u", .update = old});
+    CacheObject *found = storesLookup("u");
+    cr_expect_eq(found, updated.object);
+    cacheObjectUnref(&found);
+    cacheObjectUnref(&old);
+    cacheObjectUnref(&updated.object);
+    cr_expect_gt(storesInvalidate("u"), 0);
+    cr_expect_null(storesLookup("u"));
+    cacheStoreFlush(store);
+    cr_expect_null(storesLookup("u"));
 }
 
 ALL(a_newer_response_replaces_the_older_one)
