@@ -13,7 +13,7 @@
 #define SEEDS 24
 #define TAGS (STEPS * 4)
 
-typedef enum Fate { NEVER, PENDING, ANSWERED, CANCELLED } Fate;
+typedef enum Fate { NEVER, PENDING, ANSWERED, CANCELLED, FATE_COUNT } Fate;
 
 static const char *const manners[] = {
     "",
@@ -124,6 +124,23 @@ createRandom(unsigned seed)
     poolCreate(args);
 }
 
+/* What the pool counts is what the callers have seen. */
+static void
+expectSums(void)
+{
+    HelperPoolStats stats = poolStats();
+    uint64_t seen[FATE_COUNT] = {0};
+    uint64_t told = 0;
+
+    for (int i = 0; i < tagCount; i++)
+        seen[fates[i]]++;
+    for (int i = 0; i < HELPER_RESULT_COUNT; i++)
+        told += stats.byResult[i];
+    cr_assert_eq(stats.requests, (uint64_t)tagCount);
+    cr_assert_eq(told, seen[ANSWERED]);
+    cr_assert_eq(stats.cancelled, seen[CANCELLED]);
+}
+
 ParameterizedTestParameters(helperChaos, each_request_has_one_end)
 {
     static unsigned seeds[SEEDS];
@@ -143,6 +160,7 @@ ParameterizedTest(unsigned *seed, helperChaos, each_request_has_one_end,
         if (rand() % 3 == 0)
             (void)supportRunLoop(rand() % 3);
     }
+    expectSums();
     if (*seed % 3)
         helperPoolStop(pool, *seed % 3 == 1 ? 0 : 400);
     if (*seed % 3)
