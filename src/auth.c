@@ -1,5 +1,6 @@
 /* auth.c: the schemes together, their pools, their offers. DEBUG: section 29 */
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +30,30 @@ static const AuthSchemeOps *const schemeOps[AUTH_KIND_COUNT] = {
     [AUTH_NEGOTIATE] = &authDialogOps,
 };
 
+/* What there is for one use. */
+typedef struct AuthUseNames {
+    size_t config; /* offset of the ConfigAuth in Config */
+    const char *directive;
+    const char *request;
+    const char *challenge;
+    const char *info;
+} AuthUseNames;
+
+static const AuthUseNames useNames[AUTH_USE_COUNT] = {
+    [AUTH_USE_PROXY] = {offsetof(Config, auth), "auth_param",
+                        "Proxy-Authorization", "Proxy-Authenticate",
+                        "Proxy-Authentication-Info"},
+    [AUTH_USE_MANAGER] = {offsetof(Config, managerAuth), "manager_auth",
+                          "Authorization", "WWW-Authenticate",
+                          "Authentication-Info"},
+};
+
+static const ConfigAuth *
+rulesOf(const Auth *auth, const Config *config)
+{
+    return (const void *)((const char *)config + auth->names->config);
+}
+
 void
 authComplain(Auth *auth, const AuthCheck *check, const char *fmt, ...)
 {
@@ -49,7 +74,7 @@ authComplain(Auth *auth, const AuthCheck *check, const char *fmt, ...)
         addressFormat(client, from);
     debug(DBG_AUTH, 1, "client %s: %s: %s", from,
           check->kind < AUTH_KIND_COUNT ? authKindName(check->kind)
-                                        : "Proxy-Authorization",
+                                        : auth->names->request,
           text);
     if (auth->unsaid > 0)
         debug(DBG_AUTH, 1, "%llu more refusals were not shown",
@@ -63,7 +88,7 @@ complainFormat(const char *text, void *data)
 {
     const AuthScheme *scheme = data;
 
-    debug(DBG_AUTH, 1, "auth_param %s key_extras: %s",
+    debug(DBG_AUTH, 1, "%s %s key_extras: %s", scheme->auth->names->directive,
           authKindName(scheme->kind), text);
 }
 
@@ -81,23 +106,25 @@ openScheme(AuthScheme *scheme)
     if (scheme->pool) {
         int rc = helperPoolReconfigure(scheme->pool, &config->helper.pool);
         if (rc < 0)
-            debug(DBG_AUTH, 0, "auth_param %s: %s", authKindName(scheme->kind),
-                  strerror(-rc));
+            debug(DBG_AUTH, 0, "%s %s: %s", scheme->auth->names->directive,
+                  authKindName(scheme->kind), strerror(-rc));
         return;
     }
     scheme->pool = helperPoolCreate(&config->helper.pool);
     if (!scheme->pool)
-        debug(DBG_AUTH, 0, "auth_param %s: cannot make the pool: %s",
-              authKindName(scheme->kind), strerror(errno));
+        debug(DBG_AUTH, 0, "%s %s: cannot make the pool: %s",
+              scheme->auth->names->directive, authKindName(scheme->kind),
+              strerror(errno));
 }
 
 Auth *
-authCreate(Config *config)
+authCreate(Config *config, AuthUse use)
 {
     Auth *auth = xcalloc(1, sizeof(*auth));
 
     auth->magic = AUTH_MAGIC;
     auth->config = configRef(config);
+    auth->names = &useNames[use];
     auth->nonces = authNonceTableCreate(NONCES_MAX);
     listInit(&auth->leaving);
     authHashKey(&auth->key);
@@ -107,7 +134,7 @@ authCreate(Config *config)
         scheme->auth = auth;
         scheme->kind = (AuthKind)kind;
         scheme->ops = schemeOps[kind];
-        scheme->config = &config->auth.schemes[kind];
+        scheme->config = &rulesOf(auth, config)->schemes[kind];
         openScheme(scheme);
     }
     return auth;
@@ -178,7 +205,7 @@ authReconfigure(Auth *auth, Config *config)
         AuthScheme *scheme = &auth->schemes[kind];
         const ConfigAuthScheme *before = scheme->config;
 
-        scheme->config = &config->auth.schemes[kind];
+        scheme->config = &rulesOf(auth, config)->schemes[kind];
         /* What was kept was said by another program. */
         if (!isSameProgram(before, scheme->config))
             authAnswerForget(scheme);
@@ -267,8 +294,8 @@ static int
 formatOne(AuthScheme *scheme, const AuthCheck *check, AuthOffer *offer,
           Buf *out)
 {
-    int rc =
-        bufPrintf(out, "Proxy-Authenticate: %s", authKindScheme(scheme->kind));
+    int rc = bufPrintf(out, "%s: %s", scheme->auth->names->challenge,
+                       authKindScheme(scheme->kind));
 
     if (rc == 0)
         rc = scheme->ops->challenge(scheme, check, offer, out);
@@ -287,7 +314,7 @@ int
 authFormatChallenge(Auth *auth, const AuthCheck *check, AuthOffer *offer,
                     Buf *out)
 {
-    const ConfigAuth *config = &auth->config->auth;
+    const ConfigAuth *config = rulesOf(auth, auth->config);
     int rc = 0;
 
     CHECK_OBJ(auth, AUTH_MAGIC);
@@ -313,11 +340,11 @@ authFormatInfo(Auth *auth, const AuthCheck *check, Buf *out)
         return 0;
     if (check->isNonceUsedUp) {
         authNonceIssue(auth->nonces, commNowUs() / 1000, nonce);
-        return bufPrintf(out, "Proxy-Authentication-Info: nextnonce=\"%s\"\r\n",
+        return bufPrintf(out, "%s: nextnonce=\"%s\"\r\n", auth->names->info,
                          nonce);
     }
     if (check->token)
-        return bufPrintf(out, "Proxy-Authentication-Info: %s %s\r\n",
+        return bufPrintf(out, "%s: %s %s\r\n", auth->names->info,
                          authKindScheme(check->kind), check->token);
     return 0;
 }

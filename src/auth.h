@@ -39,7 +39,7 @@ typedef enum AuthOutcome {
 
 /* What there is to check; borrowed until the check is over. */
 typedef struct AuthQuery {
-    HttpSlice header; /* Proxy-Authorization; absent: none */
+    HttpSlice header; /* Proxy-Authorization or so; absent: none */
     HttpSlice method;
     HttpSlice target; /* as the client wrote it */
     const struct sockaddr *client;
@@ -71,9 +71,16 @@ struct AuthCheck {
     AuthConn *conn; /* of a dialog */
 };
 
-/* Make what config's auth_param says and start its pools; keeps a reference
+/* Whose users: what they log in to decides about directives and fields. */
+typedef enum AuthUse {
+    AUTH_USE_PROXY,   /* auth_param, Proxy-Authorization */
+    AUTH_USE_MANAGER, /* manager_auth, Authorization */
+    AUTH_USE_COUNT
+} AuthUse;
+
+/* Make what config says for this use and start its pools; keeps a reference
  * to config. Returns owned; a pool that cannot be made is logged. */
-Auth *authCreate(Config *config);
+Auth *authCreate(Config *config, AuthUse use);
 
 /* Go on with another configuration: pools change only where it does. */
 void authReconfigure(Auth *auth, Config *config);
@@ -117,13 +124,13 @@ typedef struct AuthOffer {
     bool mustClose;    /* set: and may not */
 } AuthOffer;
 
-/* Append the Proxy-Authenticate fields, with CR LF, that answer this check,
- * to out. -ENOBUFS. */
+/* Append the Proxy-Authenticate (WWW-Authenticate) fields, with CR LF, that
+ * answer this check, to out. -ENOBUFS. */
 int authFormatChallenge(Auth *auth, const AuthCheck *check, AuthOffer *offer,
                         Buf *out);
 
-/* Append the Proxy-Authentication-Info field of a successful check, or
- * nothing. -ENOBUFS. */
+/* Append the Proxy-Authentication-Info (Authentication-Info) field of a
+ * successful check, or nothing. -ENOBUFS. */
 int authFormatInfo(Auth *auth, const AuthCheck *check, Buf *out);
 
 #endif

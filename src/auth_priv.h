@@ -41,6 +41,7 @@ struct AuthScheme {
 struct Auth {
     uint32_t magic;
     Config *config;
+    const struct AuthUseNames *names;
     AuthScheme schemes[AUTH_KIND_COUNT];
     AuthHash key;
     AuthNonceTable *nonces;

@@ -248,7 +248,8 @@ createConfig(const char *path)
     configHelperInit(&config->rewrite.helper, "url_rewrite");
     config->rewrite.timeoutMs = -1;
     configHelperInit(&config->storeId.helper, "store_id");
-    configAuthInit(&config->auth);
+    configAuthInit(&config->auth, "", "Squire proxy");
+    configAuthInit(&config->managerAuth, "manager_", "Squire manager");
     return config;
 }
 
@@ -333,6 +334,7 @@ destroyConfig(Config *config)
     configRewriteFini(config);
     configExternalFini(config);
     configAuthFini(&config->auth);
+    configAuthFini(&config->managerAuth);
     aclRulesDestroy(&config->httpAccess);
     aclRulesDestroy(&config->httpReplyAccess);
     aclSetDestroy(&config->acls);

@@ -289,6 +289,7 @@ typedef struct Config {
     ConfigExternal **externals;
     size_t externalCount;
     ConfigAuth auth;
+    ConfigAuth managerAuth; /* manager_auth: basic and digest only */
     int64_t authenticateTtlMs;
 
     ConfigPeer *peers;

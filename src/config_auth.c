@@ -1,4 +1,5 @@
-/* config_auth.c: auth_param: the schemes by which users are known. */
+/* config_auth.c: auth_param and manager_auth: the schemes by which users are
+ * known. */
 #include "config_priv.h"
 
 #include <limits.h>
@@ -42,8 +43,8 @@ fieldOf(const Setting *setting)
 static void
 complainValue(const Setting *setting, const char *wanted)
 {
-    configError(setting->loader, setting->line, VALUE,
-                "auth_param %s %s: expected %s", authKindName(setting->kind),
+    configError(setting->loader, setting->line, VALUE, "%s %s %s: expected %s",
+                setting->line->words[0].text, authKindName(setting->kind),
                 setting->param->name, wanted);
 }
 
@@ -91,8 +92,8 @@ setChildren(const Setting *setting)
     const char *fault =
         childrenFault(&setting->scheme->helper.pool, setting->kind);
     if (fault)
-        configError(setting->loader, setting->line, VALUE,
-                    "auth_param %s children: %s", authKindName(setting->kind),
+        configError(setting->loader, setting->line, VALUE, "%s %s children: %s",
+                    setting->line->words[0].text, authKindName(setting->kind),
                     fault);
 }
 
@@ -220,8 +221,8 @@ complainParam(const Setting *setting)
         if ((params[i].kinds & 1u << setting->kind) != 0)
             near = nearestPick(name, near, params[i].name);
     configError(setting->loader, setting->line, 2,
-                "auth_param %s has no parameter \"%s\"%s%s%s",
-                authKindName(setting->kind), name,
+                "%s %s has no parameter \"%s\"%s%s%s",
+                setting->line->words[0].text, authKindName(setting->kind), name,
                 near ? ", did you mean \"" : "", near ? near : "",
                 near ? "\"?" : "");
 }
@@ -236,22 +237,34 @@ noteOrder(ConfigAuth *auth, AuthKind kind)
     auth->order[auth->count++] = kind;
 }
 
-static void
-parseAuth(ConfigLoader *loader, const ConfigRow *row, const ConfigLine *line)
+/* One of kinds, or AUTH_KIND_COUNT after a complaint. */
+static AuthKind
+parseKind(ConfigLoader *loader, const ConfigLine *line, unsigned kinds)
 {
-    ConfigAuth *auth = &loader->config->auth;
+    const char *word = line->words[1].text;
+    AuthKind kind = authKindOf(httpSliceText(word));
+
+    if (kind < AUTH_KIND_COUNT && (kinds & 1u << kind) != 0)
+        return kind;
+    configError(loader, line, 1, "expected basic%sdigest%s, not \"%s\"",
+                kinds == NAMED ? " or " : ", ",
+                kinds == NAMED ? "" : ", ntlm or negotiate", word);
+    return AUTH_KIND_COUNT;
+}
+
+static void
+parseParam(ConfigLoader *loader, const ConfigRow *row, const ConfigLine *line,
+           unsigned kinds)
+{
+    ConfigAuth *auth = (void *)((char *)loader->config + row->offset);
 
     if (line->count < VALUE) {
         configWantWords(loader, row, line, VALUE);
         return;
     }
-    AuthKind kind = authKindOf(httpSliceText(line->words[1].text));
-    if (kind == AUTH_KIND_COUNT) {
-        configError(loader, line, 1,
-                    "expected basic, digest, ntlm or negotiate, not \"%s\"",
-                    line->words[1].text);
+    AuthKind kind = parseKind(loader, line, kinds);
+    if (kind == AUTH_KIND_COUNT)
         return;
-    }
     Setting setting = {.loader = loader,
                        .line = line,
                        .scheme = &auth->schemes[kind],
@@ -265,21 +278,41 @@ parseAuth(ConfigLoader *loader, const ConfigRow *row, const ConfigLine *line)
     setting.param->set(&setting);
 }
 
+static void
+parseAuth(ConfigLoader *loader, const ConfigRow *row, const ConfigLine *line)
+{
+    parseParam(loader, row, line, ANY);
+}
+
 const ConfigKind configKindAuth = {
     .repeats = true,
     .parse = parseAuth,
 };
 
+/* The manager has one request for each connection: no dialogs. */
+static void
+parseManagerAuth(ConfigLoader *loader, const ConfigRow *row,
+                 const ConfigLine *line)
+{
+    parseParam(loader, row, line, NAMED);
+}
+
+const ConfigKind configKindManagerAuth = {
+    .repeats = true,
+    .parse = parseManagerAuth,
+};
+
 void
-configAuthInit(ConfigAuth *auth)
+configAuthInit(ConfigAuth *auth, const char *prefix, const char *realm)
 {
     for (int kind = 0; kind < AUTH_KIND_COUNT; kind++) {
         ConfigAuthScheme *scheme = &auth->schemes[kind];
-        char *name = xasprintf("%sauthenticator", authKindName((AuthKind)kind));
+        char *name = xasprintf("%s%sauthenticator", prefix,
+                               authKindName((AuthKind)kind));
 
         configHelperInit(&scheme->helper, name);
         free(name);
-        scheme->realm = xstrdup("Squire proxy");
+        scheme->realm = xstrdup(realm);
         scheme->ttlMs = INT64_C(7200000);
         scheme->keepAlive = true;
         scheme->nonce = (AuthNonceRules){.maxMs = 1800000,
@@ -311,20 +344,32 @@ finishScheme(ConfigAuthScheme *scheme, AuthKind kind, int64_t ttlMs)
         scheme->ttlMs = ttlMs;
 }
 
+/* True when one of the schemes has a program. */
+static bool
+finishSchemes(ConfigAuth *auth, int64_t ttlMs)
+{
+    bool hasProgram = false;
+
+    for (int kind = 0; kind < AUTH_KIND_COUNT; kind++) {
+        finishScheme(&auth->schemes[kind], (AuthKind)kind, ttlMs);
+        hasProgram = hasProgram || auth->schemes[kind].helper.argv;
+    }
+    return hasProgram;
+}
+
 void
 configAuthFinish(ConfigLoader *loader)
 {
     Config *config = loader->config;
-    ConfigAuth *auth = &config->auth;
     const char *acl = aclSetFindAuth(config->acls);
-    bool hasProgram = false;
 
-    for (int kind = 0; kind < AUTH_KIND_COUNT; kind++) {
-        finishScheme(&auth->schemes[kind], (AuthKind)kind,
-                     config->authenticateTtlMs);
-        hasProgram = hasProgram || auth->schemes[kind].helper.argv;
-    }
-    if (!acl || hasProgram)
+    /* Lines that let everybody in are a mistake. */
+    if (!finishSchemes(&config->managerAuth, config->authenticateTtlMs) &&
+        config->managerAuth.count > 0)
+        configComplainAt(loader, CONFIG_ERROR, config->path, 0,
+                         "there is manager_auth, but no \"manager_auth SCHEME "
+                         "program\" to know users by");
+    if (finishSchemes(&config->auth, config->authenticateTtlMs) || !acl)
         return;
     char *text = xasprintf("acl %s is about users, but there is no "
                            "\"auth_param SCHEME program\" to know them by",

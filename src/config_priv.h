@@ -195,8 +195,9 @@ void configHelperFinish(ConfigHelper *helper);
 bool configTakeTimeMs(ConfigLoader *loader, const ConfigLine *line,
                       size_t *index, int *msOut);
 
-/* No scheme has a program, all else has its default. */
-void configAuthInit(ConfigAuth *auth);
+/* No scheme has a program, all else has its default; the pools' names begin
+ * with prefix. */
+void configAuthInit(ConfigAuth *auth, const char *prefix, const char *realm);
 
 /* Set what follows from several directives together; complains when acls
  * need users and no scheme can tell them. */
@@ -285,6 +286,7 @@ extern const ConfigKind configKindAcl;
 extern const ConfigKind configKindRules;
 extern const ConfigKind configKindReplyRules; /* checked with an answer */
 extern const ConfigKind configKindAuth;
+extern const ConfigKind configKindManagerAuth;
 extern const ConfigKind configKindProgram;
 extern const ConfigKind configKindChildren;
 extern const ConfigKind configKindExternal;

@@ -97,6 +97,8 @@ startExchange(Exchange *exchange, const Ctl *ctl, const char *path, long ms)
     curl_easy_setopt(curl, CURLOPT_URL, exchange->url);
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
+    curl_easy_setopt(curl, CURLOPT_HTTPAUTH,
+                     (long)(CURLAUTH_BASIC | CURLAUTH_DIGEST));
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, exchange->fields);
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS);
@@ -117,11 +119,22 @@ endExchange(Exchange *exchange)
     free(exchange->url);
 }
 
+/* The URL without the password that may be in it. */
+static const char *
+placeOf(const Ctl *ctl)
+{
+    const char *name = ctl->socketPath != NULL ? NULL : strrchr(ctl->url, '@');
+
+    if (name != NULL)
+        return name + 1;
+    return ctl->socketPath != NULL ? ctl->socketPath : ctl->url;
+}
+
 static void
 tellNoConnection(const Exchange *exchange, CURLcode code)
 {
     const Ctl *ctl = exchange->ctl;
-    const char *place = ctl->socketPath ? ctl->socketPath : ctl->url;
+    const char *place = placeOf(ctl);
     const char *why =
         exchange->error[0] ? exchange->error : curl_easy_strerror(code);
     long error = 0;

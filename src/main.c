@@ -146,6 +146,8 @@ change(Config *config, Buf *complaints)
         rc = proxyReconfigure(squire.proxy, config, keepComplaint, complaints);
         if (rc < 0)
             listenForManager(old, keepComplaint, complaints);
+        else
+            managerAuthorize(squire.manager, config);
     }
     if (rc < 0)
         openLog(old, keepComplaint, complaints);
@@ -196,6 +198,7 @@ rotate(Buf *out)
         bufPrintf(&complaints, "cache_log %s: %s", debugPath(), strerror(-rc));
         bufAppend(&complaints, "", 1);
     }
+    managerRotate(squire.manager);
     int other = proxyRotate(squire.proxy, keepComplaint, &complaints);
     if (other < 0)
         rc = other;
@@ -314,11 +317,12 @@ openPorts(Config *config)
 }
 
 static int
-openManager(const Config *config)
+openManager(Config *config)
 {
     const ManagerConfig manager = {.proxy = squire.proxy, .command = obey};
 
     squire.manager = managerCreate(&manager);
+    managerAuthorize(squire.manager, config);
     return listenForManager(config, complainToTerminal, NULL);
 }
 

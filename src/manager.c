@@ -22,6 +22,7 @@
 #define WRITE_TIMEOUT_MS 30000
 #define LINGER_MS 1000
 #define CONNECTIONS_MAX 128
+#define DRAIN_MS 5000
 
 typedef struct ManagerPort {
     char *addr;
@@ -35,6 +36,8 @@ struct Manager {
     size_t portCount;
     ListNode conns;
     unsigned connCount;
+    Auth *auth; /* NULL: there was no manager_auth so far */
+    bool isAuthWanted;
 };
 
 static void
@@ -53,6 +56,7 @@ managerConnClose(ManagerConn *conn)
     listRemove(&conn->node);
     conn->manager->connCount--;
     managerStreamDestroy(&conn->stream);
+    authCheckCancel(&conn->auth);
     commClose(conn->fd);
     httpParserDestroy(&conn->parser);
     bufFini(&conn->out);
@@ -125,7 +129,7 @@ onConnReadable(int fd, void *data)
     HttpParseEvent event =
         httpParserFeed(conn->parser, text, n > 0 ? (size_t)n : 0, &used, &body);
     if (event == HTTP_PARSE_HEAD)
-        managerRouteAnswer(conn);
+        managerLoginAnswer(conn);
     else if (event == HTTP_PARSE_MORE)
         commSetSelect(fd, COMM_SELECT_READ, onConnReadable, conn, 0);
     else
@@ -149,6 +153,8 @@ onConnection(Listener *listener, int fd, const ListenerPeer *peer, void *data)
     conn->manager = manager;
     conn->fd = fd;
     conn->isUnix = peer->local.ss_family == AF_UNIX;
+    conn->peer = peer->peer;
+    authCheckInit(&conn->auth);
     conn->parser = httpParserCreate(NULL);
     bufInit(&conn->out, MANAGER_DOCUMENT_MAX + 4096);
     listPushBack(&manager->conns, &conn->node);
@@ -337,6 +343,34 @@ managerConnConfig(const ManagerConn *conn)
 }
 
 void
+managerAuthorize(Manager *manager, Config *config)
+{
+    CHECK_OBJ(manager, MANAGER_MAGIC);
+    bool isWanted = config->managerAuth.count > 0;
+
+    manager->isAuthWanted = isWanted;
+    if (manager->auth != NULL)
+        authReconfigure(manager->auth, config);
+    else if (isWanted)
+        manager->auth = authCreate(config, AUTH_USE_MANAGER);
+}
+
+void
+managerRotate(Manager *manager)
+{
+    CHECK_OBJ(manager, MANAGER_MAGIC);
+    if (manager->auth != NULL)
+        authRotate(manager->auth, DRAIN_MS);
+}
+
+Auth *
+managerConnAuth(const ManagerConn *conn)
+{
+    CHECK_OBJ(conn->manager, MANAGER_MAGIC);
+    return conn->manager->isAuthWanted ? conn->manager->auth : NULL;
+}
+
+void
 managerDestroy(Manager **managerp)
 {
     Manager *manager = *managerp;
@@ -349,6 +383,7 @@ managerDestroy(Manager **managerp)
     while (!listIsEmpty(&manager->conns))
         managerConnClose(
             LIST_OBJ(listFirst(&manager->conns), ManagerConn, node));
+    authDestroy(&manager->auth);
     CHECK_OBJ_CLEAR(manager);
     free(manager);
 }

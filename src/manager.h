@@ -6,7 +6,8 @@
  *
  * One request for each connection. A Host that is neither an address nor
  * localhost is refused, so that no web page elsewhere can read it by a name
- * of its own. Commands are for who may write to a manager_port that is a
+ * of its own. manager_auth may want a name and a password, but not at a unix
+ * socket. Commands are for who may write to a manager_port that is a
  * unix socket, and for this machine with the field "X-Squire: 1", which a
  * web page cannot send here. Thread: loop.
  */
@@ -45,6 +46,13 @@ Manager *managerCreate(const ManagerConfig *config);
  */
 int managerListen(Manager *manager, const ConfigPort *lines, size_t count,
                   ProxyComplainCb *complain, void *data);
+
+/* Ask for the names and passwords that config says, which is kept by
+ * reference, from now on; its ports are managerListen's business. */
+void managerAuthorize(Manager *manager, Config *config);
+
+/* The debug log has another name: see authRotate. */
+void managerRotate(Manager *manager);
 
 /* Close the ports and their connections. Clears *manager; NULL inside is
  * accepted. */

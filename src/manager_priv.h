@@ -6,6 +6,7 @@
 #ifndef SQUIRE_MANAGER_PRIV_H
 #define SQUIRE_MANAGER_PRIV_H
 
+#include "auth.h"
 #include "helper.h"
 #include "http_parse.h"
 #include "list.h"
@@ -23,6 +24,8 @@ typedef struct ManagerConn {
     HttpParser *parser;
     Buf out;
     struct ManagerStream *stream; /* NULL: the answer has an end */
+    struct sockaddr_storage peer;
+    AuthCheck auth; /* of its request's credentials */
 } ManagerConn;
 
 /* What the connection's manager was made with; borrowed. */
@@ -34,7 +37,15 @@ void managerConnSend(ManagerConn *conn);
 /* Close now. */
 void managerConnClose(ManagerConn *conn);
 
-/* Answer the request that conn->parser has. May close at once. */
+/* What decides who may use the manager, or NULL: all whom it reaches; borrowed
+ * until the loop's turn is over. */
+Auth *managerConnAuth(const ManagerConn *conn);
+
+/* Answer the request that conn->parser has, unless its credentials are wrong
+ * or missing. May close at once. */
+void managerLoginAnswer(ManagerConn *conn);
+
+/* Answer it. May close at once. */
 void managerRouteAnswer(ManagerConn *conn);
 
 /* Answer with a status, header fields (each with CR LF) and a reason ("":

@@ -97,7 +97,10 @@ answerCommand(ManagerConn *conn, const Route *route)
     const ManagerConfig *config = managerConnConfig(conn);
     Buf text;
 
-    debug(DBG_MANAGER, 1, "manager: %s was asked for", route->path + 1);
+    const char *user = conn->auth.user;
+
+    debug(DBG_MANAGER, 1, "manager: %s was asked for%s%s", route->path + 1,
+          user != NULL ? " by " : "", user != NULL ? user : "");
     bufInit(&text, COMMAND_TEXT_MAX);
     int rc = config->command(route->command, &text, config->data);
     putHead(conn, rc == 0 ? 200 : 409, route->type, bufLen(&text));

@@ -105,7 +105,7 @@ proxyStart(Proxy *proxy, ProxyComplainCb *complain, void *data)
     proxyPortsSettle(proxy, proxy->config);
     takeRoutes(proxy, proxy->config);
     rc = askerSetConfigure(proxy->askers, proxy->config, 0);
-    proxy->auth = authCreate(proxy->config);
+    proxy->auth = authCreate(proxy->config, AUTH_USE_PROXY);
     if (rc < 0)
         complain("cannot make the pools of all helpers", data);
     return rc;

@@ -4,14 +4,16 @@
 import json
 import os
 import re
+import subprocess
 import sys
 import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "support"))
+import auth_test
 import squire_test
-from squire_test import Connection, Origin, Squire, answer
+from squire_test import BUILD, Connection, Origin, Squire, answer
 
 LATENCY = {"p50", "p90", "p99", "max"}
 POOL = {"name", "program", "max", "active", "idle", "queue", "inflight",
@@ -254,6 +256,140 @@ class Samples(unittest.TestCase):
         look = counts[2] - counts[1]
         time.sleep(1.5)
         return turns() - counts[2] <= look
+
+
+class Login(unittest.TestCase):
+    """manager_auth."""
+
+    RIGHT = {"Authorization": auth_test.basic("alice", "secret")[1]}
+
+    def squire(self, scheme="basic", body=None):
+        squire = auth_test.AuthProxy(access="http_access allow all\n")
+        program = squire.helper(body or (
+            "def reply(line):\n"
+            "    return 'OK' if line == 'alice secret' else 'ERR'\n"))
+        self.lines = (f"manager_auth {scheme} program {program}\n"
+                      f"manager_auth {scheme} children 2 startup=1\n")
+        self.socket = f"manager_port {squire.path('socket')}\n"
+        squire.write_conf(self.lines + self.socket)
+        return squire
+
+    def check_refused(self, squire, headers):
+        for path in ("/", "/helpers", "/events", "/demo", "/nothing"):
+            response = squire.ask_manager(path, headers=headers)
+            self.assertEqual(response.status, 401, path)
+            self.assertEqual(response.get("WWW-Authenticate"),
+                             'Basic realm="Squire manager"')
+            self.assertIsNone(response.get("Proxy-Authenticate"))
+        response = squire.ask_manager("/shutdown", "POST",
+                                      dict(headers, **{"X-Squire": "1"}))
+        self.assertEqual(response.status, 401)
+
+    def test_only_those_who_are_known(self):
+        with self.squire() as squire:
+            wrong = auth_test.basic("alice", "wrong")[1]
+            for headers in ({}, {"Authorization": wrong},
+                            {"Authorization": "Basic x"},
+                            {"Authorization": "Nonsense"},
+                            {"Proxy-Authorization":
+                             self.RIGHT["Authorization"]}):
+                self.check_refused(squire, headers)
+            for path in ("/", "/helpers", "/info", "/metrics"):
+                self.assertEqual(squire.ask_manager(
+                    path, headers=self.RIGHT).status, 200, path)
+            self.assertEqual(squire.seen().count("alice secret"), 1)
+            self.assertEqual(squire.ask_manager(
+                "/", headers=dict(self.RIGHT, Host="evil.test")).status, 403)
+            self.assertEqual(squire.get(squire.url()).status, 200)
+
+    def test_commands_name_who_gave_them(self):
+        with self.squire() as squire:
+            headers = dict(self.RIGHT, **{"X-Squire": "1"})
+            self.assertEqual(squire.ask_manager(
+                "/rotate", "POST", headers).status, 200)
+            self.assertIn("rotate was asked for by alice", squire.log())
+
+    def squirectl(self, *arguments):
+        return subprocess.run(
+            [os.path.join(BUILD, "src", "squirectl"), *arguments],
+            capture_output=True, text=True, check=False,
+            timeout=squire_test.PATIENCE)
+
+    def test_squirectl(self):
+        with self.squire() as squire:
+            place = f"127.0.0.1:{squire.manager}"
+            result = self.squirectl("-u", place, "helpers")
+            self.assertEqual(result.returncode, 1)
+            self.assertIn("a name and a password", result.stderr)
+            for where in (("-u", f"http://alice:secret@{place}"),
+                          ("-s", squire.path("socket"))):
+                result = self.squirectl(*where, "helpers")
+                self.assertEqual((result.returncode, result.stderr), (0, ""))
+                self.assertIn("manager_basicauthenticator", result.stdout)
+        result = self.squirectl("-u", "http://alice:secret@127.0.0.1:1",
+                                "helpers")
+        self.assertIn("127.0.0.1:1", result.stderr)
+        self.assertNotIn("secret", result.stderr)
+
+    def test_digest(self):
+        body = ("import hashlib\n"
+                "def reply(line):\n"
+                "    return 'OK ha1=\"%s\"' % hashlib.md5("
+                "b'alice:Squire manager:secret').hexdigest()\n")
+        with self.squire("digest", body) as squire:
+            place = f"127.0.0.1:{squire.manager}"
+            for password, status in (("secret", 0), ("wrong", 1)):
+                result = self.squirectl(
+                    "-u", f"http://alice:{password}@{place}", "helpers")
+                self.assertEqual(result.returncode, status, result.stderr)
+
+    def test_reconfiguration(self):
+        with self.squire() as squire:
+            self.assertEqual(squire.ask_manager("/info").status, 401)
+            squire.reconfigure(self.socket)
+            self.assertEqual(squire.ask_manager("/info").status, 200)
+            squire_test.wait_for("its helpers to leave", lambda:
+                                 squire.helpers() == [])
+            squire.reconfigure(self.lines + self.socket)
+            self.assertEqual(squire.ask_manager("/info").status, 401)
+            self.assertEqual(squire.ask_manager(
+                "/info", headers=self.RIGHT).status, 200)
+
+    def test_a_helper_that_cannot_answer_lets_nobody_in(self):
+        for body in ("def reply(line):\n    return 'BH message=no'\n",
+                     "raise SystemExit\n"):
+            with self.squire(body=body) as squire:
+                self.assertEqual(squire.ask_manager(
+                    "/info", headers=self.RIGHT).status, 401)
+
+    def test_who_leaves_while_the_helper_thinks(self):
+        body = "def reply(line):\n    time.sleep(2)\n    return 'OK'\n"
+        with self.squire(body=body) as squire:
+            with Connection(squire.manager) as connection:
+                connection.send("GET / HTTP/1.1\r\nHost: localhost\r\n"
+                                "Authorization: " +
+                                self.RIGHT["Authorization"] + "\r\n\r\n")
+                squire_test.wait_for("the question", squire.seen)
+                connection.reset()
+            self.assertEqual(squire.ask_manager(
+                "/info", headers=self.RIGHT).status, 200)
+
+    def test_bad_lines(self):
+        for lines, why in (
+                ("manager_auth basic realm X\n", "no \"manager_auth SCHEME"),
+                ("manager_auth ntlm program /bin/cat\n",
+                 "expected basic or digest, not \"ntlm\""),
+                ("manager_auth basic progam /bin/cat\n",
+                 "manager_auth basic has no parameter \"progam\", did you "
+                 "mean \"program\"?"),
+                ("manager_auth basic program /bin/cat\n"
+                 "manager_auth basic children 1 fail=open\n",
+                 "manager_auth basic children: fail=open would let")):
+            squire = Squire(lines)
+            result = subprocess.run(squire.command("-k", "parse"), text=True,
+                                    capture_output=True, check=False)
+            self.assertNotEqual(result.returncode, 0)
+            self.assertIn(why, result.stderr)
 
 
 class Demo(unittest.TestCase):
