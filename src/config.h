@@ -25,6 +25,16 @@
 /* No limit of a head can be set higher. */
 #define CONFIG_HEAD_MAX (96 * 1024)
 
+/* A port that stands for web servers: requests name a path, not a URL. */
+typedef struct ConfigAccel {
+    bool isOn;
+    bool isHttps;      /* the scheme of its URLs */
+    bool noVhost;      /* Host does not count */
+    bool allowDirect;  /* also servers that are no cache_peer */
+    char *defaultSite; /* HOST or HOST:PORT without a Host; or NULL */
+    unsigned vport;    /* the port of its URLs; 0: as Host says */
+} ConfigAccel;
+
 typedef struct ConfigTlsPair {
     char *cert;
     char *key; /* NULL: in the same file */
@@ -58,6 +68,7 @@ typedef struct ConfigPort {
     char *name;     /* name= or the same text; for AclInput.portName */
     char *where;    /* "FILE:LINE" */
     ConfigTls *tls; /* NULL: plain */
+    ConfigAccel accel;
 } ConfigPort;
 
 /* One logformat, or one that is always there. */
@@ -150,6 +161,7 @@ typedef struct ConfigPeer {
     bool isRoundRobin;
     bool isClosestOnly;
     bool isNoQuery;
+    bool isOriginServer; /* a web server, no proxy */
 } ConfigPeer;
 
 /* One refresh_pattern. */
@@ -331,6 +343,10 @@ Config *configRef(Config *config);
 /* The external_acl_type of that name, or NULL; borrowed. */
 const ConfigExternal *configExternalLookup(const Config *config,
                                            const char *name);
+
+/* What a port of that address and name stands for, or NULL; borrowed. */
+const ConfigAccel *configAccelLookup(const Config *config, const char *addr,
+                                     const char *name);
 
 /* The rule for the answer to that URL; borrowed. */
 const HttpRefresh *configRefreshLookup(const Config *config, const char *url);

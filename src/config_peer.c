@@ -69,6 +69,14 @@ setNoQuery(ConfigPeer *peer, const char *value)
     return NULL;
 }
 
+static const char *
+setOriginServer(ConfigPeer *peer, const char *value)
+{
+    (void)value;
+    peer->isOriginServer = true;
+    return NULL;
+}
+
 static const PeerOption options[] = {
     {"name=", setName},
     {"weight=", setWeight},
@@ -76,6 +84,7 @@ static const PeerOption options[] = {
     {"round-robin", setRoundRobin},
     {"closest-only", setClosestOnly},
     {"no-query", setNoQuery},
+    {"originserver", setOriginServer},
 };
 
 static void
@@ -103,15 +112,6 @@ doOption(ConfigLoader *loader, ConfigPeer *peer, const ConfigLine *line,
                (int)len, text);
 }
 
-static bool
-hasOption(const ConfigLine *line, const char *name)
-{
-    for (size_t i = 5; i < line->count; i++)
-        if (strcmp(line->words[i].text, name) == 0)
-            return true;
-    return false;
-}
-
 /* A peer that would be used as what it is not is not used at all. */
 static bool
 isUsable(ConfigLoader *loader, const ConfigLine *line)
@@ -127,12 +127,6 @@ isUsable(ConfigLoader *loader, const ConfigLine *line)
     }
     if (strcmp(type, "parent") != 0) {
         configError(loader, line, 2, "expected parent, not \"%s\"", type);
-        return false;
-    }
-    if (hasOption(line, "originserver")) {
-        configWarn(loader, line, line->count,
-                   "cache_peer with originserver is not supported yet, the "
-                   "line is ignored");
         return false;
     }
     return true;

@@ -49,6 +49,7 @@ dropPorts(ConfigPort **ports, size_t *count)
         free(port->name);
         free(port->where);
         dropTls(port->tls);
+        free(port->accel.defaultSite);
     }
     free(*ports);
     *ports = NULL;
@@ -61,6 +62,7 @@ readPort(ConfigLoader *loader, const ConfigRow *row, const ConfigLine *line,
 {
     Config *config = loader->config;
     const char *name = NULL, *addr;
+    ConfigAccel accel = {.isOn = false};
 
     if (line->count < 2) {
         configWantWords(loader, row, line, 1);
@@ -77,16 +79,20 @@ readPort(ConfigLoader *loader, const ConfigRow *row, const ConfigLine *line,
         const char *value = optionValue(line->words[i].text, "name=");
         if (value)
             name = value;
-        else if (!tls ||
-                 !configTlsOption(loader, tls, CONFIG_TLS_PORT, line, i))
+        else if (!configAccelOption(loader, &accel, line, i) &&
+                 (!tls ||
+                  !configTlsOption(loader, tls, CONFIG_TLS_PORT, line, i)))
             configError(loader, line, i,
                         "%s: option \"%s\" is not supported yet", row->name,
                         line->words[i].text);
     }
     if (tls)
         configTlsServer(loader, tls, line);
+    configAccelFinish(loader, &accel, line);
     addPort(&config->httpPorts, &config->httpPortCount, line,
             name ? name : addr, tls);
+    accel.isHttps = accel.isHttps || tls;
+    config->httpPorts[config->httpPortCount - 1].accel = accel;
 }
 
 static void

@@ -226,6 +226,15 @@ char *configTakeWords(ConfigLoader *loader, const ConfigRow *row,
 /* "FILE:LINE" of a line, "default" for a default's; returns owned. */
 char *configLineWhere(const ConfigLine *line);
 
+/* Word i as an option of a port that stands for web servers. True when it is
+ * one, whose value may be wrong: that is told. */
+bool configAccelOption(ConfigLoader *loader, ConfigAccel *accel,
+                       const ConfigLine *line, size_t i);
+
+/* All options are read: complain about those that need "accel". */
+void configAccelFinish(ConfigLoader *loader, ConfigAccel *accel,
+                       const ConfigLine *line);
+
 /* Free what the lines of ports own. */
 void configPortsFini(Config *config);
 
@@ -254,6 +263,7 @@ void configLogsFini(Config *config);
  * NULL after a complaint. Returns owned. */
 AclRules *configTakeAcls(ConfigLoader *loader, const ConfigLine *line,
                          size_t first, bool isBeforeAnswer);
+
 /* Set what follows from several directives together. */
 void configRefreshFinish(ConfigLoader *loader);
 

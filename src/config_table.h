@@ -9,9 +9,16 @@
 #define SQUIRE_CONFIG_TABLE_H
 
 #define CONFIG_TABLE(X)                                                        \
-    X("http_port", Port, httpPorts, NULL, "[ADDR:]PORT [name=NAME]",           \
+    X("http_port", Port, httpPorts, NULL, "[ADDR:]PORT [OPTION...]",           \
       "Where clients connect to the proxy. May be given several times; at "    \
-      "least one is needed. name= is what acls of kind myportname compare.")   \
+      "least one is needed. name=NAME is what acls of kind myportname "        \
+      "compare.\n\naccel: the port stands for web servers (cache_peer "        \
+      "originserver): requests are for paths, whose URLs have the Host that "  \
+      "the client sends; CDN-Cache-Control is for this cache. "                \
+      "defaultsite=HOST[:PORT]: for requests without a Host, with no-vhost "   \
+      "for all. vport=PORT: the port of all URLs; else as Host says. "         \
+      "protocol=http|https: their scheme. allow-direct: hosts are also "       \
+      "connected to themselves; else only a cache_peer is asked.")             \
     X("https_port", HttpsPort, httpPorts, NULL,                                \
       "[ADDR:]PORT cert=FILE [key=FILE] [OPTION...]",                          \
       "Where clients connect to the proxy by TLS (1.2 and 1.3), as browsers "  \
@@ -21,7 +28,8 @@
       "not in the same file. With several cert= the client's wish (SNI) "      \
       "decides, else it is the first. The files are read again by "            \
       "reconfigure; connections stay. All names may begin with tls- or "       \
-      "ssl, as Squid's do.\n\nOptions: name=; clientca=FILE: clients must "    \
+      "ssl, as Squid's do.\n\nOptions: those of http_port; "                   \
+      "clientca=FILE: clients must "                                           \
       "show a certificate that these vouch for, with cafile=FILE and "         \
       "capath=FOLDER for more of them and crlfile=FILE for those revoked; "    \
       "flags=CONDITIONAL_AUTH: clients may show none; "                        \
@@ -236,7 +244,8 @@
       "last. One that cannot be connected to is left out for 10 seconds; "     \
       "without any the origin is asked. Options: name=, weight= (as if it "    \
       "were so many times nearer, or had so many turns), round-robin, "        \
-      "default, closest-only (only for being the nearest), no-query.")         \
+      "default, closest-only (only for being the nearest), no-query, "         \
+      "originserver (a web server, for what comes in at accel ports).")         \
     X("pinger_enable", Bool, pingerEnable, "off", "on|off",                    \
       "Whether round trips to origins and parents are measured, and the "      \
       "nearest address of a host is connected to first.")                      \

@@ -179,8 +179,21 @@ peerSetPick(PeerSet *set, PeerRttCb *rtt, void *data, uint64_t *tried,
     *choiceOut = (PeerChoice){.name = peer->config.name,
                               .host = peer->config.host,
                               .port = peer->config.port,
+                              .isOriginServer = peer->config.isOriginServer,
                               .hierarchy = ways[way].hierarchy};
     return true;
+}
+
+uint64_t
+peerSetKind(const PeerSet *set, bool isOriginServer)
+{
+    uint64_t bits = 0;
+
+    CHECK_OBJ(set, PEER_SET_MAGIC);
+    for (size_t i = 0; i < set->count; i++)
+        if (set->peers[i].config.isOriginServer == isOriginServer)
+            bits |= UINT64_C(1) << i;
+    return bits;
 }
 
 void

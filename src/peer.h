@@ -22,6 +22,7 @@ typedef struct PeerChoice {
     const char *name;
     const char *host;
     unsigned port;
+    bool isOriginServer;
     AccessHierarchy hierarchy; /* why it was chosen */
 } PeerChoice;
 
@@ -56,6 +57,10 @@ void peerSetDestroy(PeerSet **set);
  */
 bool peerSetPick(PeerSet *set, PeerRttCb *rtt, void *data, uint64_t *tried,
                  PeerChoice *choiceOut);
+
+/* Those that are web servers, or those that are proxies, as bits for `tried`:
+ * a request that must not go there has tried them. */
+uint64_t peerSetKind(const PeerSet *set, bool isOriginServer);
 
 /* Leave the parent called name out for a while. Unknown names do nothing. */
 void peerSetFailed(PeerSet *set, const char *name, const char *why,

@@ -438,7 +438,7 @@ formatBase(const ProxyRequest *request, const ProxyRoute *route,
 static const char *
 targetOf(const ProxyRequest *request, const ProxyRoute *route)
 {
-    if (route->isPeer)
+    if (route->isPeer && !route->isOriginServer)
         return request->urlText.data;
     if (request->isServerWide)
         return "*";
@@ -466,7 +466,8 @@ createOrigin(ProxyFetch *fetch, const char *method)
     char base[BASE_MAX];
     ProxyRoute route;
 
-    proxyRoutePick(request, &route);
+    if (!proxyRoutePick(request, &route))
+        return NULL;
     OriginConfig origin = {
         .method = method,
         .base = base,
@@ -502,6 +503,7 @@ createFetch(ProxyRequest *request, CacheObject *object)
     fetch->request = request;
     fetch->asked = request->http;
     httpRequestInit(&fetch->own, HTTP_HEADER_TEXT_MAX * 2);
+    fetch->isTargeted = request->accel != NULL;
     fetch->sentAt = proxyNowSec();
     fetch->length = CACHE_LENGTH_UNKNOWN;
     if (object != NULL)
@@ -551,7 +553,8 @@ startFetch(ProxyRequest *request, CacheObject *object)
     request->fetch = fetch;
     fetch->origin = createOrigin(fetch, request->method);
     if (fetch->origin == NULL) {
-        proxyReplyError(request, ERR_INVALID_URL, NULL);
+        proxyFetchCancel(fetch);
+        answerFailure(request, ORIGIN_CONNECT_FAIL, "there is no way to it");
         return;
     }
     if (isForOthers(fetch))

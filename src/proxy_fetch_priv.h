@@ -41,6 +41,7 @@ struct ProxyFetch {
     uint64_t received;
     ProxyFetchUse use;
     bool isValidation;
+    bool isTargeted; /* CDN-Cache-Control of the answer counts */
     bool hasHead;
 };
 

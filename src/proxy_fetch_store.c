@@ -9,6 +9,7 @@ exchangeOf(const ProxyFetch *fetch, const HttpResponse *response)
                           .response = response,
                           .requestTime = fetch->sentAt,
                           .responseTime = proxyNowSec(),
+                          .isTargeted = fetch->isTargeted,
                           .refresh =
                               configRefreshLookup(fetch->config, fetch->text)};
 }

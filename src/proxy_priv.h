@@ -255,6 +255,7 @@ struct ProxyRequest {
     AclFacts facts;    /* for access rules */
     AuthCheck auth;    /* of its credentials */
     char *authInfo;    /* a field for its reply, with CR LF; or NULL */
+    const ConfigAccel *accel; /* it came in for a web server; or NULL */
     bool isServerWide; /* OPTIONS of the server, not of a resource */
     size_t headOctets; /* of its head, as received */
     HttpHeaders replyHeaders; /* a copy, when logs want to know them */
@@ -277,6 +278,7 @@ struct ProxyRequest {
 /* Where a request goes; borrowed until the loop's turn is over. */
 typedef struct ProxyRoute {
     bool isPeer;
+    bool isOriginServer; /* of a peer: it is asked for paths */
     const char *host;
     unsigned port;
     struct sockaddr_storage addrs[RESOLVE_MAX]; /* nearest first */
@@ -460,8 +462,9 @@ void proxyTailPutNumber(ProxyTail *tail, int64_t value);
  * the line. ttl: seconds that what is stored is fresh for, or -n. */
 void proxyStatusPut(const ProxyReply *reply, int64_t ttl, ProxyTail *tail);
 
-/* The next parent that the request has not tried, or the origin. */
-void proxyRoutePick(ProxyRequest *request, ProxyRoute *routeOut);
+/* The next parent that the request has not tried, or the origin. False: there
+ * is no way. */
+bool proxyRoutePick(ProxyRequest *request, ProxyRoute *routeOut);
 
 /* It came to nothing. True: pick the next one. */
 bool proxyRouteFailed(ProxyRequest *request, OriginResult result,

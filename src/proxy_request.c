@@ -341,16 +341,60 @@ proxyRequestRefuseUrl(ProxyRequest *request, HttpUrlError error)
                     httpUrlErrorReason(error));
 }
 
-/* What is asked for. A path alone is for a web server, which we are not. */
+/* The site that a request without a Host, or all, are for. */
+static HttpUrlError
+useDefaultSite(const ProxyRequest *request, HttpScheme scheme, HttpUrl *url)
+{
+    const ConfigAccel *accel = request->accel;
+    HttpSlice path = url->path;
+    HttpUrlError error;
+
+    if (accel->defaultSite == NULL)
+        return HTTP_URL_ERROR_FORM;
+    error = httpUrlParseAuthority(httpSliceText(accel->defaultSite),
+                                  httpSchemePort(scheme), url);
+    url->scheme = scheme;
+    url->path = path;
+    return error;
+}
+
+/* What a path is asked for at a port that stands for web servers. */
+static HttpUrlError
+readPath(const ProxyRequest *request, HttpUrl *urlOut)
+{
+    const HttpRequest *http = request->http;
+    const ConfigAccel *accel = request->accel;
+    HttpScheme scheme = accel->isHttps ? HTTP_SCHEME_HTTPS : HTTP_SCHEME_HTTP;
+    HttpUrl url = {.path = http->form == HTTP_TARGET_ORIGIN
+                               ? http->target
+                               : httpSlice("", 0)};
+    HttpUrlError error;
+
+    if (accel->noVhost || !httpHeaderHas(&http->headers, HTTP_HEADER_HOST))
+        error = useDefaultSite(request, scheme, &url);
+    else
+        error = httpUrlOfRequest(http, scheme, &url);
+    if (error != HTTP_URL_ERROR_NONE)
+        return error;
+    if (accel->vport != 0)
+        url.port = (uint16_t)accel->vport;
+    *urlOut = url;
+    return HTTP_URL_ERROR_NONE;
+}
+
+/* What is asked for. A path alone is for a web server. */
 static bool
 readUrl(ProxyRequest *request)
 {
+    HttpTargetForm form = request->http->form;
     HttpUrl url;
     HttpUrlError error = HTTP_URL_ERROR_FORM;
 
-    if (request->http->form == HTTP_TARGET_ABSOLUTE ||
-        request->http->form == HTTP_TARGET_AUTHORITY)
+    if (form == HTTP_TARGET_ABSOLUTE ||
+        (form == HTTP_TARGET_AUTHORITY && request->accel == NULL))
         error = httpUrlOfRequest(request->http, HTTP_SCHEME_HTTP, &url);
+    else if (form != HTTP_TARGET_AUTHORITY && request->accel != NULL)
+        error = readPath(request, &url);
     if (error == HTTP_URL_ERROR_NONE && !proxyRequestSetUrl(request, &url))
         error = HTTP_URL_ERROR_TOO_LONG;
     if (error != HTTP_URL_ERROR_NONE)
@@ -438,6 +482,9 @@ proxyRequestStart(ProxyRequest *request)
 {
     const HttpRequest *http = request->http;
 
+    request->accel =
+        configAccelLookup(request->config, request->client->port->addr,
+                          request->client->port->name);
     request->reply.keepAlive = http->keepAlive;
     request->body.is100Wanted = http->expectContinue;
     if (http->framing == HTTP_FRAMING_NONE)

@@ -12,16 +12,27 @@ rttOf(const char *host, void *data)
     return pingerHostRtt(data, host);
 }
 
-/* A parent can be asked for http URLs and for tunnels. */
+/* A parent can be asked for http URLs and for tunnels; a web server for what
+ * came in at a port that stands for it. */
+static void
+excludeOthers(ProxyRequest *request)
+{
+    const PeerSet *peers = request->proxy->peers;
+    bool isTunnel = request->http->method == HTTP_METHOD_CONNECT;
+
+    if (request->accel == NULL || isTunnel)
+        request->peersTried |= peerSetKind(peers, true);
+    if (!isTunnel && request->url.scheme != HTTP_SCHEME_HTTP)
+        request->peersTried |= peerSetKind(peers, false);
+}
+
 static bool
 pickPeer(ProxyRequest *request, ProxyRoute *route)
 {
     Proxy *proxy = request->proxy;
-    bool isTunnel = request->http->method == HTTP_METHOD_CONNECT;
     PeerChoice choice;
 
-    if (!isTunnel && request->url.scheme != HTTP_SCHEME_HTTP)
-        return false;
+    excludeOthers(request);
     peerSetRevive(proxy->peers, commNowUs());
     if (!peerSetPick(proxy->peers, rttOf, proxy->pinger, &request->peersTried,
                      &choice))
@@ -29,26 +40,44 @@ pickPeer(ProxyRequest *request, ProxyRoute *route)
     snprintf(request->peerName, sizeof(request->peerName), "%s", choice.name);
     request->hierarchy = choice.hierarchy;
     route->isPeer = true;
+    route->isOriginServer = choice.isOriginServer;
     route->host = choice.host;
     route->port = choice.port;
     return true;
 }
 
-void
+static bool
+mayGoDirect(const ProxyRequest *request)
+{
+    return request->accel == NULL || request->accel->allowDirect;
+}
+
+/* Without another way, one that could not be connected to is tried again. */
+static bool
+pickDeadPeer(ProxyRequest *request, ProxyRoute *route)
+{
+    peerSetRevive(request->proxy->peers, INT64_MAX);
+    return pickPeer(request, route);
+}
+
+bool
 proxyRoutePick(ProxyRequest *request, ProxyRoute *routeOut)
 {
     CHECK_OBJ(request, PROXY_REQUEST_MAGIC);
     request->peerName[0] = '\0';
     request->hierarchy = ACCESS_HIER_DIRECT;
-    routeOut->isPeer = false;
+    routeOut->isPeer = routeOut->isOriginServer = false;
     routeOut->host = request->host;
     routeOut->port = request->url.port;
-    pickPeer(request, routeOut);
+    if (!pickPeer(request, routeOut) && !mayGoDirect(request) &&
+        !pickDeadPeer(request, routeOut))
+        return false;
     routeOut->addrCount =
         pingerPrefer(request->proxy->pinger, routeOut->host, routeOut->addrs);
     debug(DBG_FORWARD, 3, "%s: %s %s:%u, %zu addresses by distance",
           request->urlText.data, routeOut->isPeer ? "parent" : "direct",
           routeOut->host, routeOut->port, routeOut->addrCount);
+    return true;
 }
 
 static bool

@@ -92,7 +92,10 @@ startConnect(ProxyRequest *request)
 {
     ProxyRoute route;
 
-    proxyRoutePick(request, &route);
+    if (!proxyRoutePick(request, &route)) {
+        proxyReplyError(request, ERR_CANNOT_FORWARD, NULL);
+        return;
+    }
     OriginRoute origin = {.host = request->host,
                           .port = request->url.port,
                           .viaHost = route.isPeer ? route.host : NULL,

@@ -565,7 +565,14 @@ static const struct {
     {"via on on", "squid.conf:2: error: \"on\" is one word too many"},
     {"http_port x:80", "squid.conf:2: error: expected PORT, ADDR:PORT"},
     {"http_port 65536", "squid.conf:2: error: expected PORT"},
-    {"http_port 80 accel", "squid.conf:2: error: http_port: option \"accel\""},
+    {"http_port 80 sslBump",
+     "squid.conf:2: error: http_port: option \"sslBump\""},
+    {"http_port 80 accel defaultsite=a/b",
+     "squid.conf:2: error: defaultsite= expected HOST"},
+    {"http_port 80 accel vport=x", "squid.conf:2: error: vport= expected a po"},
+    {"http_port 80 accel protocol=ftp", "squid.conf:2: error: protocol= expec"},
+    {"http_port 80 vport=80", "squid.conf:2: error: http_port: defaultsite="},
+    {"http_port 80 accel no-vhost", "squid.conf:2: error: http_port: no-vhost"},
     {"http_port", "squid.conf:2: error: expected: http_port"},
     {"manager_port ::1:3129", "squid.conf:2: error: expected PORT"},
     {"forwarded_for yes", "squid.conf:2: error: expected on, off, transp"},
@@ -678,6 +685,26 @@ Test(config, a_port_is_needed)
     cr_expect_null(loadText("via on\n", &messages));
     cr_expect(strstr(messages.text, "error: no http_port"), "%s",
               messages.text);
+}
+
+Test(config, ports_that_stand_for_web_servers)
+{
+    Config *config = loadLines("http_port 80 accel defaultsite=a.test:81 "
+                               "no-vhost vport=8080 protocol=https "
+                               "allow-direct name=x\nhttp_port 81 accel");
+    const ConfigAccel *accel = configAccelLookup(config, "80", "x");
+
+    cr_assert(accel);
+    cr_expect_str_eq(accel->defaultSite, "a.test:81");
+    cr_expect(accel->noVhost && accel->isHttps && accel->allowDirect);
+    cr_expect_eq(accel->vport, 8080);
+    accel = configAccelLookup(config, "81", "81");
+    cr_assert(accel);
+    cr_expect(!accel->noVhost && !accel->isHttps && !accel->allowDirect);
+    cr_expect_null(accel->defaultSite);
+    cr_expect_null(configAccelLookup(config, "80", "80"));
+    cr_expect_null(configAccelLookup(config, "3128", "3128"));
+    configUnref(&config);
 }
 
 Test(config, refresh_patterns_are_found_in_order)

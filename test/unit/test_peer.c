@@ -168,3 +168,21 @@ Test(peer, a_new_set_inherits)
     cr_assert_str_eq(pick(set, &tried), "-");
     peerSetDestroy(&set);
 }
+
+Test(peer, web_servers_and_proxies_are_told_apart)
+{
+    ConfigPeer peers[] = {
+        {.name = A}, {.name = B, .isOriginServer = true}, {.name = C}};
+    PeerSet *set = makeSet(peers, 3, NULL);
+    uint64_t tried = peerSetKind(set, true);
+
+    cr_expect_eq(tried, 2);
+    cr_expect_str_eq(pick(set, &tried), "Fa");
+    cr_expect_str_eq(pick(set, &tried), "Fc");
+    cr_expect_str_eq(pick(set, &tried), "-");
+    tried = peerSetKind(set, false);
+    cr_expect_eq(tried, 5);
+    cr_expect_str_eq(pick(set, &tried), "Fb");
+    cr_expect_str_eq(pick(set, &tried), "-");
+    peerSetDestroy(&set);
+}
