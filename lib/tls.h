@@ -114,6 +114,10 @@ TlsClient *tlsClientRef(TlsClient *client);
 /* Drop a reference. Clears *client; NULL inside is accepted. */
 void tlsClientUnref(TlsClient **client);
 
+/* A number that no other client in this process has, to tell connections
+ * with different trust apart. */
+uint64_t tlsClientId(const TlsClient *client);
+
 /* Have an OpenSSL context of somebody else (as libcurl's) trust, show and
  * accept what client does. 0 or -EINVAL. */
 int tlsClientApply(const TlsClient *client, struct ssl_ctx_st *context);

@@ -14,6 +14,7 @@
 struct TlsClient {
     uint32_t magic;
     atomic_uint refs;
+    uint64_t id;
     X509_STORE *store;
     TlsIdentity identity; /* cert NULL: none */
     TlsVersion minVersion;
@@ -45,8 +46,10 @@ tryOut(const TlsClient *client, const TlsClientConfig *config, char **whyOut)
 TlsClient *
 tlsClientCreate(const TlsClientConfig *config, char **whyOut)
 {
+    static atomic_ullong made;
     TlsClient *client = xcalloc(1, sizeof(*client));
 
+    client->id = atomic_fetch_add(&made, 1);
     client->magic = TLS_CLIENT_MAGIC;
     atomic_init(&client->refs, 1);
     client->minVersion = config->policy.minVersion;
@@ -91,6 +94,13 @@ tlsClientUnref(TlsClient **clientPtr)
     free(client->suites);
     CHECK_OBJ_CLEAR(client);
     free(client);
+}
+
+uint64_t
+tlsClientId(const TlsClient *client)
+{
+    CHECK_OBJ(client, TLS_CLIENT_MAGIC);
+    return client->id;
 }
 
 int
