@@ -330,6 +330,7 @@ destroyConfig(Config *config)
         dropOrigin(origin);
     }
     configPeersFini(config);
+    configTlsFini(&config->tlsOutgoing);
     configRefreshFini(config);
     configRewriteFini(config);
     configExternalFini(config);

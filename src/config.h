@@ -304,6 +304,7 @@ typedef struct Config {
     ConfigAuth managerAuth; /* manager_auth: basic and digest only */
     int64_t authenticateTtlMs;
 
+    ConfigTls tlsOutgoing; /* has a client after configLoad */
     ConfigPeer *peers;
     size_t peerCount;
     bool pingerEnable;

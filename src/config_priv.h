@@ -285,6 +285,7 @@ extern const ConfigKind configKindForwarded;
 extern const ConfigKind configKindDebug;
 extern const ConfigKind configKindPort;
 extern const ConfigKind configKindHttpsPort;
+extern const ConfigKind configKindTlsOutgoing;
 extern const ConfigKind configKindManager;
 extern const ConfigKind configKindAccessLog;
 extern const ConfigKind configKindLogFormat;

@@ -236,6 +236,16 @@
     X("reply_header_add", HeaderAdd, replyHeaders, NULL,                       \
       "NAME TEXT|\"FORMAT\" [[!]ACL...]",                                      \
       "A field that is added to answers when all acls match.")                 \
+    X("tls_outgoing_options", TlsOutgoing, tlsOutgoing, "min-version=1.2",     \
+      "OPTION...",                                                             \
+      "How origins of https URLs are spoken to. Their certificates are "       \
+      "verified: whoever does not pass gets no request, the client gets 503 "  \
+      "with the reason. Options: cafile=FILE, capath=FOLDER: who else vouches "\
+      "for them; default-ca=off: not those of the system; crlfile=FILE: "      \
+      "revoked certificates; cert=FILE, key=FILE: what is shown to origins "   \
+      "that ask; min-version=1.2|1.3; cipher=LIST (of TLS 1.2); "              \
+      "flags=DONT_VERIFY_DOMAIN, DONT_VERIFY_PEER: a certificate for another " \
+      "name, or of whoever, will do.")                                         \
     X("cache_peer", Peer, peers, NULL,                                         \
       "HOST parent PORT ICP-PORT [OPTION...]",                                 \
       "Another proxy that is asked instead of the origins, for http URLs and " \
@@ -395,7 +405,6 @@
     X("sslproxy_cert_error")                                                   \
     X("store_miss")                                                            \
     X("tcp_outgoing_address")                                                  \
-    X("tls_outgoing_options")                                                  \
     X("udp_incoming_address")                                                  \
     X("umask")                                                                 \
     X("unique_hostname")                                                       \

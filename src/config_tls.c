@@ -352,3 +352,23 @@ configTlsClient(ConfigLoader *loader, ConfigTls *tls, const ConfigLine *line)
         configError(loader, line, 0, "%s", why);
     free(why);
 }
+
+/* The last line counts, as a whole. */
+static void
+parseOutgoing(ConfigLoader *loader, const ConfigRow *row,
+              const ConfigLine *line)
+{
+    ConfigTls *tls = &loader->config->tlsOutgoing;
+
+    configTlsFini(tls);
+    for (size_t i = 1; i < line->count; i++)
+        if (!configTlsOption(loader, tls, CONFIG_TLS_OUTGOING, line, i))
+            configError(loader, line, i, "%s: option \"%s\" is not supported",
+                        row->name, line->words[i].text);
+    configTlsClient(loader, tls, line);
+}
+
+const ConfigKind configKindTlsOutgoing = {
+    .repeats = false,
+    .parse = parseOutgoing,
+};

@@ -37,6 +37,8 @@
       "The request did not arrive in time.")                                   \
     X(CONNECT_FAIL, 503, "Connection failed",                                  \
       "The origin server could not be connected to.")                          \
+    X(SECURE_CONNECT_FAIL, 503, "Secure connection failed",                    \
+      "No secure connection to the origin server could be made.")              \
     X(DNS_FAIL, 503, "Host name not found",                                    \
       "The address of the origin server could not be found.")                  \
     X(READ_TIMEOUT, 504, "Origin server too slow",                             \

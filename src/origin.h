@@ -18,6 +18,7 @@
 #include <sys/types.h>
 
 #include "http_message.h"
+#include "tls.h"
 
 typedef struct OriginRequest OriginRequest;
 
@@ -64,9 +65,19 @@ typedef struct OriginOps {
     OriginDoneCb *done;
 } OriginOps;
 
+/* How https is spoken. */
+typedef struct OriginTls {
+    TlsClient *client;  /* whom to trust, what to show; referenced */
+    bool noVerify;      /* whoever answers will do */
+    bool anyDomain;     /* so will a certificate for another name */
+    const char *domain; /* the name that is asked for and that the certificate
+                           must have; NULL: the host of base */
+} OriginTls;
+
 typedef struct OriginConfig {
     const char *method;
     const char *base;   /* "http://host:port": where to connect */
+    const OriginTls *tls; /* for a base of "https:"; else not looked at */
     const char *target; /* the request target, octet by octet */
     const struct sockaddr_storage *addrs; /* of base's host, best first */
     size_t addrCount;   /* 0: it is looked up */

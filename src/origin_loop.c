@@ -1,5 +1,6 @@
 /* libcurl's multi interface on comm. DEBUG: section 11 */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,7 +76,9 @@ resultOf(CURLcode code)
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_CERTPROBLEM:
     case CURLE_SSL_CIPHER:
+    case CURLE_SSL_ISSUER_ERROR:
         return ORIGIN_TLS_FAIL;
     case CURLE_GOT_NOTHING:
         return ORIGIN_EMPTY;
@@ -407,6 +410,57 @@ originTransferPrefer(OriginTransfer *transfer, const char *base,
     bufFini(&text);
 }
 
+static CURLcode
+onContext(CURL *easy, void *context, void *data)
+{
+    (void)easy;
+    return tlsClientApply(data, context) == 0 ? CURLE_OK
+                                              : CURLE_SSL_CERTPROBLEM;
+}
+
+/* The host that base names is connected to for a URL of that domain. */
+static void
+connectToBase(OriginTransfer *transfer, const char *base, const char *domain)
+{
+    const char *host = base + strlen("https://");
+    int len = (int)strcspn(host, "/");
+    const char *port = memrchr(host, ':', (size_t)len);
+    char *to = xasprintf("::%.*s", len, host);
+    char *url =
+        xasprintf("https://%s%.*s/", domain, (int)(host + len - port), port);
+
+    transfer->connectTo = curl_slist_append(NULL, to);
+    CHECK(transfer->connectTo != NULL);
+    ORIGIN_SET(transfer->easy, CURLOPT_CONNECT_TO, transfer->connectTo);
+    ORIGIN_SET(transfer->easy, CURLOPT_URL, url);
+    free(to);
+    free(url);
+}
+
+void
+originTransferSecure(OriginTransfer *transfer, const char *base,
+                     const OriginTls *tls)
+{
+    CURL *easy = transfer->easy;
+    char trust[40];
+
+    transfer->tls = tlsClientRef(tls->client);
+    ORIGIN_SET(easy, CURLOPT_SSL_CTX_FUNCTION, onContext);
+    ORIGIN_SET(easy, CURLOPT_SSL_CTX_DATA, transfer->tls);
+    ORIGIN_SET(easy, CURLOPT_SSL_VERIFYPEER, tls->noVerify ? 0L : 1L);
+    ORIGIN_SET(easy, CURLOPT_SSL_VERIFYHOST,
+               tls->noVerify || tls->anyDomain ? 0L : 2L);
+    /* libcurl would read the system's authorities for each connection. No
+     * file is read by this name: it only keeps libcurl from using connections
+     * that were made with other trust. */
+    snprintf(trust, sizeof(trust), "/nowhere/%" PRIu64,
+             tlsClientId(tls->client));
+    ORIGIN_SET(easy, CURLOPT_CAINFO, NULL);
+    ORIGIN_SET(easy, CURLOPT_CAPATH, trust);
+    if (tls->domain != NULL)
+        connectToBase(transfer, base, tls->domain);
+}
+
 void
 originTransferStart(OriginTransfer *transfer)
 {
@@ -440,7 +494,9 @@ originTransferClose(OriginTransfer *transfer)
     giveHandle(transfer->easy);
     transfer->easy = NULL;
     curl_slist_free_all(transfer->addrs);
-    transfer->addrs = NULL;
+    curl_slist_free_all(transfer->connectTo);
+    transfer->addrs = transfer->connectTo = NULL;
+    tlsClientUnref(&transfer->tls);
 }
 
 unsigned
@@ -449,11 +505,26 @@ originActive(void)
     return loop.activeCount;
 }
 
+/* What it trusts is OpenSSL's. */
+static bool
+hasOpenssl(void)
+{
+    const char *version = curl_version_info(CURLVERSION_NOW)->ssl_version;
+
+    if (version != NULL && strstr(version, "OpenSSL") != NULL)
+        return true;
+    debug(DBG_HTTP, 0, "this libcurl has %s, but OpenSSL is needed",
+          version != NULL ? version : "no TLS");
+    return false;
+}
+
 int
 originInit(unsigned maxIdle)
 {
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
         return -ENOMEM;
+    if (!hasOpenssl())
+        return -ENOTSUP;
     loop.multi = curl_multi_init();
     if (loop.multi == NULL)
         return -ENOMEM;

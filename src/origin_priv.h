@@ -20,6 +20,8 @@ typedef struct OriginTransfer {
     int silenceMs;  /* 0: no limit */
     int64_t lastUs; /* last sign of life */
     struct curl_slist *addrs; /* of its host, or NULL */
+    struct curl_slist *connectTo; /* that host instead of the URL's, or NULL */
+    TlsClient *tls;               /* NULL: plain */
     char why[CURL_ERROR_SIZE];
     /* Report the end and free the owner. */
     void (*finish)(struct OriginTransfer *transfer, OriginResult result);
@@ -40,6 +42,10 @@ int originTransferOpen(OriginTransfer *transfer, const char *base,
  * Before Start. */
 void originTransferPrefer(OriginTransfer *transfer, const char *base,
                           const struct sockaddr_storage *addrs, size_t count);
+
+/* Speak TLS with base ("https://HOST:PORT/") as tls says. Before Start. */
+void originTransferSecure(OriginTransfer *transfer, const char *base,
+                          const OriginTls *tls);
 
 /* Its connection may be used again by others. */
 void originTransferShare(OriginTransfer *transfer);

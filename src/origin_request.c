@@ -298,6 +298,8 @@ setOptions(OriginRequest *request, const OriginConfig *config)
     CURL *easy = request->transfer.easy;
 
     originTransferShare(&request->transfer);
+    if (config->tls != NULL && strncmp(config->base, "https:", 6) == 0)
+        originTransferSecure(&request->transfer, config->base, config->tls);
     originTransferPrefer(&request->transfer, config->base, config->addrs,
                          config->addrCount);
     ORIGIN_SET(easy, CURLOPT_REQUEST_TARGET, config->target);

@@ -312,7 +312,7 @@ proxyFetchErrorPage(OriginResult result)
         [ORIGIN_DNS_FAIL] = ERR_DNS_FAIL,
         [ORIGIN_CONNECT_FAIL] = ERR_CONNECT_FAIL,
         [ORIGIN_CONNECT_TIMEOUT] = ERR_READ_TIMEOUT,
-        [ORIGIN_TLS_FAIL] = ERR_CONNECT_FAIL,
+        [ORIGIN_TLS_FAIL] = ERR_SECURE_CONNECT_FAIL,
         [ORIGIN_EMPTY] = ERR_ZERO_SIZE_OBJECT,
         [ORIGIN_INVALID] = ERR_INVALID_RESP,
         [ORIGIN_TOO_LARGE] = ERR_REPLY_TOO_BIG,
@@ -458,11 +458,21 @@ isConnectionBound(const HttpRequest *http)
            (value.len >= 8 && strncasecmp(value.data, "Kerberos", 8) == 0);
 }
 
+static OriginTls
+tlsOf(const ConfigTls *tls)
+{
+    return (OriginTls){.client = tls->client,
+                       .noVerify = tls->noVerify,
+                       .anyDomain = tls->anyDomain,
+                       .domain = tls->domain};
+}
+
 static OriginRequest *
 createOrigin(ProxyFetch *fetch, const char *method)
 {
     ProxyRequest *request = fetch->request;
     const Config *config = request->config;
+    const OriginTls tls = tlsOf(&config->tlsOutgoing);
     char base[BASE_MAX];
     ProxyRoute route;
 
@@ -471,6 +481,7 @@ createOrigin(ProxyFetch *fetch, const char *method)
     OriginConfig origin = {
         .method = method,
         .base = base,
+        .tls = &tls,
         .target = targetOf(request, &route),
         .addrs = route.addrs,
         .addrCount = route.addrCount,

@@ -278,14 +278,15 @@ class Origin:
             if self.tls is not None:
                 sock = self.tls.wrap_socket(sock, server_side=True)
             reader.sock, reader.buffer = sock, b""
-            while True:
-                request = self.read_request(reader)
-                with self.lock:
-                    self.requests.append(request)
-                answer = self.answer(request, sock)
-                if answer is None:
-                    return
-                sock.sendall(answer)
+            with sock:
+                while True:
+                    request = self.read_request(reader)
+                    with self.lock:
+                        self.requests.append(request)
+                    answer = self.answer(request, sock)
+                    if answer is None:
+                        return
+                    sock.sendall(answer)
 
     def answer(self, request, sock):
         path = request.target.split("?")[0]

@@ -1,0 +1,234 @@
+#!/usr/bin/env python3
+"""Origins by TLS: whom we trust, what we show, and what clients are told."""
+
+import contextlib
+import os
+import re
+import shutil
+import ssl
+import subprocess
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "..", "support"))
+import squire_test
+import tls
+from squire_test import Origin, Squire, answer, wait_for
+from tls import Authority
+
+
+class Case(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.mkdtemp(prefix="squire-tls-")
+        cls.addClassCleanup(shutil.rmtree, cls.folder, True)
+        cls.ca = Authority(cls.folder)
+        cls.ca.make("a", "localhost")
+        cls.trust = f"cafile={cls.ca.path('ca.crt')}"
+
+    def start(self, options=None):
+        conf = "" if options is None else f"tls_outgoing_options {options}\n"
+        squire = Squire(conf)
+        squire.start()
+        self.addCleanup(squire.stop)
+        return squire
+
+    def origin(self, name="a", context=None):
+        origin = Origin({"/": answer(200, b"secret")},
+                        tls=context or self.ca.server(name))
+        self.addCleanup(origin.close)
+        origin.address = f"https://localhost:{origin.port}/"
+        return origin
+
+    def assert_fetched(self, squire, url):
+        response = squire.get(url)
+        self.assertEqual((response.status, response.body), (200, b"secret"),
+                         squire.log())
+
+    def assert_refused(self, squire, url, why):
+        response = squire.get(url)
+        self.assertEqual(response.status, 503)
+        self.assertIn("ERR_SECURE_CONNECT_FAIL",
+                      response.get("X-Squire-Error"))
+        self.assertRegex(response.body.decode(), why)
+        self.assertNotIn(b"secret", response.body)
+
+
+class Trust(Case):
+    def test_an_authority_that_is_named(self):
+        origin = self.origin()
+        squire = self.start(self.trust)
+        for _ in range(3):
+            self.assert_fetched(squire, origin.address)
+        self.assertEqual(origin.connections, 1)
+
+    def test_an_authority_that_is_not_known(self):
+        self.assert_refused(self.start(), self.origin().address,
+                            "unable to get local issuer certificate")
+
+    def test_a_certificate_for_another_name(self):
+        self.ca.make("b", "b.test")
+        origin = self.origin("b")
+        self.assert_refused(self.start(self.trust), origin.address,
+                            "no alternative certificate subject name matches")
+        self.assert_fetched(
+            self.start(self.trust + " flags=DONT_VERIFY_DOMAIN"),
+            origin.address)
+
+    def test_an_expired_certificate(self):
+        self.ca.make("old", "localhost", days="-1")
+        self.assert_refused(self.start(self.trust),
+                            self.origin("old").address,
+                            "certificate has expired")
+
+    def test_nobody_is_verified_where_that_is_off(self):
+        self.assert_fetched(self.start("flags=DONT_VERIFY_PEER"),
+                            self.origin().address)
+
+    def test_authorities_of_the_system(self):
+        origin = self.origin()
+        with self.system_trusts("ca.crt"):
+            self.assert_fetched(self.start(), origin.address)
+            self.assert_refused(self.start("default-ca=off"), origin.address,
+                                "unable to get local issuer certificate")
+
+    @contextlib.contextmanager
+    def system_trusts(self, name):
+        os.environ["SSL_CERT_FILE"] = self.ca.path(name)
+        try:
+            yield
+        finally:
+            del os.environ["SSL_CERT_FILE"]
+
+    def test_a_folder_of_authorities(self):
+        folder = os.path.join(self.folder, "hashed")
+        os.mkdir(folder)
+        shutil.copy(self.ca.path("ca.crt"), folder)
+        self.ca.openssl("rehash", folder)
+        self.assert_fetched(self.start(f"capath={folder}"),
+                            self.origin().address)
+
+    def test_connections_of_older_trust_are_not_used(self):
+        origin = self.origin()
+        squire = self.start(self.trust)
+        self.assert_fetched(squire, origin.address)
+        squire.reconfigure("tls_outgoing_options default-ca=off\n")
+        self.assert_refused(squire, origin.address, "certificate")
+        squire.reconfigure(f"tls_outgoing_options {self.trust}\n")
+        self.assert_fetched(squire, origin.address)
+
+
+class Shown(Case):
+    def test_our_certificate(self):
+        self.ca.make("proxy", "proxy")
+        context = self.ca.server("a")
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(self.ca.path("ca.crt"))
+        origin = self.origin(context=context)
+        self.assert_fetched(
+            self.start(f"{self.trust} {self.ca.words('proxy')}"),
+            origin.address)
+        self.assert_refused(self.start(self.trust), origin.address,
+                            "handshake|alert")
+
+    def test_versions(self):
+        context = self.ca.server("a")
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        origin = self.origin(context=context)
+        self.assert_fetched(self.start(self.trust), origin.address)
+        self.assert_refused(self.start(self.trust + " min-version=1.3"),
+                            origin.address, "version")
+
+    def test_what_speaks_no_tls(self):
+        origin = Origin({"/": answer(200, b"secret")})
+        self.addCleanup(origin.close)
+        self.assert_refused(self.start(),
+                            f"https://localhost:{origin.port}/", "SSL|TLS")
+
+
+class RealServers(Case):
+    def test_openssl_s_server(self):
+        server = subprocess.Popen(
+            ["openssl", "s_server", "-accept", "127.0.0.1:0", "-www",
+             "-cert", self.ca.path("a.crt"), "-key", self.ca.path("a.key")],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL, start_new_session=True)
+        self.addCleanup(server.stdout.close)
+        self.addCleanup(server.wait)
+        self.addCleanup(server.kill)
+        while not (found := re.search(rb"ACCEPT .*:(\d+)",
+                                      server.stdout.readline())):
+            pass
+        url = f"https://localhost:{int(found.group(1))}/"
+        response = self.start(self.trust).get(url)
+        self.assertEqual(response.status, 200)
+        self.assertIn(b"Protocol  : TLSv1.3", response.body)
+        self.assert_refused(self.start(), url, "certificate")
+
+    def test_nginx(self):
+        nginx = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin")
+        if nginx is None:
+            self.skipTest("no nginx")
+        socket = squire_test.socket.create_server(("127.0.0.1", 0))
+        port = socket.getsockname()[1]
+        socket.close()
+        path = os.path.join(self.folder, "nginx.conf")
+        with open(path, "w", encoding="ascii") as file:
+            file.write(f"""daemon off; master_process off;
+pid {self.folder}/nginx.pid; error_log {self.folder}/nginx.log;
+events {{}}
+http {{ access_log off; client_body_temp_path {self.folder}/1;
+ proxy_temp_path {self.folder}/2; fastcgi_temp_path {self.folder}/3;
+ uwsgi_temp_path {self.folder}/4; scgi_temp_path {self.folder}/5;
+ server {{ listen 127.0.0.1:{port} ssl;
+  ssl_certificate {self.folder}/a.crt;
+  ssl_certificate_key {self.folder}/a.key;
+  location / {{ return 200 secret; }} }} }}
+""")
+        server = subprocess.Popen([nginx, "-c", path, "-p", self.folder],
+                                  stdin=subprocess.DEVNULL,
+                                  stderr=subprocess.DEVNULL,
+                                  start_new_session=True)
+        self.addCleanup(server.wait)
+        self.addCleanup(server.kill)
+        wait_for("nginx", lambda: self.is_open(port))
+        url = f"https://localhost:{port}/"
+        self.assert_fetched(self.start(self.trust), url)
+        self.assert_refused(self.start(), url, "certificate")
+
+    def is_open(self, port):
+        with contextlib.suppress(OSError):
+            squire_test.socket.create_connection(("127.0.0.1", port)).close()
+            return True
+        return False
+
+
+class Errors(Case):
+    def test_errors_have_file_and_line(self):
+        for options, text in (
+                ("cafile=/nowhere/ca", "/nowhere/ca: No such file"),
+                ("key=/nowhere/key", "key= comes after the cert="),
+                (f"cert={self.folder}/ca.crt key={self.folder}/a.key",
+                 "the key does not belong to the certificate"),
+                ("min-version=x", "expected 1.2 or 1.3"),
+                ("flags=WHATEVER", '"WHATEVER" is not supported'),
+                ("disable", 'option "disable" is not supported'),
+                ("default-ca=maybe", "expected on or off")):
+            with self.subTest(options=options):
+                squire = Squire(f"tls_outgoing_options {options}\n")
+                self.addCleanup(shutil.rmtree, squire.folder, True)
+                done = subprocess.run(squire.command("-k", "parse"),
+                                      stdout=subprocess.PIPE, check=False,
+                                      stderr=subprocess.STDOUT,
+                                      timeout=squire_test.PATIENCE)
+                self.assertNotEqual(done.returncode, 0)
+                self.assertRegex(done.stdout.decode(),
+                                 rf"squire\.conf:\d+: error: .*{text}")
+
+
+if __name__ == "__main__":
+    tls.skip_without_openssl()
+    squire_test.main()
