@@ -1,8 +1,11 @@
 /*
  * manager.h: the manager ports: what the proxy and its helpers do, as a page
- * (/), as JSON (/helpers, /latencies, /info) and for Prometheus (/metrics);
- * commands (POST /reconfigure, /rotate, /shutdown); /demo is a small page that
- * may be cached, to try the proxy with.
+ * (/), as JSON (/helpers, /latencies, /info, /peers, /pinger), for Prometheus
+ * (/metrics), as text under Squid's names (/squid-internal-mgr/menu), and as it
+ * happens (/events, with all figures every second by ?samples=1). / and
+ * /metrics are JSON for whom Accept says so. Commands (POST /reconfigure,
+ * /rotate, /shutdown); /demo is a small page that may be cached, to try the
+ * proxy with.
  *
  * One request for each connection. A Host that is neither an address nor
  * localhost is refused, so that no web page elsewhere can read it by a name

@@ -68,6 +68,14 @@ void managerEventsOpen(ManagerConn *conn);
  * not; constant. */
 const char *managerGuardRefusal(const ManagerConn *conn);
 
+/* The document of "/squid-internal-mgr/NAME", also with "http://HOST" before
+ * it: its name, "menu" without one. Absent: it is none of them. Borrows. */
+HttpSlice managerTextName(HttpSlice target);
+
+/* Write it, as plain text. 0, -ENOENT: there is no such document, or
+ * -ENOBUFS. */
+int managerTextWrite(Buf *out, HttpSlice name, const Proxy *proxy);
+
 /* The live page: appends it to out; 0 or -ENOBUFS. */
 int managerWritePage(Buf *out, const Proxy *proxy);
 
@@ -92,6 +100,10 @@ int managerWritePeers(Buf *out, const Proxy *proxy);
 
 /* Figures of the proxy itself, as JSON. 0 or -ENOBUFS. */
 int managerWriteInfo(Buf *out, const Proxy *proxy);
+
+/* The figures of a sample (manager_sample.h) but its times, as JSON. 0 or
+ * -ENOBUFS. */
+int managerWriteFigures(Buf *out, const Proxy *proxy);
 
 /* All figures in Prometheus' text format. 0 or -ENOBUFS. */
 int managerWriteMetrics(Buf *out, const Proxy *proxy);

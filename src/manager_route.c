@@ -1,4 +1,5 @@
 /* What the manager is asked for. DEBUG: section 16 */
+#include <errno.h>
 #include <string.h>
 
 #include "comm.h"
@@ -18,8 +19,10 @@ typedef struct Route {
     void (*open)(ManagerConn *conn);
     ManagerCommand command;
     bool isGuarded; /* see managerGuardRefusal */
+    bool hasJson;   /* jsonRoute instead, for those who want JSON */
 } Route;
 
+#define VARIES "Vary: Accept\r\n"
 #define NOT_STORED "Cache-Control: no-store\r\n"
 #define PAGE_POLICY                                                            \
     "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; " \
@@ -30,22 +33,45 @@ typedef struct Route {
 #define TEXT "text/plain; charset=utf-8"
 #define PROMETHEUS "text/plain; version=0.0.4; charset=utf-8"
 
+#define DOCUMENT(where, what, writer)                                          \
+    {                                                                          \
+        .path = where, .type = what, .fields = NOT_STORED, .write = writer     \
+    }
+#define COMMAND(where, what)                                                   \
+    {                                                                          \
+        .path = where, .type = TEXT, .fields = NOT_STORED, .command = what,    \
+        .isGuarded = true                                                      \
+    }
+
 static const Route routes[] = {
-    {"/", HTML, NOT_STORED PAGE_POLICY, managerWritePage, NULL, 0, false},
-    {"/helpers", JSON, NOT_STORED, managerWriteHelpers, NULL, 0, false},
-    {"/latencies", JSON, NOT_STORED, managerWriteLatencies, NULL, 0, false},
-    {"/info", JSON, NOT_STORED, managerWriteInfo, NULL, 0, false},
-    {"/peers", JSON, NOT_STORED, managerWritePeers, NULL, 0, false},
-    {"/pinger", JSON, NOT_STORED, managerWritePinger, NULL, 0, false},
-    {"/metrics", PROMETHEUS, NOT_STORED, managerWriteMetrics, NULL, 0, false},
-    {"/demo", HTML, "Cache-Control: max-age=60\r\n", managerWriteDemo, NULL, 0,
-     false},
-    {"/events", NULL, NULL, NULL, managerEventsOpen, 0, false},
-    {"/tap", NULL, NULL, NULL, managerTapOpen, 0, true},
-    {"/reconfigure", TEXT, NOT_STORED, NULL, NULL, MANAGER_RECONFIGURE, true},
-    {"/rotate", TEXT, NOT_STORED, NULL, NULL, MANAGER_ROTATE, true},
-    {"/shutdown", TEXT, NOT_STORED, NULL, NULL, MANAGER_SHUTDOWN, true},
+    {.path = "/",
+     .type = HTML,
+     .fields = VARIES NOT_STORED PAGE_POLICY,
+     .write = managerWritePage,
+     .hasJson = true},
+    DOCUMENT("/helpers", JSON, managerWriteHelpers),
+    DOCUMENT("/latencies", JSON, managerWriteLatencies),
+    DOCUMENT("/info", JSON, managerWriteInfo),
+    DOCUMENT("/peers", JSON, managerWritePeers),
+    DOCUMENT("/pinger", JSON, managerWritePinger),
+    {.path = "/metrics",
+     .type = PROMETHEUS,
+     .fields = VARIES NOT_STORED,
+     .write = managerWriteMetrics,
+     .hasJson = true},
+    {.path = "/demo",
+     .type = HTML,
+     .fields = "Cache-Control: max-age=60\r\n",
+     .write = managerWriteDemo},
+    {.path = "/events", .open = managerEventsOpen},
+    {.path = "/tap", .open = managerTapOpen, .isGuarded = true},
+    COMMAND("/reconfigure", MANAGER_RECONFIGURE),
+    COMMAND("/rotate", MANAGER_ROTATE),
+    COMMAND("/shutdown", MANAGER_SHUTDOWN),
 };
+
+static const Route jsonRoute = {
+    .type = JSON, .fields = VARIES NOT_STORED, .write = managerWriteFigures};
 
 static void
 putHead(ManagerConn *conn, int status, const char *type, size_t length)
@@ -71,23 +97,48 @@ managerRouteRefuse(ManagerConn *conn, int status, const char *fields,
     managerConnSend(conn);
 }
 
+/* What rc says, or 200 with body. */
 static void
-answerDocument(ManagerConn *conn, const Route *route, bool isHead)
+sendDocument(ManagerConn *conn, const Route *route, int rc, const Buf *body,
+             HttpMethod method)
+{
+    if (rc < 0) {
+        managerRouteRefuse(conn, rc == -ENOENT ? 404 : 500, "", "");
+        return;
+    }
+    putHead(conn, 200, route->type, bufLen(body));
+    bufPrintf(&conn->out, "%s\r\n", route->fields);
+    if (method != HTTP_METHOD_HEAD)
+        bufAppend(&conn->out, bufData(body), bufLen(body));
+    managerConnSend(conn);
+}
+
+static void
+answerDocument(ManagerConn *conn, const Route *route, HttpMethod method)
 {
     Buf body;
 
     bufInit(&body, MANAGER_DOCUMENT_MAX);
-    if (route->write(&body, managerConnConfig(conn)->proxy) < 0) {
-        bufFini(&body);
-        managerRouteRefuse(conn, 500, "", "");
+    int rc = route->write(&body, managerConnConfig(conn)->proxy);
+    sendDocument(conn, route, rc, &body, method);
+    bufFini(&body);
+}
+
+/* One that Squid has, too. */
+static void
+answerText(ManagerConn *conn, HttpSlice name, HttpMethod method)
+{
+    static const Route route = {.type = TEXT, .fields = NOT_STORED};
+    Buf body;
+
+    if (method != HTTP_METHOD_GET && method != HTTP_METHOD_HEAD) {
+        managerRouteRefuse(conn, 405, "Allow: GET, HEAD\r\n", "");
         return;
     }
-    putHead(conn, 200, route->type, bufLen(&body));
-    bufPrintf(&conn->out, "%s\r\n", route->fields);
-    if (!isHead)
-        bufAppend(&conn->out, bufData(&body), bufLen(&body));
+    bufInit(&body, MANAGER_DOCUMENT_MAX);
+    int rc = managerTextWrite(&body, name, managerConnConfig(conn)->proxy);
+    sendDocument(conn, &route, rc, &body, method);
     bufFini(&body);
-    managerConnSend(conn);
 }
 
 /* 409: it was understood and did not work. */
@@ -124,6 +175,17 @@ isHostTrusted(const HttpRequest *request)
             httpSliceIs(url.host, "localhost"));
 }
 
+/* Whether JSON is wanted rather than what people or Prometheus read. */
+static bool
+isJsonWanted(const HttpRequest *request)
+{
+    HttpSlice text = httpHeaderGet(&request->headers, HTTP_HEADER_ACCEPT);
+
+    return text.data != NULL &&
+           memmem(text.data, text.len, JSON, strlen(JSON)) != NULL &&
+           memmem(text.data, text.len, "text/html", 9) == NULL;
+}
+
 static const Route *
 lookupRoute(HttpSlice target)
 {
@@ -153,7 +215,7 @@ answerRoute(ManagerConn *conn, const Route *route, HttpMethod method)
     else if (refusal != NULL)
         managerRouteRefuse(conn, 403, "", refusal);
     else if (route->write != NULL)
-        answerDocument(conn, route, isHead);
+        answerDocument(conn, route, method);
     else if (route->open != NULL)
         route->open(conn);
     else
@@ -165,11 +227,17 @@ managerRouteAnswer(ManagerConn *conn)
 {
     const HttpRequest *request = httpParserRequest(conn->parser);
     const Route *route = lookupRoute(request->target);
+    HttpSlice text = managerTextName(request->target);
+
+    if (route != NULL && route->hasJson && isJsonWanted(request))
+        route = &jsonRoute;
 
     debug(DBG_MANAGER, 3, "manager: %.*s %.*s",
           HTTP_SLICE_ARG(request->methodText), HTTP_SLICE_ARG(request->target));
     if (!isHostTrusted(request))
         managerRouteRefuse(conn, 403, "", "");
+    else if (text.data != NULL)
+        answerText(conn, text, request->method);
     else if (route == NULL || request->form != HTTP_TARGET_ORIGIN)
         managerRouteRefuse(conn, 404, "", "");
     else

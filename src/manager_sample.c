@@ -106,6 +106,28 @@ joinLines(Buf *text)
         *at++ = ' ';
 }
 
+/* The members info, peers and pools. 0 or -ENOBUFS. */
+static int
+putFigures(Buf *out, const Proxy *proxy)
+{
+    bufPrintf(out, "\"info\": ");
+    managerWriteInfo(out, proxy);
+    bufPrintf(out, ", \"peers\": ");
+    managerWritePeers(out, proxy);
+    bufPrintf(out, ", \"pools\": [");
+    helperPoolForEach(putPool, out);
+    /* When there was no room for one of the texts, then for this neither. */
+    return bufPrintf(out, "]");
+}
+
+int
+managerWriteFigures(Buf *out, const Proxy *proxy)
+{
+    bufPrintf(out, "{");
+    putFigures(out, proxy);
+    return bufPrintf(out, "}\n");
+}
+
 static void
 makeSample(ManagerSampler *sampler)
 {
@@ -120,14 +142,9 @@ makeSample(ManagerSampler *sampler)
               (double)commWallUs() / 1e6, (double)(now - sampler->atUs) / 1000);
     sampler->atUs = now;
     putLatency(out, &sampler->since);
-    bufPrintf(out, ", \"info\": ");
-    managerWriteInfo(out, sampler->proxy);
-    bufPrintf(out, ", \"peers\": ");
-    managerWritePeers(out, sampler->proxy);
-    bufPrintf(out, ", \"pools\": [");
-    helperPoolForEach(putPool, out);
-    /* When there was no room for one of the texts, then for this neither. */
-    if (bufPrintf(out, "]}") < 0)
+    bufPrintf(out, ", ");
+    putFigures(out, sampler->proxy);
+    if (bufPrintf(out, "}") < 0)
         bufClear(out);
     joinLines(out);
 }

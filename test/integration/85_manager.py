@@ -4,6 +4,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -137,6 +138,62 @@ class Manager(unittest.TestCase):
         self.assertNotRegex(page, r"(src|href)=[\"']?(https?:)?//")
         self.assertIn("viewport", page)
         self.assertIn("prefers-color-scheme", page)
+
+    def test_json_for_those_who_want_it(self):
+        for accept, kind in (("application/json", "application/json"),
+                             ("application/json, */*;q=0.1",
+                              "application/json"),
+                             ("text/html, application/json", None),
+                             ("*/*", None)):
+            for path, other in (("/", "text/html"), ("/metrics", "text/plain")):
+                response = self.squire.ask_manager(
+                    path, headers={"Accept": accept})
+                self.assertIn(kind or other, response.get("Content-Type"))
+                self.assertEqual(response.get("Vary"), "Accept")
+                if kind:
+                    figures = json.loads(response.body)
+                    self.assertEqual(figures["info"]["requests"], 10)
+                    self.assertEqual(figures["pools"][0]["err"], 10)
+
+    def text(self, name):
+        response = self.squire.ask_manager("/squid-internal-mgr/" + name)
+        self.assertEqual(response.status, 200, name)
+        self.assertIn("text/plain", response.get("Content-Type"))
+        return response.body.decode()
+
+    def test_names_of_squid(self):
+        self.assertEqual([line.split()[0] for line in
+                          self.text("menu").splitlines()],
+                         ["menu", "info", "counters", "redirector"])
+        self.assertEqual(self.text(""), self.text("menu"))
+        counters = dict(line.split(" = ") for line in
+                        self.text("counters").splitlines())
+        self.assertEqual((counters["client_http.requests"],
+                          counters["client_http.hits"]), ("10", "9"))
+        self.assertGreater(float(counters["wall_time"]), 0)
+        self.assertIn("HTTP requests received:\t10\n", self.text("info"))
+        self.assertIn("since start: 90.0%", self.text("info"))
+        text = self.text("redirector")
+        for line in ("number active: 2 of 4\n", "requests sent: 10\n",
+                     "replies received: 10\n", "queue length: 0\n"):
+            self.assertIn(line, text)
+        for helper in self.squire.pool()["helpers"]:
+            self.assertRegex(text, rf"(?m)^ +{helper['id']} +{helper['pid']} ")
+        for name, method, status in (("store_id", "GET", 404),
+                                     ("nonsense", "GET", 404),
+                                     ("info", "POST", 405),
+                                     ("info", "HEAD", 200)):
+            self.assertEqual(self.squire.ask_manager(
+                "/squid-internal-mgr/" + name, method).status, status)
+
+    @unittest.skipUnless(shutil.which("squidclient"), "no squidclient")
+    def test_squidclient(self):
+        done = subprocess.run(
+            ["squidclient", "-h", "127.0.0.1", "-p", str(self.squire.manager),
+             f"http://127.0.0.1:{self.squire.manager}/squid-internal-mgr/info"],
+            capture_output=True, text=True, check=True,
+            timeout=squire_test.PATIENCE)
+        self.assertIn("Squire Object Cache: Version", done.stdout)
 
     def test_head(self):
         response = self.squire.ask_manager("/helpers", "HEAD")
