@@ -338,6 +338,11 @@ destroyConfig(Config *config)
     configAuthFini(&config->managerAuth);
     aclRulesDestroy(&config->httpAccess);
     aclRulesDestroy(&config->httpReplyAccess);
+    aclRulesDestroy(&config->cache);
+    aclRulesDestroy(&config->sendHit);
+    aclRulesDestroy(&config->storeMiss);
+    aclRulesDestroy(&config->alwaysDirect);
+    aclRulesDestroy(&config->neverDirect);
     aclSetDestroy(&config->acls);
     freeTexts(config);
     CHECK_OBJ_CLEAR(config);

@@ -151,6 +151,15 @@ typedef struct ConfigCacheDir {
     int64_t bytes;
 } ConfigCacheDir;
 
+/* What a parent is told of users. */
+typedef enum ConfigPeerLogin {
+    CONFIG_PEER_LOGIN_NONE,
+    CONFIG_PEER_LOGIN_FIXED, /* login=USER:PASSWORD */
+    CONFIG_PEER_LOGIN_USER,  /* login=*:PASSWORD, with the client's user */
+    CONFIG_PEER_LOGIN_PASS,  /* login=PASS: the client's credentials */
+    CONFIG_PEER_LOGIN_COUNT
+} ConfigPeerLogin;
+
 /* A parent. */
 typedef struct ConfigPeer {
     char *name; /* name= or the host */
@@ -161,7 +170,14 @@ typedef struct ConfigPeer {
     bool isRoundRobin;
     bool isClosestOnly;
     bool isNoQuery;
-    bool isOriginServer; /* a web server, no proxy */
+    bool isOriginServer;  /* a web server, no proxy */
+    bool isProxyOnly;     /* its answers are not kept */
+    int connectTimeoutMs; /* 0: that of connect_timeout */
+    ConfigPeerLogin login;
+    char *user; /* of CONFIG_PEER_LOGIN_FIXED */
+    char *password;
+    char *forcedDomain; /* for Host, or NULL */
+    AclRules *access;   /* cache_peer_access; NULL: all requests */
 } ConfigPeer;
 
 /* One refresh_pattern. */
@@ -248,7 +264,13 @@ typedef struct Config {
 
     AclSet *acls;
     AclRules *httpAccess;
-    AclRules *httpReplyAccess; /* NULL: no line */
+    /* NULL: no line */
+    AclRules *httpReplyAccess;
+    AclRules *cache; /* who may be served from it and have answers stored */
+    AclRules *sendHit;
+    AclRules *storeMiss;
+    AclRules *alwaysDirect;
+    AclRules *neverDirect;
 
     char *cacheLog;
     char *debugOptions;

@@ -1,14 +1,16 @@
-/* config_peer.c: cache_peer. */
+/* config_peer.c: cache_peer and cache_peer_access. */
 #include "config_priv.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "nearest.h"
 #include "xalloc.h"
 
 #define PEERS_MAX 64L /* a request remembers those tried in 64 bits */
 #define PORT_MAX 65535L
 #define WEIGHT_MAX 10000L
+#define CONNECT_SECONDS_MAX 3600L
 
 /* One word after the ports. Returns what was expected instead, or NULL. */
 typedef struct PeerOption {
@@ -77,6 +79,102 @@ setOriginServer(ConfigPeer *peer, const char *value)
     return NULL;
 }
 
+static const char *
+setProxyOnly(ConfigPeer *peer, const char *value)
+{
+    (void)value;
+    peer->isProxyOnly = true;
+    return NULL;
+}
+
+/* What we never do, so that it need not be switched off. */
+static const char *
+setNothing(ConfigPeer *peer, const char *value)
+{
+    (void)peer;
+    (void)value;
+    return NULL;
+}
+
+static const char *
+setConnectTimeout(ConfigPeer *peer, const char *value)
+{
+    long seconds;
+
+    if (!configParseNumber(value, 1, CONNECT_SECONDS_MAX, &seconds))
+        return "seconds from 1 to 3600";
+    peer->connectTimeoutMs = (int)seconds * 1000;
+    return NULL;
+}
+
+static const char *
+setForcedDomain(ConfigPeer *peer, const char *value)
+{
+    if (!*value || !httpIsFieldValue(httpSliceText(value)))
+        return "the name of a host";
+    free(peer->forcedDomain);
+    peer->forcedDomain = xstrdup(value);
+    return NULL;
+}
+
+static int
+hexValue(char digit)
+{
+    static const char digits[] = "0123456789abcdef";
+    const char *at = digit != '\0' ? strchr(digits, digit | 0x20) : NULL;
+
+    return at ? (int)(at - digits) : -1;
+}
+
+/* %XX stands for an octet. */
+static char *
+unescape(const char *text, size_t len)
+{
+    char *plain = xmalloc(len + 1);
+    size_t to = 0;
+
+    for (size_t i = 0; i < len; i++) {
+        bool isCode = text[i] == '%' && i + 2 < len &&
+                      hexValue(text[i + 1]) >= 0 && hexValue(text[i + 2]) >= 0;
+
+        plain[to++] =
+            isCode ? (char)(hexValue(text[i + 1]) * 16 + hexValue(text[i + 2]))
+                   : text[i];
+        i += isCode ? 2 : 0;
+    }
+    plain[to] = '\0';
+    return plain;
+}
+
+static void
+dropLogin(ConfigPeer *peer)
+{
+    free(peer->user);
+    free(peer->password);
+    peer->user = peer->password = NULL;
+}
+
+static const char *
+setLogin(ConfigPeer *peer, const char *value)
+{
+    const char *colon = strchr(value, ':');
+
+    dropLogin(peer);
+    if (strcmp(value, "PASS") == 0 || strcmp(value, "PASSTHRU") == 0) {
+        peer->login = CONFIG_PEER_LOGIN_PASS;
+        return NULL;
+    }
+    if (!colon || colon == value)
+        return "USER:PASSWORD, *:PASSWORD, PASS or PASSTHRU";
+    peer->password = unescape(colon + 1, strlen(colon + 1));
+    peer->login = CONFIG_PEER_LOGIN_USER;
+    if (colon == value + 1 && value[0] == '*')
+        return NULL;
+    peer->user = unescape(value, (size_t)(colon - value));
+    peer->login = CONFIG_PEER_LOGIN_FIXED;
+    return NULL;
+}
+
 static const PeerOption options[] = {
     {"name=", setName},
     {"weight=", setWeight},
@@ -85,6 +183,15 @@ static const PeerOption options[] = {
     {"closest-only", setClosestOnly},
     {"no-query", setNoQuery},
     {"originserver", setOriginServer},
+    {"proxy-only", setProxyOnly},
+    {"connect-timeout=", setConnectTimeout},
+    {"forceddomain=", setForcedDomain},
+    {"login=", setLogin},
+    {"no-digest", setNothing},
+    {"no-netdb-exchange", setNothing},
+    {"no-delay", setNothing},
+    {"no-tproxy", setNothing},
+    {"allow-miss", setNothing},
 };
 
 static void
@@ -162,6 +269,16 @@ isNameTaken(const Config *config, const char *name)
 }
 
 static void
+dropPeer(ConfigPeer *peer)
+{
+    free(peer->name);
+    free(peer->host);
+    free(peer->forcedDomain);
+    dropLogin(peer);
+    aclRulesDestroy(&peer->access);
+}
+
+static void
 addPeer(ConfigLoader *loader, const ConfigLine *line, ConfigPeer *peer)
 {
     Config *config = loader->config;
@@ -179,8 +296,7 @@ addPeer(ConfigLoader *loader, const ConfigLine *line, ConfigPeer *peer)
         config->peers[config->peerCount++] = *peer;
         return;
     }
-    free(peer->name);
-    free(peer->host);
+    dropPeer(peer);
 }
 
 static void
@@ -210,8 +326,7 @@ parsePeer(ConfigLoader *loader, const ConfigRow *row, const ConfigLine *line)
         addPeer(loader, line, &peer);
         return;
     }
-    free(peer.name);
-    free(peer.host);
+    dropPeer(&peer);
 }
 
 const ConfigKind configKindPeer = {
@@ -219,12 +334,48 @@ const ConfigKind configKindPeer = {
     .parse = parsePeer,
 };
 
+static void
+complainPeer(ConfigLoader *loader, const ConfigLine *line)
+{
+    const Config *config = loader->config;
+    const char *name = line->words[1].text;
+    const char *near = NULL;
+
+    for (size_t i = 0; i < config->peerCount; i++)
+        near = nearestPick(name, near, config->peers[i].name);
+    configError(loader, line, 1, "no cache_peer is called \"%s\"%s%s%s", name,
+                near ? ", did you mean \"" : "", near ? near : "",
+                near ? "\"?" : "");
+}
+
+static void
+parsePeerAccess(ConfigLoader *loader, const ConfigRow *row,
+                const ConfigLine *line)
+{
+    Config *config = loader->config;
+
+    if (line->count < 4) {
+        configWantWords(loader, row, line, 3);
+        return;
+    }
+    for (size_t i = 0; i < config->peerCount; i++) {
+        if (strcmp(config->peers[i].name, line->words[1].text) != 0)
+            continue;
+        configTakeRule(loader, row, line, 2, &config->peers[i].access);
+        return;
+    }
+    complainPeer(loader, line);
+}
+
+const ConfigKind configKindPeerAccess = {
+    .repeats = true,
+    .parse = parsePeerAccess,
+};
+
 void
 configPeersFini(Config *config)
 {
-    for (size_t i = 0; i < config->peerCount; i++) {
-        free(config->peers[i].name);
-        free(config->peers[i].host);
-    }
+    for (size_t i = 0; i < config->peerCount; i++)
+        dropPeer(&config->peers[i]);
     free(config->peers);
 }

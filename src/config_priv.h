@@ -304,6 +304,7 @@ extern const ConfigKind configKindExternal;
 extern const ConfigKind configKindExtras;
 extern const ConfigKind configKindHelperTimeout;
 extern const ConfigKind configKindPeer;
+extern const ConfigKind configKindPeerAccess;
 extern const ConfigKind configKindCacheDir;
 extern const ConfigKind configKindRefresh;
 

@@ -97,6 +97,13 @@
       "How large the body of an answer may be: the first line whose acls "     \
       "all match counts. A longer one is refused (403), or cut when its "      \
       "length was not known.")                                                 \
+    X("cache", Rules, cache, NULL, "allow|deny [!]ACL...",                     \
+      "Which requests the cache is for: others are neither answered from "     \
+      "it nor are their answers kept; without any line it is for all.")        \
+    X("send_hit", ReplyRules, sendHit, NULL, "allow|deny [!]ACL...",           \
+      "Which kept answers are used; without any line all.")                    \
+    X("store_miss", ReplyRules, storeMiss, NULL, "allow|deny [!]ACL...",       \
+      "Which answers are kept; without any line all that may be.")             \
     X("cache_log", File, cacheLog, CONFIG_LOG_DIR "/debug.log", "FILE|none",   \
       "The debug log: what the proxy and its helpers have to say.")            \
     X("debug_options", Debug, debugOptions, "ALL,1",                           \
@@ -248,14 +255,32 @@
       "name, or of whoever, will do.")                                         \
     X("cache_peer", Peer, peers, NULL,                                         \
       "HOST parent PORT ICP-PORT [OPTION...]",                                 \
-      "Another proxy that is asked instead of the origins, for http URLs and " \
-      "tunnels. The nearest one is taken as far as the pinger knows; else "    \
-      "one of the round-robin ones in turn, else the first, a default one "    \
-      "last. One that cannot be connected to is left out for 10 seconds; "     \
-      "without any the origin is asked. Options: name=, weight= (as if it "    \
-      "were so many times nearer, or had so many turns), round-robin, "        \
-      "default, closest-only (only for being the nearest), no-query, "         \
-      "originserver (a web server, for what comes in at accel ports).")         \
+      "Another proxy, or with originserver an origin, that is asked "          \
+      "instead of the origins, for http URLs and tunnels. The nearest one "    \
+      "is taken as far as the pinger knows; else one of the round-robin "      \
+      "ones in turn, else the first, a default one last. One that cannot "     \
+      "be connected to is left out for 10 seconds; without any the origin "    \
+      "is asked (see never_direct). Options: name=, weight= (as if it were "   \
+      "so many times nearer, or had so many turns), round-robin, default, "    \
+      "closest-only (only for being the nearest), originserver (a web "         \
+      "server, for what comes in at accel ports), proxy-only "                 \
+      "(what it sends is not kept), connect-timeout= (seconds), "              \
+      "forceddomain= (what Host says), login=USER:PASSWORD (%XX stands for "   \
+      "an octet), login=*:PASSWORD (with the client's user), login=PASS "      \
+      "(the client's credentials, or the user and password that an "           \
+      "external acl told), no-query. Without effect: no-digest, "              \
+      "no-netdb-exchange, no-delay, no-tproxy, allow-miss.")                   \
+    X("cache_peer_access", PeerAccess, peers, NULL,                            \
+      "NAME allow|deny [!]ACL...",                                             \
+      "Which requests the cache_peer of that name may be asked; without "      \
+      "any line all. What would have to be looked up for an acl must be "      \
+      "known already.")                                                        \
+    X("always_direct", Rules, alwaysDirect, NULL, "allow|deny [!]ACL...",      \
+      "Which requests go to origins and never to parents; without any line "   \
+      "none.")                                                                 \
+    X("never_direct", Rules, neverDirect, NULL, "allow|deny [!]ACL...",        \
+      "Which requests go to parents and never to origins, unless "             \
+      "always_direct allows them; without any line none.")                     \
     X("pinger_enable", Bool, pingerEnable, "off", "on|off",                    \
       "Whether round trips to origins and parents are measured, and the "      \
       "nearest address of a host is connected to first.")                      \
@@ -336,12 +361,9 @@
     X("access_log_format")                                                     \
     X("adaptation_access")                                                     \
     X("adapted_http_access")                                                   \
-    X("always_direct")                                                         \
     X("authenticate_cache_garbage_interval")                                   \
     X("authenticate_ip_ttl")                                                   \
-    X("cache")                                                                 \
     X("cache_mgr")                                                             \
-    X("cache_peer_access")                                                     \
     X("cache_replacement_policy")                                              \
     X("cache_store_log")                                                       \
     X("cache_swap_high")                                                       \
@@ -383,7 +405,6 @@
     X("memory_replacement_policy")                                             \
     X("minimum_object_size")                                                   \
     X("negative_dns_ttl")                                                      \
-    X("never_direct")                                                          \
     X("pconn_timeout")                                                         \
     X("pipeline_prefetch")                                                     \
     X("positive_dns_ttl")                                                      \
@@ -394,7 +415,6 @@
     X("read_ahead_gap")                                                        \
     X("reload_into_ims")                                                       \
     X("retry_on_error")                                                        \
-    X("send_hit")                                                              \
     X("server_idle_pconn_timeout")                                             \
     X("server_persistent_connections")                                         \
     X("snmp_access")                                                           \
@@ -403,7 +423,6 @@
     X("sslcrtd_children")                                                      \
     X("sslcrtd_program")                                                       \
     X("sslproxy_cert_error")                                                   \
-    X("store_miss")                                                            \
     X("tcp_outgoing_address")                                                  \
     X("udp_incoming_address")                                                  \
     X("umask")                                                                 \

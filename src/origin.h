@@ -34,6 +34,7 @@ typedef enum OriginResult {
     ORIGIN_READ_TIMEOUT,    /* silent for too long */
     ORIGIN_TRUNCATED,       /* ended before its announced end */
     ORIGIN_FAIL,            /* anything else */
+    ORIGIN_NO_ROUTE,        /* there is nobody who may be asked */
     ORIGIN_RESULT_COUNT
 } OriginResult;
 
@@ -131,6 +132,7 @@ typedef struct OriginRoute {
     unsigned port;
     const char *viaHost; /* a proxy that is asked to CONNECT, or NULL */
     unsigned viaPort;
+    const char *viaLogin; /* Proxy-Authorization for it, or NULL */
     const struct sockaddr_storage *addrs; /* of what is connected to, best
                                              first */
     size_t addrCount;                     /* 0: it is looked up */

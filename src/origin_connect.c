@@ -17,6 +17,7 @@ struct OriginConnect {
     OriginTransfer transfer;
     OriginConnectCb *cb;
     void *data;
+    struct curl_slist *login; /* a field for the proxy, or NULL */
 };
 
 static OriginConnect *
@@ -43,6 +44,7 @@ releaseConnect(OriginTransfer *transfer)
     OriginConnect *connect = connectOf(transfer);
 
     originTransferClose(transfer);
+    curl_slist_free_all(connect->login);
     commFreeLater(connect, freeConnect);
 }
 
@@ -98,6 +100,17 @@ setRoute(CURL *easy, const char *via)
     ORIGIN_SET(easy, CURLOPT_HTTPPROXYTUNNEL, 1L);
 }
 
+static void
+setLogin(OriginConnect *connect, const char *login)
+{
+    char *field = xasprintf("Proxy-Authorization: %s", login);
+
+    connect->login = curl_slist_append(NULL, field);
+    CHECK(connect->login != NULL);
+    free(field);
+    ORIGIN_SET(connect->transfer.easy, CURLOPT_PROXYHEADER, connect->login);
+}
+
 OriginConnect *
 originConnectStart(const OriginRoute *route, int timeoutMs, OriginConnectCb *cb,
                    void *data)
@@ -111,6 +124,8 @@ originConnectStart(const OriginRoute *route, int timeoutMs, OriginConnectCb *cb,
 
     if (rc == 0) {
         setRoute(connect->transfer.easy, via);
+        if (via != NULL && route->viaLogin != NULL)
+            setLogin(connect, route->viaLogin);
         originTransferPrefer(&connect->transfer, via != NULL ? via : base,
                              route->addrs, route->addrCount);
     }

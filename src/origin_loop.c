@@ -53,6 +53,7 @@ static const char *const resultNames[ORIGIN_RESULT_COUNT] = {
     [ORIGIN_READ_TIMEOUT] = "READ_TIMEOUT",
     [ORIGIN_TRUNCATED] = "TRUNCATED",
     [ORIGIN_FAIL] = "FAIL",
+    [ORIGIN_NO_ROUTE] = "NO_ROUTE",
 };
 
 const char *

@@ -59,6 +59,10 @@ peerSetCreate(const Config *config, PeerSet *older)
         peer->config = config->peers[i];
         peer->config.name = xstrdup(peer->config.name);
         peer->config.host = xstrdup(peer->config.host);
+        /* The rest is the configuration's, and looked up there. */
+        peer->config.user = peer->config.password = NULL;
+        peer->config.forcedDomain = NULL;
+        peer->config.access = NULL;
         inherit(peer, older);
     }
     peerSetDestroy(&older);
@@ -179,7 +183,6 @@ peerSetPick(PeerSet *set, PeerRttCb *rtt, void *data, uint64_t *tried,
     *choiceOut = (PeerChoice){.name = peer->config.name,
                               .host = peer->config.host,
                               .port = peer->config.port,
-                              .isOriginServer = peer->config.isOriginServer,
                               .hierarchy = ways[way].hierarchy};
     return true;
 }

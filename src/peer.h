@@ -22,7 +22,6 @@ typedef struct PeerChoice {
     const char *name;
     const char *host;
     unsigned port;
-    bool isOriginServer;
     AccessHierarchy hierarchy; /* why it was chosen */
 } PeerChoice;
 

@@ -185,12 +185,33 @@ startMissing(ProxyRequest *request, const CacheKey *key)
         startMiss(request, status);
 }
 
+/* send_hit */
+static bool
+mayHit(const ProxyRequest *request)
+{
+    const AclRules *rules = request->config->sendHit;
+    HttpResponse response;
+    bool may = false;
+
+    if (aclRulesCount(rules) == 0)
+        return true;
+    httpResponseInit(&response, HTTP_HEADER_TEXT_MAX * 2);
+    if (cacheObjectResponse(request->object, &response) == 0) {
+        AclInput input = proxyStepReplyInput(request, &response.headers);
+
+        input.status = cacheObjectStatus(request->object);
+        may = aclRulesCheck(rules, &input) == ACL_ALLOW;
+    }
+    httpResponseFini(&response);
+    return may;
+}
+
 void
 proxyCacheStart(ProxyRequest *request)
 {
     CacheKey key;
 
-    if (!isCacheable(request)) {
+    if (request->isUncached || !isCacheable(request)) {
         startMiss(request, passingStatus(request));
         return;
     }
@@ -199,6 +220,8 @@ proxyCacheStart(ProxyRequest *request)
         cacheStoreLookup(request->proxy->store, &key, &request->http->headers);
     if (request->object == NULL)
         startMissing(request, &key);
+    else if (!mayHit(request))
+        startMiss(request, PROXY_STATUS_BYPASS);
     else
         startFound(request, &key);
 }

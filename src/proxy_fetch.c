@@ -319,6 +319,7 @@ proxyFetchErrorPage(OriginResult result)
         [ORIGIN_READ_TIMEOUT] = ERR_READ_TIMEOUT,
         [ORIGIN_TRUNCATED] = ERR_READ_ERROR,
         [ORIGIN_FAIL] = ERR_READ_ERROR,
+        [ORIGIN_NO_ROUTE] = ERR_CANNOT_FORWARD,
     };
 
     return pages[result];
@@ -427,7 +428,8 @@ static void
 formatBase(const ProxyRequest *request, const ProxyRoute *route,
            char base[BASE_MAX])
 {
-    HttpScheme scheme = route->isPeer ? HTTP_SCHEME_HTTP : request->url.scheme;
+    HttpScheme scheme =
+        route->peer != NULL ? HTTP_SCHEME_HTTP : request->url.scheme;
     bool isIpv6 = strchr(route->host, ':') != NULL;
 
     snprintf(base, BASE_MAX, "%s://%s%s%s:%u/", httpSchemeText(scheme),
@@ -438,7 +440,7 @@ formatBase(const ProxyRequest *request, const ProxyRoute *route,
 static const char *
 targetOf(const ProxyRequest *request, const ProxyRoute *route)
 {
-    if (route->isPeer && !route->isOriginServer)
+    if (route->peer != NULL && !route->peer->isOriginServer)
         return request->urlText.data;
     if (request->isServerWide)
         return "*";
@@ -467,6 +469,17 @@ tlsOf(const ConfigTls *tls)
                        .domain = tls->domain};
 }
 
+static void
+usePeer(ProxyFetch *fetch, const ConfigPeer *peer, OriginConfig *origin)
+{
+    proxyPeerChange(fetch->request, peer, &fetch->headers);
+    if (peer->isProxyOnly)
+        fetch->isUncached = true;
+    if (peer->connectTimeoutMs > 0)
+        origin->connectTimeoutMs = peer->connectTimeoutMs;
+}
+
+/* NULL with errno: EINVAL, or ENETUNREACH when it may go nowhere. */
 static OriginRequest *
 createOrigin(ProxyFetch *fetch, const char *method)
 {
@@ -496,6 +509,8 @@ createOrigin(ProxyFetch *fetch, const char *method)
     };
 
     formatBase(request, &route, base);
+    if (route.peer != NULL)
+        usePeer(fetch, route.peer, &origin);
     return originCreate(&origin);
 }
 
@@ -517,6 +532,7 @@ createFetch(ProxyRequest *request, CacheObject *object)
     fetch->isTargeted = request->accel != NULL;
     fetch->sentAt = proxyNowSec();
     fetch->length = CACHE_LENGTH_UNKNOWN;
+    fetch->isUncached = request->isUncached;
     if (object != NULL)
         fetch->object = cacheObjectRef(object);
     text = proxyCacheText(request);
@@ -544,7 +560,7 @@ isForOthers(const ProxyFetch *fetch)
     const HttpHeaders *headers = &fetch->headers;
 
     return fetch->config->collapsedForwarding &&
-           fetch->asked->method == HTTP_METHOD_GET &&
+           fetch->asked->method == HTTP_METHOD_GET && !fetch->isUncached &&
            fetch->asked->framing == HTTP_FRAMING_NONE &&
            !httpHeaderHas(headers, HTTP_HEADER_RANGE) &&
            !httpHeaderHas(headers, HTTP_HEADER_AUTHORIZATION) &&
@@ -565,7 +581,7 @@ startFetch(ProxyRequest *request, CacheObject *object)
     fetch->origin = createOrigin(fetch, request->method);
     if (fetch->origin == NULL) {
         proxyFetchCancel(fetch);
-        answerFailure(request, ORIGIN_CONNECT_FAIL, "there is no way to it");
+        answerFailure(request, ORIGIN_NO_ROUTE, "there is no way to it");
         return;
     }
     if (isForOthers(fetch))
@@ -573,16 +589,28 @@ startFetch(ProxyRequest *request, CacheObject *object)
     sendRequest(fetch);
 }
 
-void
-proxyFetchStart(ProxyRequest *request)
+static void
+startWithObject(ProxyRequest *request)
 {
     startFetch(request, request->object);
 }
 
 void
-proxyFetchAgain(ProxyRequest *request)
+proxyFetchStart(ProxyRequest *request)
+{
+    proxyStepForward(request, startWithObject);
+}
+
+static void
+startWithout(ProxyRequest *request)
 {
     startFetch(request, NULL);
+}
+
+void
+proxyFetchAgain(ProxyRequest *request)
+{
+    proxyStepForward(request, startWithout);
 }
 
 void

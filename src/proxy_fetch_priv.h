@@ -42,6 +42,7 @@ struct ProxyFetch {
     ProxyFetchUse use;
     bool isValidation;
     bool isTargeted; /* CDN-Cache-Control of the answer counts */
+    bool isUncached; /* its answer is not to be stored */
     bool hasHead;
 };
 

@@ -25,11 +25,27 @@ metaOf(const ProxyFetch *fetch, const HttpResponse *response,
                        .length = fetch->length};
 }
 
+/* store_miss; refreshing in the background is for nobody in particular. */
+static bool
+mayStore(const ProxyFetch *fetch, const HttpResponse *response)
+{
+    const AclRules *rules = fetch->config->storeMiss;
+
+    if (aclRulesCount(rules) == 0 || fetch->request == NULL)
+        return true;
+    AclInput input = proxyStepReplyInput(fetch->request, &response->headers);
+    input.status = response->status;
+    return aclRulesCheck(rules, &input) == ACL_ALLOW;
+}
+
 void
 proxyFetchStore(ProxyFetch *fetch, const HttpResponse *response)
 {
     HttpExchange exchange = exchangeOf(fetch, response);
     HttpFreshness freshness;
+
+    if (fetch->isUncached || !mayStore(fetch, response))
+        return;
     HttpStoreReason reason = httpFreshnessStorable(&exchange, &freshness);
 
     debug(DBG_STORE, 3, "%s: %s", fetch->text, httpStoreReasonText(reason));

@@ -219,6 +219,10 @@ typedef enum ProxyStep {
     PROXY_STEP_ACCESS,
     PROXY_STEP_REWRITE,
     PROXY_STEP_STORE_ID,
+    PROXY_STEP_CACHE,
+    /* only for what is forwarded */
+    PROXY_STEP_ALWAYS_DIRECT,
+    PROXY_STEP_NEVER_DIRECT,
     PROXY_STEP_COUNT
 } ProxyStep;
 
@@ -252,6 +256,11 @@ struct ProxyRequest {
     bool dstKnown;
     uint64_t random; /* for acls of that kind */
     ProxyStep step;
+    void (*forward)(ProxyRequest *request); /* NULL: not to be forwarded yet */
+    bool isRouted;                          /* the next two are known */
+    bool isAlwaysDirect;
+    bool isNeverDirect;
+    bool isUncached;   /* `cache` denies */
     AclFacts facts;    /* for access rules */
     AuthCheck auth;    /* of its credentials */
     char *authInfo;    /* a field for its reply, with CR LF; or NULL */
@@ -277,8 +286,7 @@ struct ProxyRequest {
 
 /* Where a request goes; borrowed until the loop's turn is over. */
 typedef struct ProxyRoute {
-    bool isPeer;
-    bool isOriginServer; /* of a peer: it is asked for paths */
+    const ConfigPeer *peer; /* NULL: the origin */
     const char *host;
     unsigned port;
     struct sockaddr_storage addrs[RESOLVE_MAX]; /* nearest first */
@@ -398,6 +406,14 @@ void proxyRequestRefuseUrl(ProxyRequest *request, HttpUrlError error);
 /* Take the steps before the answer, from the first on; then answer. */
 void proxyStepStart(ProxyRequest *request);
 
+/* Find out which way the request may go, then call forward, perhaps at
+ * once. */
+void proxyStepForward(ProxyRequest *request,
+                      void (*forward)(ProxyRequest *request));
+
+/* The same for what cannot wait: what is not known yet does not match. */
+void proxyStepRoute(ProxyRequest *request);
+
 /* What the rules of the present step need is known now: check again. */
 void proxyStepResume(ProxyRequest *request);
 
@@ -462,8 +478,22 @@ void proxyTailPutNumber(ProxyTail *tail, int64_t value);
  * the line. ttl: seconds that what is stored is fresh for, or -n. */
 void proxyStatusPut(const ProxyReply *reply, int64_t ttl, ProxyTail *tail);
 
-/* The next parent that the request has not tried, or the origin. False: there
- * is no way. */
+/* Peers that the request may not go to, a bit for each. */
+uint64_t proxyPeerRuledOut(const ProxyRequest *request);
+
+/* The one of that name, or NULL; borrowed until the loop's turn is over. */
+const ConfigPeer *proxyPeerLookup(const Proxy *proxy, const char *name);
+
+/* The credentials that it is told: the value of a field; returns owned, NULL:
+ * none. */
+char *proxyPeerLogin(const ProxyRequest *request, const ConfigPeer *peer);
+
+/* Change the fields of a request to it. */
+void proxyPeerChange(const ProxyRequest *request, const ConfigPeer *peer,
+                     HttpHeaders *headers);
+
+/* The next parent that the request has not tried, or the origin. False: it
+ * may go nowhere. */
 bool proxyRoutePick(ProxyRequest *request, ProxyRoute *routeOut);
 
 /* It came to nothing. True: pick the next one. */

@@ -79,6 +79,9 @@ proxyRequestCreate(ProxyClient *client)
     request->dstKnown = request->hasWaited = false;
     request->random = nextRandom();
     request->step = PROXY_STEP_ACCESS;
+    request->forward = NULL;
+    request->isRouted = request->isUncached = false;
+    request->isAlwaysDirect = request->isNeverDirect = false;
     request->facts.clientNotes = &client->notes;
     request->peer[0] = request->peerName[0] = '\0';
     request->peersTried = 0;

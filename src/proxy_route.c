@@ -24,6 +24,7 @@ excludeOthers(ProxyRequest *request)
         request->peersTried |= peerSetKind(peers, true);
     if (!isTunnel && request->url.scheme != HTTP_SCHEME_HTTP)
         request->peersTried |= peerSetKind(peers, false);
+    request->peersTried |= proxyPeerRuledOut(request);
 }
 
 static bool
@@ -32,6 +33,8 @@ pickPeer(ProxyRequest *request, ProxyRoute *route)
     Proxy *proxy = request->proxy;
     PeerChoice choice;
 
+    if (request->isAlwaysDirect)
+        return false;
     excludeOthers(request);
     peerSetRevive(proxy->peers, commNowUs());
     if (!peerSetPick(proxy->peers, rttOf, proxy->pinger, &request->peersTried,
@@ -39,8 +42,7 @@ pickPeer(ProxyRequest *request, ProxyRoute *route)
         return false;
     snprintf(request->peerName, sizeof(request->peerName), "%s", choice.name);
     request->hierarchy = choice.hierarchy;
-    route->isPeer = true;
-    route->isOriginServer = choice.isOriginServer;
+    route->peer = proxyPeerLookup(proxy, choice.name);
     route->host = choice.host;
     route->port = choice.port;
     return true;
@@ -49,7 +51,10 @@ pickPeer(ProxyRequest *request, ProxyRoute *route)
 static bool
 mayGoDirect(const ProxyRequest *request)
 {
-    return request->accel == NULL || request->accel->allowDirect;
+    if (request->isAlwaysDirect)
+        return true;
+    return !request->isNeverDirect &&
+           (request->accel == NULL || request->accel->allowDirect);
 }
 
 /* Without another way, one that could not be connected to is tried again. */
@@ -64,9 +69,11 @@ bool
 proxyRoutePick(ProxyRequest *request, ProxyRoute *routeOut)
 {
     CHECK_OBJ(request, PROXY_REQUEST_MAGIC);
+    if (!request->isRouted)
+        proxyStepRoute(request);
     request->peerName[0] = '\0';
     request->hierarchy = ACCESS_HIER_DIRECT;
-    routeOut->isPeer = routeOut->isOriginServer = false;
+    routeOut->peer = NULL;
     routeOut->host = request->host;
     routeOut->port = request->url.port;
     if (!pickPeer(request, routeOut) && !mayGoDirect(request) &&
@@ -75,7 +82,7 @@ proxyRoutePick(ProxyRequest *request, ProxyRoute *routeOut)
     routeOut->addrCount =
         pingerPrefer(request->proxy->pinger, routeOut->host, routeOut->addrs);
     debug(DBG_FORWARD, 3, "%s: %s %s:%u, %zu addresses by distance",
-          request->urlText.data, routeOut->isPeer ? "parent" : "direct",
+          request->urlText.data, routeOut->peer != NULL ? "parent" : "direct",
           routeOut->host, routeOut->port, routeOut->addrCount);
     return true;
 }

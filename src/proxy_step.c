@@ -376,6 +376,59 @@ askStoreId(ProxyRequest *request)
     return afterSubmit(request, rc, config->helper.bypass);
 }
 
+static const AclRules *
+cacheRules(const Config *config)
+{
+    return config->cache;
+}
+
+static StepResult
+denyCache(ProxyRequest *request, const AclDecision *decision)
+{
+    (void)decision;
+    request->isUncached = true;
+    return STEP_GO_ON;
+}
+
+static const AclRules *
+alwaysDirectRules(const Config *config)
+{
+    return config->alwaysDirect;
+}
+
+static bool
+hasAlwaysDirect(const ProxyRequest *request)
+{
+    return aclRulesCount(request->config->alwaysDirect) > 0;
+}
+
+static StepResult
+setAlwaysDirect(ProxyRequest *request)
+{
+    request->isAlwaysDirect = true;
+    return STEP_GO_ON;
+}
+
+static const AclRules *
+neverDirectRules(const Config *config)
+{
+    return config->neverDirect;
+}
+
+static bool
+hasNeverDirect(const ProxyRequest *request)
+{
+    return aclRulesCount(request->config->neverDirect) > 0 &&
+           !request->isAlwaysDirect;
+}
+
+static StepResult
+setNeverDirect(ProxyRequest *request)
+{
+    request->isNeverDirect = true;
+    return STEP_GO_ON;
+}
+
 static const Step steps[PROXY_STEP_COUNT] = {
     [PROXY_STEP_ACCESS] = {.rules = accessRules, .denied = denyAccess},
     [PROXY_STEP_REWRITE] = {.rules = rewriteRules,
@@ -386,6 +439,15 @@ static const Step steps[PROXY_STEP_COUNT] = {
                              .isOptional = true,
                              .isWanted = hasStoreId,
                              .allowed = askStoreId},
+    [PROXY_STEP_CACHE] = {.rules = cacheRules,
+                          .isOptional = true,
+                          .denied = denyCache},
+    [PROXY_STEP_ALWAYS_DIRECT] = {.rules = alwaysDirectRules,
+                                  .isWanted = hasAlwaysDirect,
+                                  .allowed = setAlwaysDirect},
+    [PROXY_STEP_NEVER_DIRECT] = {.rules = neverDirectRules,
+                                 .isWanted = hasNeverDirect,
+                                 .allowed = setNeverDirect},
 };
 
 static StepResult
@@ -422,12 +484,42 @@ answer(ProxyRequest *request)
 void
 proxyStepResume(ProxyRequest *request)
 {
-    while (request->step < PROXY_STEP_COUNT) {
+    ProxyStep end =
+        request->forward != NULL ? PROXY_STEP_COUNT : PROXY_STEP_ALWAYS_DIRECT;
+
+    while (request->step < end) {
         if (takeStep(&steps[request->step], request) == STEP_WAIT)
             return;
         request->step++;
     }
-    answer(request);
+    if (request->forward == NULL) {
+        answer(request);
+        return;
+    }
+    request->isRouted = true;
+    request->forward(request);
+}
+
+void
+proxyStepForward(ProxyRequest *request, void (*forward)(ProxyRequest *request))
+{
+    request->forward = forward;
+    request->step =
+        request->isRouted ? PROXY_STEP_COUNT : PROXY_STEP_ALWAYS_DIRECT;
+    proxyStepResume(request);
+}
+
+void
+proxyStepRoute(ProxyRequest *request)
+{
+    const Config *config = request->config;
+    AclInput input = proxyStepInput(request);
+
+    request->isAlwaysDirect =
+        aclRulesCheck(config->alwaysDirect, &input) == ACL_ALLOW;
+    request->isNeverDirect =
+        !request->isAlwaysDirect &&
+        aclRulesCheck(config->neverDirect, &input) == ACL_ALLOW;
 }
 
 void

@@ -90,21 +90,29 @@ onConnected(int fd, OriginResult result, const char *why, void *data)
 static void
 startConnect(ProxyRequest *request)
 {
+    int timeoutMs = (int)request->config->connectTimeoutMs;
+    char *login = NULL;
     ProxyRoute route;
 
     if (!proxyRoutePick(request, &route)) {
         proxyReplyError(request, ERR_CANNOT_FORWARD, NULL);
         return;
     }
+    if (route.peer != NULL)
+        login = proxyPeerLogin(request, route.peer);
+    if (route.peer != NULL && route.peer->connectTimeoutMs > 0)
+        timeoutMs = route.peer->connectTimeoutMs;
     OriginRoute origin = {.host = request->host,
                           .port = request->url.port,
-                          .viaHost = route.isPeer ? route.host : NULL,
+                          .viaHost = route.peer != NULL ? route.host : NULL,
                           .viaPort = route.port,
+                          .viaLogin = login,
                           .addrs = route.addrs,
                           .addrCount = route.addrCount};
     proxyPortsMakeRoom(request->client->proxy);
-    request->connect = originConnectStart(
-        &origin, (int)request->config->connectTimeoutMs, onConnected, request);
+    request->connect =
+        originConnectStart(&origin, timeoutMs, onConnected, request);
+    free(login);
     if (request->connect == NULL)
         proxyReplyError(request, ERR_INVALID_URL, NULL);
 }
@@ -114,5 +122,5 @@ proxyTunnelStart(ProxyRequest *request)
 {
     request->reply.result = ACCESS_TUNNEL;
     proxyClientSetState(request->client, PROXY_CLIENT_CONNECT, "CONNECT");
-    startConnect(request);
+    proxyStepForward(request, startConnect);
 }

@@ -224,12 +224,14 @@ class Peers(unittest.TestCase):
         squire = PeerSquire()
         squire.write_conf(
             "cache_peer a.test sibling 3128 3130\n"
-            "cache_peer c.test parent 3128 3130 login=PASS weight=2\n")
+            "cache_peer b.test parent 80 0 carp\n"
+            "cache_peer c.test parent 3128 3130 htcp weight=2\n")
         result = subprocess.run(squire.command("-k", "parse"), text=True,
                                 capture_output=True, check=False)
         text = result.stdout + result.stderr
         self.assertEqual(result.returncode, 0, text)
-        for line in ("type sibling is not supported", '"login="', "ICP is not supported"):
+        for line in ("type sibling is not supported", '"carp" of cache_peer',
+                     '"htcp"', "ICP is not supported"):
             self.assertRegex(text, r"squire.conf:\d+: warning: .*" + line)
         for bad in ("a.test parent 0 0", "a.test parent 80", "a.test uncle 1 0",
                     "a.test parent 80 0 weight=0", "a.test parent 80 x",
