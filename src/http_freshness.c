@@ -121,6 +121,9 @@ heuristicLifetime(const HttpExchange *exchange, time_t date, unsigned flags)
         return refresh->negative;
     if (!httpStatusIsCacheable(response->status) && !(flags & HTTP_CC_PUBLIC))
         return 0;
+    /* It was made for one user: whether others get it is not to be guessed. */
+    if (httpHeaderHas(&response->headers, HTTP_HEADER_SET_COOKIE))
+        return 0;
     if (!dateOf(&response->headers, HTTP_HEADER_LAST_MODIFIED,
                 exchange->responseTime, &modified))
         return refresh->min;

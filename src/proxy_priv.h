@@ -632,6 +632,9 @@ void proxyReplyRedirect(ProxyRequest *request, int status, HttpSlice url);
 /* Send the head that is in the output buffer, and nothing else. */
 void proxyReplyBare(ProxyRequest *request, int status, const char *fields);
 
+/* Send a TRACE back. */
+void proxyTraceReply(ProxyRequest *request);
+
 /* Pass an informational answer on (RFC 9110 15.2). */
 void proxyReplyEarly(ProxyRequest *request, const HttpResponse *response);
 

@@ -450,7 +450,7 @@ static void
 answerLastHop(ProxyRequest *request)
 {
     if (request->http->method == HTTP_METHOD_TRACE)
-        proxyReplyError(request, ERR_UNSUP_REQ, "TRACE ends at this proxy");
+        proxyTraceReply(request);
     else
         proxyReplyBare(request, 200,
                        "Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, "

@@ -409,6 +409,22 @@ class Forwarding(unittest.TestCase):
                         method="OPTIONS")
         self.assertEqual(self.origin.last().get("Max-Forwards"), "6")
 
+    def test_trace_is_sent_back_by_the_last_hop_9110_9_3_8(self):
+        before = len(self.origin.requests)
+        response = self.squire.get(self.url("/echo?a"), [
+            ("Max-Forwards", "0"), ("X-Test", "1"), ("Cookie", "a=b"),
+            ("Authorization", "Basic eDp5")], method="TRACE")
+        self.assertEqual(response.status, 200)
+        self.assertEqual(response.get("Content-Type"), "message/http")
+        text = response.body.decode()
+        self.assertTrue(text.startswith(
+            f"TRACE {self.url('/echo?a')} HTTP/1.1\r\n"), text)
+        self.assertIn("X-Test: 1\r\n", text)
+        self.assertTrue(text.endswith("\r\n\r\n"), text)
+        self.assertNotIn("Cookie", text)
+        self.assertNotIn("Authorization", text)
+        self.assertEqual(len(self.origin.requests), before)
+
     def test_idle_origin_connection_that_went_stale(self):
         """A kept connection that the origin closes is not an error."""
         def once(request, sock):
