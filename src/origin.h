@@ -49,6 +49,10 @@ typedef void OriginHeadCb(HttpResponse *response, const char *peer, void *data);
  * after originResume. */
 typedef bool OriginBodyCb(const char *octets, size_t len, void *data);
 
+/* Fields after the body, as they came; borrowed until return. Before done, if
+ * there are any that can be understood. */
+typedef void OriginTrailerCb(const HttpHeaders *fields, void *data);
+
 /* Fill out with up to size octets to send. Returns how many, 0 at the end,
  * -EAGAIN for none yet (ask again after originResume), other -errno: stop. */
 typedef ssize_t OriginUploadCb(char *out, size_t size, void *data);
@@ -62,6 +66,7 @@ typedef struct OriginOps {
     OriginHeadCb *early; /* 102 to 199, before the final head; may be NULL */
     OriginHeadCb *head;
     OriginBodyCb *body;
+    OriginTrailerCb *trailer; /* may be NULL */
     OriginUploadCb *upload;
     OriginDoneCb *done;
 } OriginOps;

@@ -33,6 +33,7 @@ struct OriginRequest {
     OriginResult refusal; /* why we stopped it, or ORIGIN_OK */
     bool isBodyPaused;
     bool isUploadPaused;
+    bool hasTrailer; /* its lines are in head */
 };
 
 static OriginRequest *
@@ -141,13 +142,42 @@ addLine(OriginRequest *request, const char *line, size_t len)
     return true;
 }
 
+/* What has no room is left out, all of it: nobody needs it. */
+static void
+takeTrailer(OriginRequest *request, const char *line, size_t len)
+{
+    Buf *head = &request->head;
+
+    if (request->ops->trailer == NULL || len == 0)
+        return;
+    if (!request->hasTrailer)
+        bufClear(head);
+    request->hasTrailer = true;
+    if (bufAppend(head, line, len) < 0 || bufAppend(head, "\r\n", 2) < 0) {
+        bufClear(head);
+        request->hasTrailer = false;
+    }
+}
+
+static void
+deliverTrailer(OriginRequest *request)
+{
+    HttpSlice lines = {bufData(&request->head), bufLen(&request->head)};
+
+    if (request->hasTrailer &&
+        httpResponseParse(&request->response, 200, lines) == 0)
+        request->ops->trailer(&request->response.headers, request->data);
+}
+
 static bool
 takeLine(OriginRequest *request, const char *line, size_t len)
 {
-    if (request->hasHead)
-        return true; /* trailer fields are dropped */
     while (len > 0 && (line[len - 1] == '\n' || line[len - 1] == '\r'))
         len--;
+    if (request->hasHead) {
+        takeTrailer(request, line, len);
+        return true;
+    }
     if (!request->isInHead) { /* the status line */
         if (len < 7 || memcmp(line, "HTTP/1.", 7) != 0)
             return stopRefused(request, ORIGIN_INVALID, "not HTTP/1");
@@ -274,8 +304,10 @@ finishRequest(OriginTransfer *transfer, OriginResult result)
 
     snprintf(why, sizeof(why), "%s", transfer->why);
     result = judge(request, result);
-    if (result == ORIGIN_OK)
+    if (result == ORIGIN_OK) {
         originTransferRest(transfer);
+        deliverTrailer(request);
+    }
     releaseRequest(transfer);
     done(result, why, data);
 }

@@ -158,6 +158,10 @@ buildHeaders(ProxyFetch *fetch)
     if (!http->expectContinue || http->framing == HTTP_FRAMING_NONE)
         httpHeaderRemove(headers, HTTP_HEADER_EXPECT);
     setHost(request, headers);
+    if (proxyReplyTakesTrailer(http)) {
+        httpHeaderAddId(headers, HTTP_HEADER_TE, httpSliceText("trailers"));
+        httpHeaderAddId(headers, HTTP_HEADER_CONNECTION, httpSliceText("TE"));
+    }
     if (request->config->via)
         httpHeaderAddf(headers, HTTP_HEADER_VIA, "1.%u %s", http->minor,
                        request->proxy->via);
@@ -174,8 +178,12 @@ static void
 completeResponse(const ProxyFetch *fetch, HttpResponse *response)
 {
     HttpHeaders *headers = &response->headers;
+    HttpSlice trailer = httpHeaderGet(headers, HTTP_HEADER_TRAILER);
 
     httpHeaderRemoveHopByHop(headers);
+    if (trailer.data != NULL && response->framing == HTTP_FRAMING_CHUNKED &&
+        proxyReplyTakesTrailer(fetch->asked))
+        httpHeaderAddId(headers, HTTP_HEADER_TRAILER, trailer);
     if (!httpHeaderHas(headers, HTTP_HEADER_DATE))
         httpHeaderAddId(headers, HTTP_HEADER_DATE, httpDateText(proxyNowSec()));
     if (fetch->config->via)
@@ -294,6 +302,16 @@ onBody(const char *octets, size_t len, void *data)
     return true;
 }
 
+static void
+onTrailer(const HttpHeaders *fields, void *data)
+{
+    ProxyFetch *fetch = data;
+
+    CHECK_OBJ(fetch, PROXY_FETCH_MAGIC);
+    if (fetch->request != NULL && fetch->use == PROXY_FETCH_PASS_ON)
+        proxyReplyTrailer(fetch->request, fields);
+}
+
 static ssize_t
 onUpload(char *out, size_t size, void *data)
 {
@@ -406,6 +424,7 @@ onDone(OriginResult result, const char *why, void *data)
 static const OriginOps originOps = {.early = onEarly,
                                     .head = onHead,
                                     .body = onBody,
+                                    .trailer = onTrailer,
                                     .upload = onUpload,
                                     .done = onDone};
 

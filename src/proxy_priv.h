@@ -263,6 +263,7 @@ struct ProxyRequest {
     bool isUncached;   /* `cache` denies */
     AclFacts facts;    /* for access rules */
     AuthCheck auth;    /* of its credentials */
+    char *trailer;     /* fields for the end of its reply; or NULL */
     char *authInfo;    /* a field for its reply, with CR LF; or NULL */
     const ConfigAccel *accel; /* it came in for a web server; or NULL */
     bool isServerWide; /* OPTIONS of the server, not of a resource */
@@ -599,6 +600,12 @@ void proxyReplyOrigin(ProxyRequest *request, HttpResponse *response);
 
 /* More octets of its body. False: not now. */
 bool proxyReplyBody(ProxyRequest *request, const char *octets, size_t len);
+
+/* Whether fields after the body are wanted. */
+bool proxyReplyTakesTrailer(const HttpRequest *http);
+
+/* Such fields: proxyReplyEnd sends those that may be there. */
+void proxyReplyTrailer(ProxyRequest *request, const HttpHeaders *fields);
 
 /* The end of its body. */
 void proxyReplyEnd(ProxyRequest *request);

@@ -257,9 +257,13 @@ proxyReplyEnd(ProxyRequest *request)
 {
     if (request->reply.isReset)
         return;
+    Buf *out = &request->client->out;
+
     request->reply.isComplete = true;
-    if (request->reply.isChunked)
-        bufAppend(&request->client->out, "0\r\n\r\n", 5);
+    if (request->reply.isChunked &&
+        bufPrintf(out, "0\r\n%s\r\n",
+                  request->trailer != NULL ? request->trailer : "") < 0)
+        request->reply.isReset = true;
     commDefer(&request->client->flush);
 }
 

@@ -116,7 +116,8 @@ dropWork(ProxyRequest *request)
     aclFactsClear(&request->facts);
     httpHeaderFini(&request->replyHeaders);
     free(request->storeId);
-    request->storeId = NULL;
+    free(request->trailer);
+    request->storeId = request->trailer = NULL;
     free(request->clientText);
     request->clientText = NULL;
 }

@@ -333,7 +333,7 @@ class Forwarding(unittest.TestCase):
     def test_hop_by_hop_fields_stay_here(self):
         response = self.squire.get(self.url("/hop"), [
             ("Connection", "X-Secret, keep-alive"), ("X-Secret", "s"),
-            ("Proxy-Connection", "keep-alive"), ("TE", "trailers"),
+            ("Proxy-Connection", "keep-alive"), ("TE", "gzip"),
             ("Proxy-Authorization", "Basic eA=="), ("X-Kept", "k"),
             ("Upgrade", "h2c")])
         for name in ("X-Private", "Keep-Alive", "Proxy-Authenticate"):
@@ -408,6 +408,59 @@ class Forwarding(unittest.TestCase):
         self.squire.get(self.url("/echo"), [("Max-Forwards", "7")],
                         method="OPTIONS")
         self.assertEqual(self.origin.last().get("Max-Forwards"), "6")
+
+    def trailer(self, te, fields, version="1.1"):
+        """What follows the last chunk of an answer with such fields."""
+        def route(request, sock):
+            return (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n"
+                    b"Trailer: X-Sum\r\n\r\n1\r\nx\r\n0\r\n"
+                    + fields.encode() + b"\r\n")
+
+        self.origin.routes["/trailer"] = route
+        te = f"TE: {te}\r\nConnection: TE\r\n" if te else ""
+        with self.squire.connect() as connection:
+            connection.send(f"GET {self.url('/trailer')} HTTP/{version}\r\n"
+                            f"Host: x\r\n{te}\r\n")
+            response = squire_test.Response(*connection.read_head(), b"")
+            if version == "1.0":
+                return response, connection.read_to_end().decode()
+            self.assertEqual(connection.read_line(), "1")
+            self.assertEqual(connection.read_line(), "x")
+            self.assertEqual(connection.read_line(), "0")
+            lines = []
+            while (line := connection.read_line()) != "":
+                lines.append(line)
+            return response, lines
+
+    def test_trailer_fields_for_those_who_want_them_9110_6_5(self):
+        response, lines = self.trailer("trailers", "X-Sum: 1\r\nX-B: 2\r\n")
+        self.assertEqual(lines, ["X-Sum: 1", "X-B: 2"])
+        self.assertEqual(response.get("Trailer"), "X-Sum")
+        self.assertEqual(self.origin.last().get("TE"), "trailers")
+        self.assertEqual(self.origin.last().get("Connection"), "TE")
+        response, lines = self.trailer("trailers", "")
+        self.assertEqual(lines, [])
+
+    def test_trailer_fields_for_nobody_else(self):
+        for te in (None, "gzip"):
+            response, lines = self.trailer(te, "X-Sum: 1\r\n")
+            self.assertEqual(lines, [])
+            self.assertIsNone(response.get("Trailer"))
+            self.assertIsNone(self.origin.last().get("TE"))
+        response, text = self.trailer("trailers", "X-Sum: 1\r\n", "1.0")
+        self.assertEqual(text, "x")
+        self.assertIsNone(response.get("Trailer"))
+
+    def test_trailer_fields_that_may_not_be_there_9110_6_5_1(self):
+        _, lines = self.trailer(
+            "trailers", "Set-Cookie: a=b\r\nX-Sum: 1\r\nCache-Control: a\r\n"
+            "Connection: X-Hop\r\nX-Hop: 1\r\nKeep-Alive: 1\r\n"
+            "Content-Type: a/b\r\n")
+        self.assertEqual(lines, ["X-Sum: 1"])
+        for bad in ("Content-Length: 5\r\nX-Sum: 1\r\n",
+                    "Transfer-Encoding: x\r\n"):
+            _, lines = self.trailer("trailers", bad)
+            self.assertIn(lines, ([], ["X-Sum: 1"]), bad[:40])
 
     def test_trace_is_sent_back_by_the_last_hop_9110_9_3_8(self):
         before = len(self.origin.requests)
