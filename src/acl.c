@@ -130,6 +130,18 @@ aclSetFindAuth(const AclSet *set)
     return NULL;
 }
 
+bool
+aclSetHasMethod(const AclSet *set, const char *method)
+{
+    const AclInput input = {.method = method};
+
+    for (const Acl *acl = set->byName; acl; acl = acl->hh.next)
+        if (acl->ops && strcmp(acl->ops->name, "method") == 0 &&
+            acl->ops->match(acl->data, &input) == ACL_MATCH_YES)
+            return true;
+    return false;
+}
+
 static void tellAbout(AclReport *report, AclSeverity severity, const char *fmt,
                       va_list ap) __attribute__((format(printf, 3, 0)));
 

@@ -119,6 +119,9 @@ bool aclSetHas(const AclSet *set, const char *name);
 /* The name of an acl that is about the user, or NULL; borrowed. */
 const char *aclSetFindAuth(const AclSet *set);
 
+/* True when an acl of kind method has this one. */
+bool aclSetHasMethod(const AclSet *set, const char *method);
+
 /* Make an empty list. Returns owned. */
 AclRules *aclRulesCreate(void);
 

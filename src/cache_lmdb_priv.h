@@ -440,6 +440,14 @@ void cacheLmdbNoteError(CacheLmdbStore *store, int rc);
 CacheObject *cacheLmdbLookup(CacheStore *store, const CacheKey *key,
                              const HttpHeaders *request);
 
+/* As cacheStoreList, without what waits to be written. */
+bool cacheLmdbList(CacheStore *store, CacheCursor *cursor, unsigned max,
+                   CacheListCb *cb, void *data);
+
+/* As cacheStoreListKey, without what waits to be written. */
+void cacheLmdbListKey(CacheStore *store, const CacheKey *key, CacheListCb *cb,
+                      void *data);
+
 /* Number of records of this key. */
 unsigned cacheLmdbCount(CacheLmdbStore *store, const CacheKey *key);
 

@@ -222,6 +222,74 @@ cacheLmdbHasTwin(CacheLmdbStore *store, const CacheKey *key,
     return twin.isThere;
 }
 
+static CacheListing
+listingOf(const CacheLmdbStored *found)
+{
+    const CacheStored *stored = &found->stored;
+
+    return (CacheListing){
+        .level = "disk",
+        .keyClass = (CacheKeyClass)found->record.keyClass,
+        .url = found->url,
+        .varyNames = stored->varyNames,
+        .varyValues = stored->varyValues,
+        .head = stored->head,
+        .status = stored->status,
+        .length = found->record.length,
+        .freshness = stored->freshness,
+    };
+}
+
+/* The cursor is the key of the next record. */
+bool
+cacheLmdbList(CacheStore *base, CacheCursor *cursor, unsigned max,
+              CacheListCb *cb, void *data)
+{
+    CacheLmdbStore *store = (CacheLmdbStore *)base;
+    MDB_val key = cacheLmdbVal(cursor->octets + 1, sizeof(CacheLmdbObjectKey));
+    MDB_val val;
+
+    if (cacheLmdbRead(store) == NULL)
+        return false;
+    int rc = mdb_cursor_get(store->cursor, &key, &val, MDB_SET_RANGE);
+    for (unsigned count = 0; rc == 0 && count < max; count++) {
+        CacheLmdbStored found;
+        if (cacheLmdbDecode(&key, &val, &found)) {
+            const CacheListing listing = listingOf(&found);
+            cb(&listing, data);
+        }
+        rc = mdb_cursor_get(store->cursor, &key, &val, MDB_NEXT);
+    }
+    if (rc == 0 && key.mv_size == sizeof(CacheLmdbObjectKey))
+        memcpy(cursor->octets + 1, key.mv_data, key.mv_size);
+    return rc == 0;
+}
+
+typedef struct ListWanted {
+    CacheListCb *cb;
+    void *data;
+} ListWanted;
+
+static bool
+onListed(CacheLmdbStore *store, const CacheLmdbStored *found, void *data)
+{
+    const ListWanted *wanted = data;
+    const CacheListing listing = listingOf(found);
+
+    (void)store;
+    wanted->cb(&listing, wanted->data);
+    return true;
+}
+
+void
+cacheLmdbListKey(CacheStore *store, const CacheKey *key, CacheListCb *cb,
+                 void *data)
+{
+    ListWanted wanted = {cb, data};
+
+    forEachRecord((CacheLmdbStore *)store, key, onListed, &wanted);
+}
+
 /* Have it read from the disk meanwhile. */
 static void
 askAhead(const MDB_val *val)

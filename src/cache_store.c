@@ -104,6 +104,22 @@ cacheStoreFlush(CacheStore *store)
         store->ops->flush(store);
 }
 
+bool
+cacheStoreList(CacheStore *store, CacheCursor *cursor, unsigned max,
+               CacheListCb *cb, void *data)
+{
+    CHECK_OBJ(store, CACHE_STORE_MAGIC);
+    return store->ops->list(store, cursor, max, cb, data);
+}
+
+void
+cacheStoreListKey(CacheStore *store, const CacheKey *key, CacheListCb *cb,
+                  void *data)
+{
+    CHECK_OBJ(store, CACHE_STORE_MAGIC);
+    store->ops->listKey(store, key, cb, data);
+}
+
 void
 cacheStoreStats(const CacheStore *store, CacheStoreStats *out)
 {

@@ -151,6 +151,39 @@ unsigned cacheStoreInvalidate(CacheStore *store, const CacheKey *key);
  */
 void cacheStoreFlush(CacheStore *store);
 
+/* One stored response, as cacheStoreList tells of it; all borrowed. */
+typedef struct CacheListing {
+    const char *level; /* "memory" or "disk" */
+    CacheKeyClass keyClass;
+    HttpSlice url;
+    HttpSlice varyNames; /* joined by commas */
+    HttpSlice varyValues;
+    HttpSlice head;
+    int status;
+    uint64_t length;
+    const HttpFreshness *freshness;
+} CacheListing;
+
+/* Callback: must not call the store. */
+typedef void CacheListCb(const CacheListing *listing, void *data);
+
+/* A place in the list of all stored responses; all zero: its begin. */
+typedef struct CacheCursor {
+    uint8_t octets[25];
+} CacheCursor;
+
+/*
+ * Call cb for some stored responses, max or a few more at most, in no order
+ * that means anything. True: go on later where the cursor now is, be it that
+ * none was told. What comes and goes meanwhile may be told or not.
+ */
+bool cacheStoreList(CacheStore *store, CacheCursor *cursor, unsigned max,
+                    CacheListCb *cb, void *data);
+
+/* Call cb for all variants of a key, on all levels. */
+void cacheStoreListKey(CacheStore *store, const CacheKey *key, CacheListCb *cb,
+                       void *data);
+
 /* The counters now. */
 void cacheStoreStats(const CacheStore *store, CacheStoreStats *out);
 

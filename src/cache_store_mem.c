@@ -12,6 +12,7 @@
 #define BUCKET_BITS_MIN 10
 #define BUCKET_BITS_MAX 20
 #define OBJECT_SIZE_USUAL 4096
+#define LIST_COST 64 /* of telling an object, in empty buckets */
 
 static CacheObject *
 lookupObject(CacheStore *base, const CacheKey *key, const HttpHeaders *request)
@@ -241,6 +242,59 @@ invalidateKey(CacheStore *base, const CacheKey *key)
 }
 
 static void
+listEntry(const CacheMemEntry *entry, CacheListCb *cb, void *data)
+{
+    ListNode *node, *tmp;
+
+    LIST_FOREACH(&entry->objects, node, tmp) {
+        const CacheObject *object =
+            &LIST_OBJ(node, CacheMemObject, inEntry)->base;
+        const CacheListing listing = {
+            .level = "memory",
+            .keyClass = entry->key.keyClass,
+            .url = entry->key.text,
+            .varyNames = object->varyNames,
+            .varyValues = object->varyValues,
+            .head = object->head,
+            .status = object->status,
+            .length = object->length,
+            .freshness = &object->freshness,
+        };
+        cb(&listing, data);
+    }
+}
+
+/* The cursor is the number of a bucket; empty ones count a little. */
+static bool
+listObjects(CacheStore *base, CacheCursor *cursor, unsigned max,
+            CacheListCb *cb, void *data)
+{
+    const CacheMemStore *store = (const CacheMemStore *)base;
+    uint64_t last = UINT64_MAX >> store->bucketShift, at;
+    unsigned long cost = 0;
+
+    memcpy(&at, cursor->octets + 1, sizeof(at));
+    for (; at <= last && cost < (unsigned long)max * LIST_COST; at++, cost++) {
+        const CacheMemEntry *entry = store->buckets[at];
+        for (; entry; entry = entry->next) {
+            listEntry(entry, cb, data);
+            cost += entry->objectCount * LIST_COST;
+        }
+    }
+    memcpy(cursor->octets + 1, &at, sizeof(at));
+    return at <= last;
+}
+
+static void
+listKey(CacheStore *base, const CacheKey *key, CacheListCb *cb, void *data)
+{
+    const CacheMemEntry *entry = cacheMemFindEntry((CacheMemStore *)base, key);
+
+    if (entry)
+        listEntry(entry, cb, data);
+}
+
+static void
 readStats(const CacheStore *base, CacheStoreStats *out)
 {
     const CacheMemStore *store = (const CacheMemStore *)base;
@@ -270,6 +324,8 @@ const CacheStoreOps cacheMemOps = {
     .abort = abortWriter,
     .update = updateObject,
     .invalidate = invalidateKey,
+    .list = listObjects,
+    .listKey = listKey,
     .stats = readStats,
     .release = releaseObject,
     .peek = cacheMemPeek,

@@ -27,6 +27,10 @@ typedef struct CacheStoreOps {
                            const CacheMeta *meta);
     unsigned (*invalidate)(CacheStore *store, const CacheKey *key);
     void (*flush)(CacheStore *store); /* NULL: nothing to wait for */
+    bool (*list)(CacheStore *store, CacheCursor *cursor, unsigned max,
+                 CacheListCb *cb, void *data);
+    void (*listKey)(CacheStore *store, const CacheKey *key, CacheListCb *cb,
+                    void *data);
     void (*stats)(const CacheStore *store, CacheStoreStats *out);
     void (*release)(CacheObject *object); /* the last reference is gone */
     int (*peek)(CacheReader *reader, struct iovec *iov, int max);

@@ -193,6 +193,48 @@ flushStore(CacheStore *base)
     cacheStoreFlush(((TierStore *)base)->disk);
 }
 
+typedef struct MemList {
+    TierStore *store;
+    CacheListCb *cb;
+    void *data;
+} MemList;
+
+/* What is on both levels is told once. */
+static void
+onMemListed(const CacheListing *listing, void *data)
+{
+    const MemList *list = data;
+    CacheKey key;
+
+    cacheKeyInit(&key, listing->keyClass, listing->url);
+    if (!cacheStoreHas(list->store->disk, &key))
+        list->cb(listing, list->data);
+}
+
+/* The disk first; the first octet of the cursor says where it is. */
+static bool
+listObjects(CacheStore *base, CacheCursor *cursor, unsigned max,
+            CacheListCb *cb, void *data)
+{
+    TierStore *store = (TierStore *)base;
+    MemList list = {store, cb, data};
+
+    if (cursor->octets[0])
+        return cacheStoreList(store->mem, cursor, max, onMemListed, &list);
+    if (!cacheStoreList(store->disk, cursor, max, cb, data))
+        *cursor = (CacheCursor){.octets = {1}};
+    return true;
+}
+
+static void
+listKey(CacheStore *base, const CacheKey *key, CacheListCb *cb, void *data)
+{
+    TierStore *store = (TierStore *)base;
+
+    cacheStoreListKey(store->mem, key, cb, data);
+    cacheStoreListKey(store->disk, key, cb, data);
+}
+
 static void
 readStats(const CacheStore *base, CacheStoreStats *out)
 {
@@ -222,6 +264,8 @@ static const CacheStoreOps tierOps = {
     .update = updateObject,
     .invalidate = invalidateKey,
     .flush = flushStore,
+    .list = listObjects,
+    .listKey = listKey,
     .stats = readStats,
 };
 

@@ -86,7 +86,10 @@
     X("http_access", Rules, httpAccess, NULL, "allow|deny [!]ACL...",          \
       "Who may do what. The first line whose acls all match decides; when "    \
       "none does, the opposite of the last line. Without any line everything " \
-      "is denied.")                                                            \
+      "is denied.\n\nPURGE, which removes what is stored of its URL (200, or "  \
+      "404 when there was nothing), is denied unless an acl of kind method "   \
+      "is about it: acl purge method PURGE; http_access allow purge "          \
+      "localhost; http_access deny purge.")                                    \
     X("http_reply_access", ReplyRules, httpReplyAccess, NULL,                  \
       "allow|deny [!]ACL...",                                                  \
       "Which answers clients get, also kept ones; without any line all. As "   \

@@ -35,6 +35,14 @@ static const Command commands[] = {
      "  --line TEXT       what is asked (a URL, as rewriters are)\n"
      "  --file LINES      a file of lines to ask in turn\n"
      "  --json            the figures as JSON\n"},
+    {"cache", ctlCache, "[OPTION...] ls|get|purge|stats [URL]",
+     "what is stored, and removing it",
+     "  ls [PREFIX]   stored responses, those whose URL begins so\n"
+     "  get URL       the stored head of each variant\n"
+     "  purge URL     remove all variants, in memory and on disk\n"
+     "  stats         the counters of memory and disk\n"
+     "  -n N          ls: end after N\n"
+     "  --json        one JSON object a line; stats: one in all\n"},
     {"events", ctlEvents, "[--json] [-t SECONDS]",
      "what happens to helpers, as it happens",
      "  --json        one JSON object a line\n"

@@ -35,7 +35,7 @@ typedef struct Ctl {
  * status. */
 typedef int CtlCommandCb(const Ctl *ctl, int argc, char *argv[]);
 
-CtlCommandCb ctlBench, ctlEvents, ctlHelpers, ctlLog, ctlMetrics,
+CtlCommandCb ctlBench, ctlCache, ctlEvents, ctlHelpers, ctlLog, ctlMetrics,
     ctlReconfigure, ctlRecord, ctlReplay, ctlRotate, ctlShutdown, ctlSnoop,
     ctlTap, ctlTop, ctlTry;
 

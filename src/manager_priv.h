@@ -105,6 +105,17 @@ int managerWriteInfo(Buf *out, const Proxy *proxy);
  * -ENOBUFS. */
 int managerWriteFigures(Buf *out, const Proxy *proxy);
 
+/* A page of the list of stored responses, as JSON: from= (a page's "next") and
+ * prefix= in the target's query. 0, -EINVAL or -ENOBUFS. */
+int managerCacheList(Buf *out, const Proxy *proxy, HttpSlice target);
+
+/* All that is stored of a URL (url= in the target's query), as JSON. 0,
+ * -EINVAL or -ENOBUFS. */
+int managerCacheObject(Buf *out, const Proxy *proxy, HttpSlice target);
+
+/* Remove it; how many there were, as JSON. 0, -EINVAL or -ENOBUFS. */
+int managerCachePurge(Buf *out, const Proxy *proxy, HttpSlice target);
+
 /* All figures in Prometheus' text format. 0 or -ENOBUFS. */
 int managerWriteMetrics(Buf *out, const Proxy *proxy);
 

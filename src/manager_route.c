@@ -10,14 +10,17 @@
 
 #define COMMAND_TEXT_MAX (256 * 1024)
 
-/* One of write, open and neither: a document, a stream, a command. */
+/* One of write, query, open and none: a document, one about what the query
+ * says, a stream, a command. */
 typedef struct Route {
     const char *path;
     const char *type;
     const char *fields; /* more header fields */
     int (*write)(Buf *out, const Proxy *proxy);
+    int (*query)(Buf *out, const Proxy *proxy, HttpSlice target);
     void (*open)(ManagerConn *conn);
     ManagerCommand command;
+    bool isPost;    /* of query: it changes something */
     bool isGuarded; /* see managerGuardRefusal */
     bool hasJson;   /* jsonRoute instead, for those who want JSON */
 } Route;
@@ -36,6 +39,11 @@ typedef struct Route {
 #define DOCUMENT(where, what, writer)                                          \
     {                                                                          \
         .path = where, .type = what, .fields = NOT_STORED, .write = writer     \
+    }
+#define QUERY(where, writer, post)                                             \
+    {                                                                          \
+        .path = where, .type = JSON, .fields = NOT_STORED, .query = writer,    \
+        .isPost = post, .isGuarded = true                                      \
     }
 #define COMMAND(where, what)                                                   \
     {                                                                          \
@@ -65,6 +73,9 @@ static const Route routes[] = {
      .write = managerWriteDemo},
     {.path = "/events", .open = managerEventsOpen},
     {.path = "/tap", .open = managerTapOpen, .isGuarded = true},
+    QUERY("/cache", managerCacheList, false),
+    QUERY("/cache/object", managerCacheObject, false),
+    QUERY("/cache/purge", managerCachePurge, true),
     COMMAND("/reconfigure", MANAGER_RECONFIGURE),
     COMMAND("/rotate", MANAGER_ROTATE),
     COMMAND("/shutdown", MANAGER_SHUTDOWN),
@@ -103,7 +114,8 @@ sendDocument(ManagerConn *conn, const Route *route, int rc, const Buf *body,
              HttpMethod method)
 {
     if (rc < 0) {
-        managerRouteRefuse(conn, rc == -ENOENT ? 404 : 500, "", "");
+        int status = rc == -ENOENT ? 404 : rc == -EINVAL ? 400 : 500;
+        managerRouteRefuse(conn, status, "", "");
         return;
     }
     putHead(conn, 200, route->type, bufLen(body));
@@ -116,10 +128,14 @@ sendDocument(ManagerConn *conn, const Route *route, int rc, const Buf *body,
 static void
 answerDocument(ManagerConn *conn, const Route *route, HttpMethod method)
 {
+    const Proxy *proxy = managerConnConfig(conn)->proxy;
     Buf body;
 
     bufInit(&body, MANAGER_DOCUMENT_MAX);
-    int rc = route->write(&body, managerConnConfig(conn)->proxy);
+    int rc = route->write != NULL
+                 ? route->write(&body, proxy)
+                 : route->query(&body, proxy,
+                                httpParserRequest(conn->parser)->target);
     sendDocument(conn, route, rc, &body, method);
     bufFini(&body);
 }
@@ -205,16 +221,18 @@ answerRoute(ManagerConn *conn, const Route *route, HttpMethod method)
     const char *refusal = route->isGuarded ? managerGuardRefusal(conn) : NULL;
     bool isGet = method == HTTP_METHOD_GET;
     bool isHead = method == HTTP_METHOD_HEAD;
+    bool isDocument = route->write != NULL || route->query != NULL;
+    bool isRead = isDocument && !route->isPost;
 
-    if (route->write != NULL && !isGet && !isHead)
+    if (isRead && !isGet && !isHead)
         managerRouteRefuse(conn, 405, "Allow: GET, HEAD\r\n", "");
     else if (route->open != NULL && !isGet)
         managerRouteRefuse(conn, 405, "Allow: GET\r\n", "");
-    else if (!route->write && !route->open && method != HTTP_METHOD_POST)
+    else if (!isRead && !route->open && method != HTTP_METHOD_POST)
         managerRouteRefuse(conn, 405, "Allow: POST\r\n", "");
     else if (refusal != NULL)
         managerRouteRefuse(conn, 403, "", refusal);
-    else if (route->write != NULL)
+    else if (isDocument)
         answerDocument(conn, route, method);
     else if (route->open != NULL)
         route->open(conn);

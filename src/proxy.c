@@ -297,6 +297,13 @@ proxyLatency(const Proxy *proxy)
     return &proxy->latencyUs;
 }
 
+CacheStore *
+proxyStore(const Proxy *proxy)
+{
+    CHECK_OBJ(proxy, PROXY_MAGIC);
+    return proxy->store;
+}
+
 const Pinger *
 proxyPinger(const Proxy *proxy)
 {

@@ -35,6 +35,13 @@ typedef struct ProxyStats {
     CacheStoreStats disk;  /* cache_dir; all 0: there is none */
 } ProxyStats;
 
+/* What is stored; borrowed. */
+CacheStore *proxyStore(const Proxy *proxy);
+
+/* Remove all that is stored of a canonical URL or store-id. Returns how
+ * many. */
+unsigned proxyPurge(const Proxy *proxy, HttpSlice text);
+
 /* Something that is wrong, for people ("FILE:LINE: http_port ..."); borrowed
  * until return. */
 typedef void ProxyComplainCb(const char *text, void *data);

@@ -233,8 +233,8 @@ proxyCacheResume(ProxyRequest *request)
     proxyCacheStart(request);
 }
 
-static void
-invalidateText(Proxy *proxy, HttpSlice text)
+unsigned
+proxyPurge(const Proxy *proxy, HttpSlice text)
 {
     unsigned count = 0;
     CacheKey key;
@@ -244,6 +244,20 @@ invalidateText(Proxy *proxy, HttpSlice text)
         count += cacheStoreInvalidate(proxy->store, &key);
     }
     debug(DBG_STORE, 3, "invalidated %.*s: %u", HTTP_SLICE_ARG(text), count);
+    return count;
+}
+
+void
+proxyCachePurge(ProxyRequest *request)
+{
+    if (!aclSetHasMethod(request->config->acls, "PURGE")) {
+        request->reply.result = ACCESS_DENIED;
+        proxyReplyError(request, ERR_ACCESS_DENIED, "no acl is about PURGE");
+        return;
+    }
+    unsigned count = proxyPurge(request->proxy, proxyCacheText(request));
+    request->reply.result = ACCESS_MISS;
+    proxyReplyBare(request, count > 0 ? 200 : 404, "Content-Length: 0\r\n");
 }
 
 /* Location and Content-Location, of the same origin only (RFC 9111 4.4). */
@@ -264,7 +278,7 @@ invalidateField(ProxyRequest *request, const HttpResponse *response,
             url.scheme == request->url.scheme &&
             url.port == request->url.port &&
             httpSliceEqualNoCase(url.host, request->url.host))
-            invalidateText(request->proxy, target);
+            proxyPurge(request->proxy, target);
     }
     bufFini(&text);
 }
@@ -275,8 +289,8 @@ proxyCacheInvalidate(ProxyRequest *request, const HttpResponse *response)
     if (httpMethodIsSafe(request->http->method) || response->status >= 400)
         return;
     if (request->storeId != NULL)
-        invalidateText(request->proxy, httpSliceText(request->storeId));
-    invalidateText(request->proxy, request->urlText);
+        proxyPurge(request->proxy, httpSliceText(request->storeId));
+    proxyPurge(request->proxy, request->urlText);
     invalidateField(request, response, HTTP_HEADER_LOCATION);
     invalidateField(request, response, HTTP_HEADER_CONTENT_LOCATION);
 }

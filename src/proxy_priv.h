@@ -457,6 +457,9 @@ void proxyCacheResume(ProxyRequest *request);
  * none, nothing was done. */
 bool proxyPartServe(ProxyRequest *request);
 
+/* Answer PURGE: remove what is stored of the request's URL. */
+void proxyCachePurge(ProxyRequest *request);
+
 /* Answer with the object of the request, as far as its conditions ask. */
 void proxyCacheServe(ProxyRequest *request, AccessResult result);
 

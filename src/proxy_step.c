@@ -477,6 +477,8 @@ answer(ProxyRequest *request)
 {
     if (request->http->method == HTTP_METHOD_CONNECT)
         proxyTunnelStart(request);
+    else if (request->http->method == HTTP_METHOD_PURGE)
+        proxyCachePurge(request);
     else
         proxyCacheStart(request);
 }
