@@ -255,6 +255,28 @@ class Restart(unittest.TestCase):
                 "return document.getElementById('lost').hidden"))
 
 
+@unittest.skipUnless(browser.is_there(), "no chromium and chromedriver")
+class Login(unittest.TestCase):
+    def test_the_page_works_with_a_password(self):
+        squire = Page.make_squire()
+        program = squire.write("login.py", (
+            "import sys\n"
+            "for line in sys.stdin:\n"
+            "    print('OK' if line == 'alice secret\\n' else 'ERR',"
+            " flush=True)\n"))
+        squire.write("squire.conf", squire.read("squire.conf") + (
+            f"manager_auth basic program {sys.executable} {program}\n"))
+        with squire, browser.Browser() as page:
+            page.open(f"http://alice:secret@127.0.0.1:{squire.manager}/")
+            wait_for("the page", lambda: page.js(
+                "return document.getElementById('state').textContent === "
+                "'running' && document.querySelector('details') !== null"))
+            page.js("document.querySelector('details').open = true")
+            wait_for("its table", lambda: re.search("ready|starting", page.js(
+                "return document.querySelector('details tbody').innerText")))
+            self.assertEqual(page.console(), [])
+
+
 def keep_ports(squire):
     """The next start has the same ports."""
     text = squire.read("squire.conf")
