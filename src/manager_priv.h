@@ -76,6 +76,10 @@ HttpSlice managerTextName(HttpSlice target);
  * -ENOBUFS. */
 int managerTextWrite(Buf *out, HttpSlice name, const Proxy *proxy);
 
+/* The header fields by which a browser runs nothing but the page's own style
+ * and script, and asks nobody but us; constant. */
+const char *managerPagePolicy(void);
+
 /* The live page: appends it to out; 0 or -ENOBUFS. */
 int managerWritePage(Buf *out, const Proxy *proxy);
 

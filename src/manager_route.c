@@ -15,7 +15,8 @@
 typedef struct Route {
     const char *path;
     const char *type;
-    const char *fields; /* more header fields */
+    const char *fields;          /* more header fields */
+    const char *(*policy)(void); /* and more, or NULL */
     int (*write)(Buf *out, const Proxy *proxy);
     int (*query)(Buf *out, const Proxy *proxy, HttpSlice target);
     void (*open)(ManagerConn *conn);
@@ -27,10 +28,6 @@ typedef struct Route {
 
 #define VARIES "Vary: Accept\r\n"
 #define NOT_STORED "Cache-Control: no-store\r\n"
-#define PAGE_POLICY                                                            \
-    "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; " \
-    "script-src 'unsafe-inline'; connect-src 'self'; img-src data:; "          \
-    "base-uri 'none'; frame-ancestors 'none'\r\n"
 #define HTML "text/html; charset=utf-8"
 #define JSON "application/json"
 #define TEXT "text/plain; charset=utf-8"
@@ -54,7 +51,8 @@ typedef struct Route {
 static const Route routes[] = {
     {.path = "/",
      .type = HTML,
-     .fields = VARIES NOT_STORED PAGE_POLICY,
+     .fields = VARIES NOT_STORED,
+     .policy = managerPagePolicy,
      .write = managerWritePage,
      .hasJson = true},
     DOCUMENT("/helpers", JSON, managerWriteHelpers),
@@ -119,7 +117,8 @@ sendDocument(ManagerConn *conn, const Route *route, int rc, const Buf *body,
         return;
     }
     putHead(conn, 200, route->type, bufLen(body));
-    bufPrintf(&conn->out, "%s\r\n", route->fields);
+    bufPrintf(&conn->out, "%s%s\r\n", route->fields,
+              route->policy != NULL ? route->policy() : "");
     if (method != HTTP_METHOD_HEAD)
         bufAppend(&conn->out, bufData(body), bufLen(body));
     managerConnSend(conn);

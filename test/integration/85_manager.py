@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """The manager port: JSON, metrics, the page, and who may read them."""
 
+import base64
+import hashlib
 import json
 import os
 import re
@@ -133,8 +135,14 @@ class Manager(unittest.TestCase):
         response = self.squire.ask_manager("/")
         page = response.body.decode()
         self.assertIn("text/html", response.get("Content-Type"))
-        self.assertIn("default-src 'none'",
-                      response.get("Content-Security-Policy"))
+        policy = response.get("Content-Security-Policy")
+        self.assertIn("default-src 'none'", policy)
+        self.assertNotIn("unsafe", policy)
+        for part in ("style", "script"):
+            text = re.search(f"<{part}>(.*?)</{part}>", page, re.S).group(1)
+            digest = base64.b64encode(hashlib.sha256(text.encode()).digest())
+            self.assertIn(f"{part}-src 'sha256-{digest.decode()}'", policy)
+        self.assertLess(len(response.body), 60000)
         self.assertNotRegex(page, r"(src|href)=[\"']?(https?:)?//")
         self.assertIn("viewport", page)
         self.assertIn("prefers-color-scheme", page)
