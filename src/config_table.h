@@ -45,8 +45,9 @@
       "basic|digest PARAMETER VALUE",                                          \
       "Who may use a manager_port that is an address; with a program, nobody " \
       "without a name and a password that it knows. The parameters are those " \
-      "of auth_param; the realm is Squire manager. Whoever may write to the "  \
-      "socket of a manager_port that is a path needs no password.")            \
+      "of auth_param; the realm is Squire manager unless it is set. Whoever "  \
+      "may write to the socket of a manager_port that is a path needs no "     \
+      "password.")                                                             \
     X("external_acl_type", External, externals, NULL,                          \
       "NAME [OPTION=VALUE...] [ipv4|ipv6] %CODE... PROGRAM [ARG...]",          \
       "A class of helpers that acls of kind external ask. They are told the "  \
