@@ -32,6 +32,7 @@ releaseFetch(ProxyFetch *fetch)
     cacheWriterAbort(&fetch->writer);
     cacheObjectUnref(&fetch->object);
     cacheObjectUnref(&fetch->part);
+    cacheObjectUnref(&fetch->begun);
     httpHeaderFini(&fetch->headers);
     httpRequestFini(&fetch->own);
     configUnref(&fetch->config);
@@ -227,6 +228,16 @@ noteOrigin(ProxyRequest *request, const char *peer, int status)
 }
 
 static void
+replyWith(ProxyFetch *fetch, HttpResponse *response)
+{
+    if (fetch->isCompletion)
+        proxyPartHead(fetch, response);
+    proxyReplyOrigin(fetch->request, response);
+    if (fetch->isCompletion)
+        proxyPartSend(fetch);
+}
+
+static void
 onHead(HttpResponse *response, const char *peer, void *data)
 {
     ProxyFetch *fetch = data;
@@ -247,7 +258,7 @@ onHead(HttpResponse *response, const char *peer, void *data)
     proxyFlightHead(fetch);
     if (request != NULL) {
         request->reply.isStored = fetch->writer != NULL;
-        proxyReplyOrigin(request, response);
+        replyWith(fetch, response);
     }
 }
 
@@ -589,11 +600,13 @@ isForOthers(const ProxyFetch *fetch)
 }
 
 static void
-startFetch(ProxyRequest *request, CacheObject *object)
+startFetch(ProxyRequest *request, CacheObject *object, CacheObject *begun)
 {
     ProxyFetch *fetch = createFetch(request, object);
 
     buildHeaders(fetch);
+    if (begun != NULL)
+        proxyPartAsk(fetch, begun);
     if (request->client->state != PROXY_CLIENT_FETCH)
         proxyClientSetState(request->client, PROXY_CLIENT_FETCH, "not cached");
     request->fetch = fetch;
@@ -611,7 +624,12 @@ startFetch(ProxyRequest *request, CacheObject *object)
 static void
 startWithObject(ProxyRequest *request)
 {
-    startFetch(request, request->object);
+    CacheObject *begun = request->object == NULL && !request->isUncached
+                             ? proxyPartLookup(request)
+                             : NULL;
+
+    startFetch(request, request->object, begun);
+    cacheObjectUnref(&begun);
 }
 
 void
@@ -623,7 +641,7 @@ proxyFetchStart(ProxyRequest *request)
 static void
 startWithout(ProxyRequest *request)
 {
-    startFetch(request, NULL);
+    startFetch(request, NULL, NULL);
 }
 
 void

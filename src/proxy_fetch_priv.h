@@ -33,8 +33,11 @@ struct ProxyFetch {
     CacheObject *object; /* stale, or to be validated; NULL: none */
     OriginRequest *origin;
     CacheWriter *writer;
-    CacheObject *part;   /* what is added to the octets that come; or NULL */
-    uint64_t partFrom;   /* its first octet that belongs after them */
+    CacheObject *part;  /* what is added to the octets that come; or NULL */
+    uint64_t partFrom;  /* its first octet that belongs after them */
+    CacheObject *begun; /* the stored beginning of what was asked for */
+    HttpPlace begunPlace;
+    bool isCompletion;   /* the rest of it comes */
     HttpHeaders headers; /* as sent */
     time_t sentAt;
     uint64_t length; /* of the body, or CACHE_LENGTH_UNKNOWN */
@@ -56,6 +59,18 @@ void proxyPartStore(ProxyFetch *fetch, const HttpResponse *response,
 /* All octets have come: add those that are stored already. False: they cannot
  * be added. */
 bool proxyPartFinish(ProxyFetch *fetch);
+
+/* Ask for the rest of what is stored in part only. */
+void proxyPartAsk(ProxyFetch *fetch, CacheObject *begun);
+
+/* What the answer to that means. */
+ProxyFetchUse proxyPartJudge(ProxyFetch *fetch, const HttpResponse *response);
+
+/* Make the head of the rest that of the whole. */
+void proxyPartHead(const ProxyFetch *fetch, HttpResponse *response);
+
+/* Send what is stored, before the rest. */
+void proxyPartSend(ProxyFetch *fetch);
 
 /* What the head of an answer means for the stored response, which is updated
  * by it. */

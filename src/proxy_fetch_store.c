@@ -148,6 +148,8 @@ proxyFetchJudge(ProxyFetch *fetch, const HttpResponse *response)
 {
     int status = response->status;
 
+    if (fetch->begun != NULL)
+        return proxyPartJudge(fetch, response);
     if (fetch->object == NULL)
         return PROXY_FETCH_PASS_ON;
     if (fetch->isValidation && status == 304)

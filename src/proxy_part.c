@@ -5,6 +5,7 @@
 #include "proxy_fetch_priv.h"
 
 #define PIECES 16
+#define BEGUN_MAX PROXY_OUTPUT_HIGH /* what is put before the rest */
 
 /* A stored part and a new one, and what they make together. */
 typedef struct Union {
@@ -64,6 +65,121 @@ proxyPartServe(ProxyRequest *request)
     }
     cacheObjectUnref(&request->object);
     return false;
+}
+
+/* A beginning of known total, which may be completed (RFC 9111 3.3). */
+static bool
+isBeginning(const CacheObject *object, HttpPlace *place)
+{
+    HttpSlice etag = cacheObjectValidators(object)->etag;
+
+    return httpRangePlaceOf(cacheObjectHead(object), place) &&
+           place->range.first == 0 && place->total != HTTP_TOTAL_UNKNOWN &&
+           cacheObjectLength(object) <= BEGUN_MAX &&
+           httpEtagStrongEqual(etag, etag);
+}
+
+static bool
+mayComplete(const HttpRequest *http)
+{
+    const HttpHeaders *headers = &http->headers;
+
+    return http->method == HTTP_METHOD_GET &&
+           !httpHeaderHas(headers, HTTP_HEADER_RANGE) &&
+           !httpHeaderHas(headers, HTTP_HEADER_IF_NONE_MATCH) &&
+           !httpHeaderHas(headers, HTTP_HEADER_IF_MODIFIED_SINCE);
+}
+
+CacheObject *
+proxyPartLookup(ProxyRequest *request)
+{
+    const HttpHeaders *headers = &request->http->headers;
+    CacheObject *object = NULL;
+    HttpPlace place;
+
+    if (mayComplete(request->http))
+        object = lookup(request->proxy, proxyCacheText(request), headers);
+    if (object != NULL &&
+        (!isFresh(object, headers) || !isBeginning(object, &place)))
+        cacheObjectUnref(&object);
+    return object;
+}
+
+void
+proxyPartAsk(ProxyFetch *fetch, CacheObject *begun)
+{
+    HttpHeaders *headers = &fetch->headers;
+
+    if (!isBeginning(begun, &fetch->begunPlace))
+        return;
+    fetch->begun = cacheObjectRef(begun);
+    httpHeaderAddf(headers, HTTP_HEADER_RANGE, "bytes=%llu-",
+                   (unsigned long long)fetch->begunPlace.range.last + 1);
+    httpHeaderAddId(headers, HTTP_HEADER_IF_RANGE,
+                    cacheObjectValidators(begun)->etag);
+}
+
+/* The rest of what is stored, all of it. */
+static bool
+isRest(const ProxyFetch *fetch, const HttpResponse *response)
+{
+    const HttpPlace *begun = &fetch->begunPlace;
+    HttpPlace rest;
+
+    return httpRangePlace(&response->headers, &rest) &&
+           rest.total == begun->total &&
+           rest.range.first == begun->range.last + 1 &&
+           rest.range.last + 1 == rest.total &&
+           httpEtagStrongEqual(
+               cacheObjectValidators(fetch->begun)->etag,
+               httpHeaderGet(&response->headers, HTTP_HEADER_ETAG));
+}
+
+ProxyFetchUse
+proxyPartJudge(ProxyFetch *fetch, const HttpResponse *response)
+{
+    fetch->isCompletion = response->status == 206 && isRest(fetch, response);
+    if (fetch->isCompletion)
+        return PROXY_FETCH_PASS_ON;
+    return response->status == 206 || response->status == 416
+               ? PROXY_FETCH_ASK_AGAIN
+               : PROXY_FETCH_PASS_ON;
+}
+
+void
+proxyPartHead(const ProxyFetch *fetch, HttpResponse *response)
+{
+    HttpHeaders *headers = &response->headers;
+    char text[24];
+
+    response->status = 200;
+    response->framing = HTTP_FRAMING_LENGTH;
+    response->length = fetch->begunPlace.total;
+    httpHeaderRemove(headers, HTTP_HEADER_CONTENT_RANGE);
+    snprintf(text, sizeof(text), "%llu", (unsigned long long)response->length);
+    httpHeaderSet(headers, HTTP_HEADER_CONTENT_LENGTH, httpSliceText(text));
+}
+
+void
+proxyPartSend(ProxyFetch *fetch)
+{
+    Buf *out = &fetch->request->client->out;
+    struct iovec iov[PIECES];
+    CacheReader reader;
+    int rc = 0;
+    int count;
+
+    cacheReaderInit(&reader, fetch->begun);
+    while (rc == 0 && (count = cacheReaderPeek(&reader, iov, PIECES)) != 0) {
+        if (count < 0)
+            rc = count;
+        for (int i = 0; i < count && rc == 0; i++) {
+            rc = bufAppend(out, iov[i].iov_base, iov[i].iov_len);
+            cacheReaderAdvance(&reader, iov[i].iov_len);
+        }
+    }
+    if (rc < 0) /* it cannot be read any more, or the head is huge */
+        proxyReplyAbort(fetch->request);
 }
 
 /* RFC 9111 3.4: parts of one representation, without a gap between them. */

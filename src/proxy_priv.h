@@ -460,6 +460,10 @@ bool proxyPartServe(ProxyRequest *request);
 /* Answer PURGE: remove what is stored of the request's URL. */
 void proxyCachePurge(ProxyRequest *request);
 
+/* The stored beginning of what the request asks for, if it may be completed;
+ * else NULL. Returns owned. */
+CacheObject *proxyPartLookup(ProxyRequest *request);
+
 /* Answer with the object of the request, as far as its conditions ask. */
 void proxyCacheServe(ProxyRequest *request, AccessResult result);
 

@@ -203,6 +203,62 @@ class Ranges(unittest.TestCase):
         self.assertEqual(self.squire.get(url).body, BODY)
         self.assertEqual(self.asked(), 2)
 
+    def test_beginning_is_completed_9111_3_3(self):
+        body = os.urandom(200000)
+        for first, last in ((0, 0), (0, 40000), (0, 65535)):
+            url = self.serve(self.parts(FRESH, body=body))
+            self.ask(url, f"bytes={first}-{last}")
+            response = self.squire.get(url)
+            self.assertEqual((response.status, response.body), (200, body))
+            self.assertEqual(response.get_all("Content-Length"), ["200000"])
+            self.assertIsNone(response.get("Content-Range"))
+            self.assertEqual(self.origin.last().get("Range"),
+                             f"bytes={last + 1}-")
+            self.assertEqual(self.origin.last().get("If-Range"), '"1"')
+            self.assertEqual(self.squire.get(url).body, body)
+            self.assertEqual(self.asked(), 2)
+
+    def test_beginning_of_another_one_is_not_used_9111_3_4(self):
+        def other(request, sock):
+            if request.get("Range"):
+                return answer(206, b"x", 'ETag: "2"',
+                              "Content-Range: bytes 4-4/5")
+            return answer(200, b"whole", 'ETag: "2"', FRESH)
+
+        for later in (answer(200, b"whole", 'ETag: "2"', FRESH), other,
+                      lambda request, _: answer(416, b"") if
+                      request.get("Range") else answer(200, b"whole")):
+            url = self.serve(self.parts(FRESH))
+            self.ask(url, "bytes=0-3")
+            self.origin.routes[self.path] = later
+            response = self.squire.get(url)
+            self.assertEqual((response.status, response.body),
+                             (200, b"whole"))
+
+    def test_only_a_known_beginning_is_completed(self):
+        body = os.urandom(100000)
+        for value, tag in (("bytes=1-3", '"1"'), ("bytes=0-3", 'W/"1"'),
+                           ("bytes=0-90000", '"1"')):
+            url = self.serve(self.parts(FRESH, tag=tag, body=body))
+            self.ask(url, value)
+            self.assertEqual(self.squire.get(url).body, body)
+            self.assertIsNone(self.origin.last().get("Range"))
+
+    def test_rest_that_is_cut_is_cut_for_the_client(self):
+        def cut(request, sock):
+            sock.sendall(b'HTTP/1.1 206 Part\r\nETag: "1"\r\n'
+                         b"Content-Range: bytes 4-9/10\r\n"
+                         b"Content-Length: 6\r\n\r\n45")
+
+        url = self.serve(self.parts(FRESH))
+        self.ask(url, "bytes=0-3")
+        self.origin.routes[self.path] = cut
+        with self.squire.connect() as connection:
+            connection.send(f"GET {url} HTTP/1.1\r\nHost: x\r\n\r\n")
+            connection.read_head()
+            with self.assertRaises((OSError, EOFError)):
+                connection.read_exactly(10)
+
     def test_conditions_on_a_part_9111_4_3_2(self):
         url = self.serve(self.parts(FRESH))
         self.ask(url, "bytes=0-4")
