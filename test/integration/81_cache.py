@@ -61,10 +61,10 @@ class Caching(unittest.TestCase):
             self.assertIn("test.proxy;fwd=", response.get("Cache-Status"))
             self.assertEqual(self.asked(), count, fields)
 
-    def test_max_age(self):
+    def test_max_age_9111_5_2_2_1(self):
         self.check_hit("Cache-Control: max-age=60", "X-Other: kept")
 
-    def test_s_maxage_and_expires(self):
+    def test_s_maxage_and_expires_9111_4_2_1(self):
         self.check_hit("Cache-Control: s-maxage=60, max-age=0")
         self.check_hit("Date: Sun, 22 Nov 2026 20:00:00 GMT",
                        "Expires: Fri, 01 Jan 2066 00:00:00 GMT")
@@ -74,10 +74,10 @@ class Caching(unittest.TestCase):
         self.squire_body = self.check_hit("Cache-Control: max-age=60",
                                           body=body[:400000])
 
-    def test_heuristic(self):
+    def test_heuristic_9111_4_2_2(self):
         self.check_hit(OLD)
 
-    def test_not_stored(self):
+    def test_not_stored_9111_3(self):
         self.check_miss("Cache-Control: no-store")
         self.check_miss("Cache-Control: private, max-age=60")
         self.check_miss("Cache-Control: max-age=60", "Vary: *")
@@ -87,7 +87,7 @@ class Caching(unittest.TestCase):
                         headers=[("Cache-Control", "no-store")])
         self.check_miss()
 
-    def test_public_answer_to_an_authorized_request(self):
+    def test_public_answer_to_an_authorized_request_9111_3_5(self):
         url = self.serve(answer(200, b"x", "Cache-Control: public, "
                                            "max-age=60"))
         for _ in range(2):
@@ -105,7 +105,7 @@ class Caching(unittest.TestCase):
             self.assertEqual(self.squire.get(url).body, b"abcdef")
         self.assertEqual(self.asked(), 1)
 
-    def test_head_is_answered_from_a_stored_get(self):
+    def test_head_is_answered_from_a_stored_get_9110_9_3_2(self):
         url = self.serve(answer(200, b"text", "Cache-Control: max-age=60"))
         self.squire.get(url)
         with self.squire.connect() as connection:
@@ -120,13 +120,13 @@ class Caching(unittest.TestCase):
         self.squire.get(url)
         self.assertEqual(self.asked(), 2)
 
-    def test_errors_that_may_be_stored(self):
+    def test_errors_that_may_be_stored_9110_15_1(self):
         url = self.serve(answer(404, b"no", "Cache-Control: max-age=60"))
         for _ in range(2):
             self.assertEqual(self.squire.get(url).status, 404)
         self.assertEqual(self.asked(), 1)
 
-    def test_vary(self):
+    def test_vary_9111_4_1(self):
         def vary(request, sock):
             language = request.get("Accept-Language") or "none"
             return answer(200, language.encode(),
@@ -192,13 +192,13 @@ class Caching(unittest.TestCase):
         self.assertEqual(self.squire.get(url).body, b"text")
         self.assertEqual(self.asked(), 2)
 
-    def test_revalidation_by_etag(self):
+    def test_revalidation_by_etag_9111_4_3_1(self):
         self.check_revalidated('ETag: "v1"', "If-None-Match", '"v1"')
 
-    def test_revalidation_by_date(self):
+    def test_revalidation_by_date_9111_4_3_1(self):
         self.check_revalidated(OLD, "If-Modified-Since", OLD[15:])
 
-    def test_revalidation_that_finds_a_new_answer(self):
+    def test_revalidation_that_finds_a_new_answer_9111_4_3_3(self):
         versions = iter(range(10))
 
         def changing(request, sock):
@@ -211,7 +211,7 @@ class Caching(unittest.TestCase):
             self.assertEqual(self.squire.get(url).body, b"%d" % version)
         self.assertEqual(self.asked(), 3)
 
-    def test_304_of_another_answer_is_not_believed(self):
+    def test_304_of_another_answer_is_not_believed_9111_4_3_4(self):
         def wrong(request, sock):
             if request.get("If-None-Match"):
                 return b'HTTP/1.1 304 No\r\nETag: "other"\r\n\r\n'
@@ -222,7 +222,7 @@ class Caching(unittest.TestCase):
         self.assertEqual(self.squire.get(url).body, b"1")
         self.assertEqual(self.squire.get(url).body, b"3")
 
-    def test_client_conditions(self):
+    def test_client_conditions_9111_4_3_2(self):
         url = self.serve(answer(200, b"text", 'ETag: "v1"', OLD,
                                 "Cache-Control: max-age=60"))
         self.squire.get(url)
@@ -249,7 +249,7 @@ class Caching(unittest.TestCase):
         self.assertEqual(response.status, 304)
         self.assertEqual(self.squire.get(url).status, 200)
 
-    def test_client_asks_for_freshness(self):
+    def test_client_asks_for_freshness_9111_5_2_1(self):
         url = self.serve(answer(200, b"x", "Cache-Control: max-age=60"))
         self.squire.get(url)
         for field in (("Cache-Control", "no-cache"), ("Pragma", "no-cache"),
@@ -258,7 +258,7 @@ class Caching(unittest.TestCase):
             self.squire.get(url, [field])
             self.assertEqual(self.asked(), before + 1, field)
 
-    def test_only_if_cached(self):
+    def test_only_if_cached_9111_5_2_1_7(self):
         url = self.serve(answer(200, b"x", "Cache-Control: max-age=60"))
         only = [("Cache-Control", "only-if-cached")]
         self.assertEqual(self.squire.get(url, only).status, 504)
@@ -284,7 +284,7 @@ class Caching(unittest.TestCase):
             self.squire.get(url)
             self.assertEqual(self.asked(), before, method)
 
-    def test_failed_post_does_not_invalidate(self):
+    def test_failed_post_does_not_invalidate_9111_4_4(self):
         def route(request, sock):
             status = 200 if request.method == "GET" else 500
             return answer(status, b"x", "Cache-Control: max-age=60")
@@ -315,7 +315,7 @@ class Caching(unittest.TestCase):
                 self.assertEqual(self.origin.count(path), before + is_same,
                                  (name, value))
 
-    def test_stale_answer_when_the_origin_fails(self):
+    def test_stale_answer_when_the_origin_fails_5861_4(self):
         alive = True
 
         def route(request, sock):
@@ -330,7 +330,7 @@ class Caching(unittest.TestCase):
         response = self.squire.get(url)
         self.assertEqual((response.status, response.body), (200, b"x"))
 
-    def test_must_revalidate_is_not_served_stale(self):
+    def test_must_revalidate_is_not_served_stale_9111_5_2_2_2(self):
         alive = True
 
         def route(request, sock):
@@ -382,7 +382,7 @@ class Caching(unittest.TestCase):
 
 
 class Rules(unittest.TestCase):
-    def test_refresh_pattern_and_negative_ttl(self):
+    def test_refresh_pattern_and_negative_ttl_9111_4_2_2(self):
         origin = Origin()
         conf = ("refresh_pattern /kept 5 20% 10 ignore-no-store\n"
                 "refresh_pattern /page 5 20% 10\nnegative_ttl 1 minute\n")
