@@ -227,6 +227,7 @@ finish(ConfigLoader *loader)
     configExternalFinish(loader);
     configAuthFinish(loader);
     configLogsFinish(loader);
+    configErrorsFinish(loader);
     nameHost(config);
     aclSetFreeze(config->acls);
     if (config->httpPortCount == 0)
@@ -312,6 +313,8 @@ freeTexts(Config *config)
     free(config->effectiveUser);
     free(config->effectiveGroup);
     free(config->visibleHostname);
+    free(config->cacheMgr);
+    free(config->errorDirectory);
     free(config->pingerProgram);
     free(config->cacheDir.path);
 }
@@ -321,6 +324,7 @@ destroyConfig(Config *config)
 {
     configPortsFini(config);
     configLogsFini(config);
+    configErrorsFini(config);
     configHeadersFini(&config->requestHeaders);
     configHeadersFini(&config->replyHeaders);
     configBodyMaxFini(config);

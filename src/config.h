@@ -116,6 +116,30 @@ typedef struct ConfigHeaderRules {
     size_t addCount;
 } ConfigHeaderRules;
 
+/* A page of error_directory. */
+typedef struct ConfigErrorPage {
+    char *name;
+    char *text;
+} ConfigErrorPage;
+
+typedef enum ConfigDenyKind {
+    CONFIG_DENY_PAGE,
+    CONFIG_DENY_REDIRECT,
+    CONFIG_DENY_RESET, /* TCP_RESET */
+    CONFIG_DENY_KIND_COUNT
+} ConfigDenyKind;
+
+/* One deny_info. */
+typedef struct ConfigDenyInfo {
+    ConfigDenyKind kind;
+    char *what; /* the name of a page, or a URL with codes */
+    int status; /* 0: the usual one */
+    char **acls;
+    size_t aclCount;
+    char *file; /* where it stands */
+    unsigned line;
+} ConfigDenyInfo;
+
 /* True for fields without which a message would not end where it ends, or
  * would be for nobody: no rule changes them. */
 bool configHeaderIsFixed(HttpHeaderId id);
@@ -289,6 +313,13 @@ typedef struct Config {
     char *effectiveUser;   /* cache_effective_user */
     char *effectiveGroup;  /* cache_effective_group */
     char *visibleHostname; /* never NULL */
+    char *cacheMgr;        /* whom error pages name, or NULL */
+    char *errorDirectory;  /* where pages are, or NULL */
+    bool suppressVersion;  /* httpd_suppress_version_string */
+    ConfigErrorPage *errorPages;
+    size_t errorPageCount;
+    ConfigDenyInfo *denyInfos;
+    size_t denyInfoCount;
 
     int64_t cacheMem;
     ConfigCacheDir cacheDir;
@@ -379,6 +410,12 @@ typedef void ConfigHelperCb(const ConfigHelper *helper, void *data);
 /* Call cb for every class of helpers that there is, with a program or
  * without. */
 void configForEachHelper(const Config *config, ConfigHelperCb *cb, void *data);
+
+/* The text of error_directory for the page of that name, or NULL; borrowed. */
+const char *configErrorPage(const Config *config, const char *name);
+
+/* The deny_info of the acl of that name, or NULL; borrowed. */
+const ConfigDenyInfo *configDenyInfo(const Config *config, const char *acl);
 
 /* Drop a reference; the last one frees. Clears *config; NULL inside is
  * accepted. */

@@ -253,6 +253,12 @@ void configHeadersFini(ConfigHeaderRules *rules);
 /* Free what the lines of reply_body_max_size own. */
 void configBodyMaxFini(Config *config);
 
+/* Read the pages of error_directory, and judge deny_info by them. Blocks. */
+void configErrorsFinish(ConfigLoader *loader);
+
+/* Free what the lines about error pages own. */
+void configErrorsFini(Config *config);
+
 /* Set what follows from several directives about logs together. */
 void configLogsFinish(ConfigLoader *loader);
 
@@ -293,6 +299,7 @@ extern const ConfigKind configKindHeaderAccess;
 extern const ConfigKind configKindHeaderReplace;
 extern const ConfigKind configKindHeaderAdd;
 extern const ConfigKind configKindBodyMax;
+extern const ConfigKind configKindDenyInfo;
 extern const ConfigKind configKindAcl;
 extern const ConfigKind configKindRules;
 extern const ConfigKind configKindReplyRules; /* checked with an answer */

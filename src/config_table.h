@@ -157,6 +157,27 @@
       "The group with it; otherwise the user's own groups are taken.")         \
     X("visible_hostname", Text, visibleHostname, NULL, "NAME",                 \
       "The proxy's name in Via and on error pages; otherwise the machine's.")  \
+    X("cache_mgr", Words, cacheMgr, NULL, "TEXT",                              \
+      "Whom error pages name as the one who looks after the proxy.")           \
+    X("httpd_suppress_version_string", Bool, suppressVersion, "on", "on|off",  \
+      "Whether Via and error pages leave out the version of squire.")          \
+    X("error_directory", File, errorDirectory, NULL, "FOLDER|none",            \
+      "Where error pages are, in files called as ours (ERR_ACCESS_DENIED, "    \
+      "ERR_DNS_FAIL ...) or as deny_info names them; where there is none, "    \
+      "our own is sent. Codes in them: %U URL, %M method, %P protocol, %H "    \
+      "host, %p port, %R path, %a user, %i the client's address, %A ours, "    \
+      "%h visible_hostname, %w cache_mgr, %s program, %S a signature, %T "     \
+      "time, %c name of the page, %E what went wrong, %e its number, %o "      \
+      "message of an external acl, %% a percent sign. Other codes of Squid "   \
+      "are empty.")                                                            \
+    X("deny_info", DenyInfo, denyInfos, NULL,                                  \
+      "[STATUS:]PAGE|[STATUS:]URL|TCP_RESET ACL...",                           \
+      "What clients get when access is denied by one of these acls, the "      \
+      "last one that was looked at, instead of ERR_ACCESS_DENIED: a page "     \
+      "of ours or of error_directory with status 403 or another from 400 "     \
+      "to 599; a redirection (302, or 307 for other methods than GET and "     \
+      "HEAD, or 300 to 399) to a URL, in which the codes of "                  \
+      "error_directory are escaped; or nothing but a reset connection.")       \
     X("shutdown_lifetime", Time, shutdownLifetimeMs, "30 seconds", "TIME",     \
       "How long running requests may go on at shutdown.")                      \
     X("cache_mem", Size, cacheMem, "256 MB", "SIZE",                           \
@@ -367,7 +388,6 @@
     X("adapted_http_access")                                                   \
     X("authenticate_cache_garbage_interval")                                   \
     X("authenticate_ip_ttl")                                                   \
-    X("cache_mgr")                                                             \
     X("cache_replacement_policy")                                              \
     X("cache_store_log")                                                       \
     X("cache_swap_high")                                                       \
@@ -379,13 +399,11 @@
     X("delay_class")                                                           \
     X("delay_parameters")                                                      \
     X("delay_pools")                                                           \
-    X("deny_info")                                                             \
     X("dns_nameservers")                                                       \
     X("dns_timeout")                                                           \
     X("dns_v4_first")                                                          \
     X("email_err_data")                                                        \
     X("error_default_language")                                                \
-    X("error_directory")                                                       \
     X("follow_x_forwarded_for")                                                \
     X("forward_max_tries")                                                     \
     X("forward_timeout")                                                       \
@@ -397,7 +415,6 @@
     X("hosts_file")                                                            \
     X("htcp_access")                                                           \
     X("htcp_port")                                                             \
-    X("httpd_suppress_version_string")                                         \
     X("icap_enable")                                                           \
     X("icap_service")                                                          \
     X("icp_access")                                                            \

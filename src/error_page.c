@@ -9,9 +9,7 @@
 #include "http_date.h"
 #include "http_message.h"
 
-#define BODY_MAX (8 * 1024)
-/* A value may grow sixfold; three of them and the frame fit the body. */
-#define VALUE_MAX 400u
+#define BODY_MAX (12 * 1024) /* of a page of ours */
 
 static const struct {
     const char *name;
@@ -32,50 +30,29 @@ errorPageName(ErrorPageId id)
     return pages[id].name;
 }
 
+bool
+errorPageLookup(const char *name, ErrorPageId *idOut)
+{
+    for (int i = 0; i < ERROR_PAGE_COUNT; i++) {
+        if (strcmp(pages[i].name, name) != 0)
+            continue;
+        *idOut = (ErrorPageId)i;
+        return true;
+    }
+    return false;
+}
+
+const char *
+errorPageNameOf(const ErrorPageInfo *info)
+{
+    return info->name ? info->name : pages[info->id].name;
+}
+
 int
 errorPageStatus(ErrorPageId id)
 {
     CHECK(id < ERROR_PAGE_COUNT);
     return pages[id].status;
-}
-
-static const char *
-entityOf(char c)
-{
-    switch (c) {
-    case '<':
-        return "&lt;";
-    case '>':
-        return "&gt;";
-    case '&':
-        return "&amp;";
-    case '"':
-        return "&quot;";
-    case '\'':
-        return "&#39;";
-    default:
-        return NULL;
-    }
-}
-
-/* Octets that are no printable ASCII become "?": a page has one charset,
- * what comes in a request has none. */
-static void
-appendValue(Buf *out, const char *text)
-{
-    size_t len = strnlen(text, VALUE_MAX);
-
-    for (size_t i = 0; i < len; i++) {
-        const char *entity = entityOf(text[i]);
-        char c = text[i] >= 0x20 && text[i] < 0x7f ? text[i] : '?';
-
-        if (entity)
-            bufAppend(out, entity, strlen(entity));
-        else
-            bufAppend(out, &c, 1);
-    }
-    if (text[len])
-        bufPrintf(out, "...");
 }
 
 static void
@@ -84,7 +61,7 @@ appendItem(Buf *out, const char *before, const char *value, const char *after)
     if (!value || !*value)
         return;
     bufPrintf(out, "%s", before);
-    appendValue(out, value);
+    errorTemplateAppend(out, value);
     bufPrintf(out, "%s", after);
 }
 
@@ -103,7 +80,8 @@ formatBody(Buf *out, const ErrorPageInfo *info)
     bufPrintf(out, "<p>%s</p>\n", pages[info->id].text);
     appendItem(out, "<p>", info->detail, "</p>\n");
     appendItem(out, "<p>The system says: ", why, "</p>\n");
-    bufPrintf(out, "<hr>\n<p><small>%s", pages[info->id].name);
+    appendItem(out, "<p>Who looks after this proxy: ", info->admin, "</p>\n");
+    bufPrintf(out, "<hr>\n<p><small>%s", errorPageNameOf(info));
     appendItem(out, " from ", info->hostname, "");
     bufPrintf(out, "</small></p>\n</body>\n</html>\n");
 }
@@ -117,7 +95,7 @@ formatHead(Buf *out, const ErrorPageInfo *info, size_t bodyLen)
     return bufPrintf(out,
                      "HTTP/1.1 %d %s\r\n"
                      "Date: %.*s\r\n"
-                     "Server: squire\r\n"
+                     "Server: %s\r\n"
                      "Content-Type: text/html; charset=utf-8\r\n"
                      "Content-Length: %zu\r\n"
                      "Cache-Control: no-store\r\n"
@@ -125,7 +103,8 @@ formatHead(Buf *out, const ErrorPageInfo *info, size_t bodyLen)
                      "%s"
                      "Connection: %s\r\n\r\n",
                      status, httpStatusReason(status), HTTP_SLICE_ARG(date),
-                     bodyLen, pages[info->id].name, info->errnum,
+                     info->program ? info->program : "squire", bodyLen,
+                     errorPageNameOf(info), info->errnum,
                      info->fields ? info->fields : "",
                      info->keepAlive ? "keep-alive" : "close");
 }
@@ -137,10 +116,13 @@ errorPageFormat(Buf *out, const ErrorPageInfo *info)
     int rc;
 
     CHECK(info->id < ERROR_PAGE_COUNT);
-    bufInit(&body, BODY_MAX);
-    bufInit(&whole,
-            2 * BODY_MAX + (info->fields ? strlen(info->fields) : 0));
-    formatBody(&body, info);
+    bufInit(&body, info->text ? ERROR_PAGE_BODY_MAX : BODY_MAX);
+    bufInit(&whole, ERROR_PAGE_BODY_MAX + BODY_MAX +
+                        (info->fields ? strlen(info->fields) : 0));
+    if (info->text)
+        errorTemplateExpand(info->text, info, &body);
+    else
+        formatBody(&body, info);
     rc = formatHead(&whole, info, bufLen(&body));
     if (rc == 0 && !info->headOnly)
         rc = bufAppend(&whole, bufData(&body), bufLen(&body));

@@ -1,8 +1,9 @@
 /*
  * error_page.h: the pages the proxy makes itself.
  *
- * Every page is a row of one table: name, status, title, text. Values from
- * requests are HTML-escaped. Pure; thread: any.
+ * Every page is a row of one table: name, status, title, text; operators may
+ * have texts of their own instead, with % codes. Values from requests are
+ * HTML-escaped. Pure; thread: any.
  */
 #ifndef SQUIRE_ERROR_PAGE_H
 #define SQUIRE_ERROR_PAGE_H
@@ -10,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 #include "buf.h"
 
@@ -80,6 +82,19 @@ typedef struct ErrorPageInfo {
     int errnum; /* errno of the failure, or 0 */
     const char *url;
     const char *detail;   /* one sentence more */
+    const char *name;     /* instead of the table's */
+    const char *text;     /* a page instead of the table's, with codes */
+    const char *message;  /* of an external acl */
+    const char *user;
+    const char *method;
+    const char *scheme;
+    const char *host;
+    unsigned port;
+    const char *path;
+    const struct sockaddr *client;
+    const struct sockaddr *local;
+    const char *admin;    /* cache_mgr */
+    const char *program;  /* "squire", perhaps with its version */
     const char *hostname; /* visible_hostname */
     const char *fields;   /* more of the head: lines with CR LF */
     int64_t wallUs;       /* for Date */
@@ -90,6 +105,12 @@ typedef struct ErrorPageInfo {
 /* "ERR_ACCESS_DENIED" and so on; constant. */
 const char *errorPageName(ErrorPageId id);
 
+/* The page called name; false: there is none. */
+bool errorPageLookup(const char *name, ErrorPageId *idOut);
+
+/* The name that a page with these facts has. */
+const char *errorPageNameOf(const ErrorPageInfo *info);
+
 /* The status in the table. */
 int errorPageStatus(ErrorPageId id);
 
@@ -97,8 +118,25 @@ int errorPageStatus(ErrorPageId id);
  * Append the whole response: status line, header fields (Content-Type,
  * Content-Length, Connection, X-Squire-Error, Cache-Control: no-store),
  * empty line, body. 0 or -ENOBUFS with nothing appended; 16 KiB of room
- * beside fields always suffice (long values are cut).
+ * beside fields always suffice (long values are cut), with info->text
+ * ERROR_PAGE_BODY_MAX more.
  */
 int errorPageFormat(Buf *out, const ErrorPageInfo *info);
+
+#define ERROR_PAGE_BODY_MAX (96 * 1024)
+#define ERROR_PAGE_TEXT_MAX (64 * 1024) /* of a file with codes */
+
+/*
+ * Append text with its codes filled in: %U the URL, %i the client's address
+ * and so on, as Squid's error pages have them. What has no room is cut.
+ */
+void errorTemplateExpand(const char *text, const ErrorPageInfo *info, Buf *out);
+
+/* The same for a URL: values are escaped as %XX. */
+void errorTemplateExpandUrl(const char *text, const ErrorPageInfo *info,
+                            Buf *out);
+
+/* Append a value as HTML shows it, cut after some hundred octets. */
+void errorTemplateAppend(Buf *out, const char *text);
 
 #endif

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "address.h"
+#include "build_config.h"
 #include "cache_lmdb.h"
 #include "check.h"
 #include "debug.h"
@@ -37,7 +38,9 @@ takeConfig(Proxy *proxy, Config *config)
     configUnref(&proxy->config);
     proxy->config = configRef(config);
     free(proxy->via);
-    proxy->via = xasprintf("%s (squire)", config->visibleHostname);
+    proxy->program =
+        config->suppressVersion ? "squire" : "squire/" PACKAGE_VERSION;
+    proxy->via = xasprintf("%s (%s)", config->visibleHostname, proxy->program);
     proxyStatusFormat(config->visibleHostname, proxy->statusText);
     proxy->statusField = httpSliceText(proxy->statusText);
 }

@@ -56,6 +56,6 @@ proxyAnswerRefuse(ProxyRequest *request, int status, uint64_t length)
         return false;
     debug(DBG_CLIENT, 2, "%s: the answer is denied", request->urlText.data);
     request->reply.result = ACCESS_DENIED_REPLY;
-    proxyReplyError(request, ERR_ACCESS_DENIED, NULL);
+    proxyErrorDeny(request, &decision);
     return true;
 }

@@ -112,6 +112,7 @@ struct Proxy {
     ListNode flights[PROXY_FLIGHT_BUCKETS]; /* those that others wait for */
     ListNode spare;   /* requests not in use */
     unsigned spareCount;
+    const char *program; /* "squire", perhaps with its version */
     char *via;          /* "HOSTNAME (squire)" */
     HttpSlice statusField; /* "Cache-Status: HOSTNAME", in statusText */
     char statusText[PROXY_STATUS_MAX];
@@ -192,7 +193,7 @@ typedef struct ProxyReply {
     int forwardStatus; /* of the origin's answer; 0: none */
     uint64_t originOctets; /* of its body */
     uint64_t bodyMax;      /* reply_body_max_size; 0: none */
-    const char *error;     /* name of our page, or NULL; constant */
+    const char *error;     /* name of our page, or NULL; borrowed from config */
     uint64_t sent;   /* octets given to the kernel */
     char contentType[64];
 } ProxyReply;
@@ -637,11 +638,24 @@ void proxyReplyNoPart(ProxyRequest *request);
 /* Send one of our own pages; detail and errnum may be NULL and 0. */
 void proxyReplyError(ProxyRequest *request, ErrorPageId id, const char *detail);
 
+/* Tell the client that rules deny it, as deny_info of the acl that decided
+ * has it. */
+void proxyErrorDeny(ProxyRequest *request, const AclDecision *decision);
+
 /* Send 407 with these Proxy-Authenticate fields. */
 void proxyReplyDemand(ProxyRequest *request, const char *fields);
 
+/* Send one of our pages with these facts; more of them are filled in. */
+void proxyReplyPage(ProxyRequest *request, ErrorPageInfo *info);
+
 /* Send the client elsewhere. */
 void proxyReplyRedirect(ProxyRequest *request, int status, HttpSlice url);
+
+/* The same as a result of its own. */
+void proxyReplyLocation(ProxyRequest *request, int status, HttpSlice url);
+
+/* Fill in what pages tell of a request; borrows from it. */
+void proxyErrorFill(const ProxyRequest *request, ErrorPageInfo *info);
 
 /* Send the head that is in the output buffer, and nothing else. */
 void proxyReplyBare(ProxyRequest *request, int status, const char *fields);

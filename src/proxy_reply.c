@@ -285,30 +285,22 @@ dropFetch(ProxyRequest *request)
         proxyFetchCancel(fetch);
 }
 
-static void
-sendPage(ProxyRequest *request, ErrorPageId id, const char *detail,
-         const char *fields)
+void
+proxyReplyPage(ProxyRequest *request, ErrorPageInfo *info)
 {
-    ErrorPageInfo info = {
-        .id = id,
-        .url = request->urlText.data,
-        .detail = detail,
-        .fields = fields,
-        .hostname = request->config->visibleHostname,
-        .wallUs = commWallUs(),
-        .headOnly = isHead(request),
-    };
-
     dropFetch(request);
     /* A head that was not understood leaves us out of step. */
     if (request->method == NULL)
         request->reply.keepAlive = false;
-    request->reply.error = errorPageName(id);
-    proxyReplyBegin(request, errorPageStatus(id));
+    proxyErrorFill(request, info);
+    info->headOnly = isHead(request);
+    request->reply.error = errorPageNameOf(info);
+    proxyReplyBegin(request, info->status > 0 ? info->status
+                                              : errorPageStatus(info->id));
     request->reply.isComplete = true;
-    info.keepAlive = request->reply.keepAlive;
+    info->keepAlive = request->reply.keepAlive;
     proxyReplyType(request, httpSliceText("text/html"));
-    int rc = errorPageFormat(&request->client->out, &info);
+    int rc = errorPageFormat(&request->client->out, info);
     CHECK(rc == 0);
     proxyReplyFlush(request->client);
 }
@@ -316,13 +308,20 @@ sendPage(ProxyRequest *request, ErrorPageId id, const char *detail,
 void
 proxyReplyError(ProxyRequest *request, ErrorPageId id, const char *detail)
 {
-    sendPage(request, id, detail, request->authInfo);
+    ErrorPageInfo info = {
+        .id = id, .detail = detail, .fields = request->authInfo};
+
+    proxyReplyPage(request, &info);
 }
 
 void
 proxyReplyDemand(ProxyRequest *request, const char *fields)
 {
-    sendPage(request, ERR_CACHE_ACCESS_DENIED, request->facts.message, fields);
+    ErrorPageInfo info = {.id = ERR_CACHE_ACCESS_DENIED,
+                          .detail = request->facts.message,
+                          .fields = fields};
+
+    proxyReplyPage(request, &info);
 }
 
 void
@@ -355,7 +354,7 @@ appendEscaped(Buf *out, HttpSlice url)
 }
 
 void
-proxyReplyRedirect(ProxyRequest *request, int status, HttpSlice url)
+proxyReplyLocation(ProxyRequest *request, int status, HttpSlice url)
 {
     Buf fields;
 
@@ -364,9 +363,15 @@ proxyReplyRedirect(ProxyRequest *request, int status, HttpSlice url)
     appendEscaped(&fields, url);
     bufPrintf(&fields, "\r\nContent-Length: 0\r\n");
     bufAppend(&fields, "", 1);
-    request->reply.result = ACCESS_REDIRECT;
     proxyReplyBare(request, status, bufData(&fields));
     bufFini(&fields);
+}
+
+void
+proxyReplyRedirect(ProxyRequest *request, int status, HttpSlice url)
+{
+    request->reply.result = ACCESS_REDIRECT;
+    proxyReplyLocation(request, status, url);
 }
 
 void

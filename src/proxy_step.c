@@ -247,7 +247,7 @@ denyAccess(ProxyRequest *request, const AclDecision *decision)
     /* Somebody else may be let in where this user is not, or nobody. */
     if (isAboutUser(request, decision) && proxyAuthDemand(request))
         return STEP_WAIT;
-    proxyReplyError(request, ERR_ACCESS_DENIED, request->facts.message);
+    proxyErrorDeny(request, decision);
     return STEP_WAIT;
 }
 

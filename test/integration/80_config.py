@@ -63,6 +63,12 @@ WRONG = [
      "cache_peer_access uplnk allow all",
      "4: error: no cache_peer is called \"uplnk\", did you mean \"uplink"),
     ("never_direct perhaps all", "2: error: expected: never_direct allow"),
+    ("deny_info ERR_ACESS_DENIED all", "2: error: deny_info: there is no page "
+     "\"ERR_ACESS_DENIED\", did you mean \"ERR_ACCESS_DENIED\"?"),
+    ("deny_info ERR_DNS_FAIL nobody", "2: error: deny_info: no acl is called"),
+    ("deny_info 200:ERR_DNS_FAIL all", "2: error: deny_info 200:ERR_DNS_FAIL:"),
+    ("deny_info 403:http://x/ all", "2: error: deny_info 403:http://x/: with"),
+    ("deny_info ERR_DNS_FAIL", "2: error: expected: deny_info [STATUS:]PAGE"),
     ("debug_options everything", "2: error: expected SECTION,LEVEL"),
     ("url_rewrite_program", "2: error: expected: url_rewrite_program"),
     ("url_rewrite_children 10 concurrency=lots",

@@ -139,3 +139,54 @@ Test(error_page, without_room_nothing_is_added)
     cr_expect_eq(bufLen(&out), 1);
     bufFini(&out);
 }
+
+Test(error_page, texts_of_operators_have_codes)
+{
+    ErrorPageInfo info = {.id = ERR_DNS_FAIL,
+                          .url = "http://a.test/<x>",
+                          .host = "a.test",
+                          .port = 8080,
+                          .errnum = ECONNREFUSED,
+                          .program = "squire",
+                          .text = "%U %H:%p %e %E %c %M %s %q 5%"};
+    char *text = pageOf(&info);
+
+    expectText(text, "\r\n\r\nhttp://a.test/&lt;x&gt; a.test:8080 111 "
+                     "Connection refused ERR_DNS_FAIL [unknown method] squire "
+                     "%q 5%");
+    expectText(text, "X-Squire-Error: ERR_DNS_FAIL 111");
+    free(text);
+}
+
+Test(error_page, values_in_urls_are_escaped)
+{
+    ErrorPageInfo info = {.id = ERR_ACCESS_DENIED, .url = "http://a/?b=c&d e"};
+    Buf out;
+
+    bufInit(&out, 1024);
+    errorTemplateExpandUrl("http://x/?u=%u&k=%%", &info, &out);
+    bufAppend(&out, "", 1);
+    cr_expect_str_eq(bufData(&out),
+                     "http://x/?u=http%3A%2F%2Fa%2F%3Fb%3Dc%26d%20e&k=%");
+    bufFini(&out);
+}
+
+Test(error_page, a_text_that_grows_too_large_is_cut)
+{
+    ErrorPageInfo info = {.id = ERR_ACCESS_DENIED};
+    char *text = malloc(ERROR_PAGE_TEXT_MAX + 1);
+    char url[500];
+    Buf out;
+
+    memset(url, '<', sizeof(url));
+    url[sizeof(url) - 1] = '\0';
+    for (size_t i = 0; i < ERROR_PAGE_TEXT_MAX; i += 2)
+        memcpy(text + i, "%U", 2);
+    text[ERROR_PAGE_TEXT_MAX] = '\0';
+    info.url = url;
+    info.text = text;
+    bufInit(&out, ERROR_PAGE_BODY_MAX + 16 * 1024);
+    cr_expect_eq(errorPageFormat(&out, &info), 0);
+    bufFini(&out);
+    free(text);
+}
