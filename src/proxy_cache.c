@@ -20,7 +20,8 @@ isCacheable(const ProxyRequest *request)
 
     return (http->method == HTTP_METHOD_GET ||
             http->method == HTTP_METHOD_HEAD) &&
-           http->framing == HTTP_FRAMING_NONE &&
+           (http->framing == HTTP_FRAMING_NONE ||
+            (http->framing == HTTP_FRAMING_LENGTH && http->length == 0)) &&
            !httpCondIsForOrigin(&http->headers);
 }
 

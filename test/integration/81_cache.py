@@ -94,6 +94,15 @@ class Caching(unittest.TestCase):
             self.squire.get(url, [("Authorization", "Basic eDp5")])
         self.assertEqual(self.asked(), 1)
 
+    def test_empty_body_of_a_request_is_none(self):
+        url = self.serve(answer(200, b"text", "Cache-Control: max-age=60"))
+        with self.squire.connect() as connection:
+            for _ in range(2):
+                response = connection.request(
+                    url, headers=[("Content-Length", "0")])
+                self.assertEqual(response.body, b"text")
+        self.assertEqual(self.asked(), 1)
+
     def test_chunked_answer_is_stored_whole(self):
         def chunked(request, sock):
             return (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n"
