@@ -304,6 +304,20 @@ loopJson(void)
 }
 
 static json_t *
+pingerJson(const Pinger *pinger)
+{
+    PingerStats stats;
+    json_t *object = json_object();
+
+    pingerStatsGet(pinger, &stats);
+    json_object_set_new(object, "running", json_boolean(stats.isRunning));
+    setInt(object, "addresses", stats.addresses);
+    setInt(object, "asked", stats.asked);
+    setInt(object, "answered", stats.answered);
+    return object;
+}
+
+static json_t *
 logsJson(const Proxy *proxy)
 {
     json_t *array = json_array();
@@ -357,5 +371,7 @@ managerWriteInfo(Buf *out, const Proxy *proxy)
     if (stats.disk.bytesMax > 0)
         json_object_set_new(object, "disk", cacheJson(&stats.disk));
     json_object_set_new(object, "access_log", logsJson(proxy));
+    if (proxyPinger(proxy) != NULL)
+        json_object_set_new(object, "pinger", pingerJson(proxyPinger(proxy)));
     return dump(out, object);
 }

@@ -143,6 +143,8 @@ class Manager(unittest.TestCase):
             digest = base64.b64encode(hashlib.sha256(text.encode()).digest())
             self.assertIn(f"{part}-src 'sha256-{digest.decode()}'", policy)
         self.assertLess(len(response.body), 60000)
+        names = re.findall(r"^(?:async )?function (\w+)", page, re.M)
+        self.assertEqual(sorted(names), sorted(set(names)))
         self.assertNotRegex(page, r"(src|href)=[\"']?(https?:)?//")
         self.assertIn("viewport", page)
         self.assertIn("prefers-color-scheme", page)

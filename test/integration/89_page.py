@@ -44,8 +44,17 @@ end
         client.wait()
 
 
-@unittest.skipUnless(browser.is_there(), "no chromium and chromedriver")
+def setUpModule():
+    """One browser for all: it is slow to start."""
+    if not browser.is_there():
+        raise unittest.SkipTest("no chromium and chromedriver")
+    Page.page = browser.Browser()
+    unittest.addModuleCleanup(Page.page.close)
+
+
 class Page(unittest.TestCase):
+    page = None
+
     @classmethod
     def setUpClass(cls):
         cls.origin = Origin({
@@ -55,8 +64,6 @@ class Page(unittest.TestCase):
         cls.squire = cls.make_squire()
         cls.addClassCleanup(cls.squire.stop)
         cls.squire.start()
-        cls.page = browser.Browser()
-        cls.addClassCleanup(cls.page.close)
 
     @staticmethod
     def make_squire():
@@ -207,6 +214,14 @@ class Page(unittest.TestCase):
                 node.labels && node.labels.length))
               .map((node) => node.outerHTML)"""), [])
 
+    def test_facts(self):
+        self.assertEqual(self.page.js(
+            "return [...document.querySelectorAll('#facts dt')]"
+            ".map((node) => node.textContent)"),
+            ["Running for", "Requests", "In memory", "Objects", "At origins",
+             "Longest stall"])
+        self.wait_text("#facts", r"In memory[\d.]+ \w+ of 256 MiB")
+
     def test_charts_can_be_read_by_keyboard(self):
         self.page.js("document.querySelector('.chart svg').focus()")
         wait_for("two points", lambda: self.page.js(
@@ -231,10 +246,10 @@ class Page(unittest.TestCase):
             "return points.length > arguments[0]", count))
 
 
-@unittest.skipUnless(browser.is_there(), "no chromium and chromedriver")
 class Restart(unittest.TestCase):
     def test_the_page_goes_on_by_itself(self):
-        with Page.make_squire() as squire, browser.Browser() as page:
+        page = Page.page
+        with Page.make_squire() as squire:
             page.open(f"http://127.0.0.1:{squire.manager}/")
             state = ("return document.getElementById('state').textContent + "
                      "document.getElementById('about').textContent")
@@ -255,7 +270,6 @@ class Restart(unittest.TestCase):
                 "return document.getElementById('lost').hidden"))
 
 
-@unittest.skipUnless(browser.is_there(), "no chromium and chromedriver")
 class Login(unittest.TestCase):
     def test_the_page_works_with_a_password(self):
         squire = Page.make_squire()
@@ -266,7 +280,8 @@ class Login(unittest.TestCase):
             " flush=True)\n"))
         squire.write("squire.conf", squire.read("squire.conf") + (
             f"manager_auth basic program {sys.executable} {program}\n"))
-        with squire, browser.Browser() as page:
+        page = Page.page
+        with squire:
             page.open(f"http://alice:secret@127.0.0.1:{squire.manager}/")
             wait_for("the page", lambda: page.js(
                 "return document.getElementById('state').textContent === "
