@@ -201,6 +201,7 @@ typedef struct ConfigPeer {
     char *user; /* of CONFIG_PEER_LOGIN_FIXED */
     char *password;
     char *forcedDomain; /* for Host, or NULL */
+    ConfigTls *tls;     /* NULL: plain */
     AclRules *access;   /* cache_peer_access; NULL: all requests */
 } ConfigPeer;
 

@@ -194,6 +194,37 @@ static const PeerOption options[] = {
     {"allow-miss", setNothing},
 };
 
+/* "tls", or an option of it. False: it is about something else. */
+static bool
+doTlsOption(ConfigLoader *loader, ConfigPeer *peer, const ConfigLine *line,
+            size_t i, bool *isOn)
+{
+    const char *text = line->words[i].text;
+    bool isSwitch = strcmp(text, "tls") == 0 || strcmp(text, "ssl") == 0;
+
+    if (!isSwitch && strncmp(text, "tls-", 4) != 0 &&
+        strncmp(text, "ssl", 3) != 0)
+        return false;
+    if (!peer->tls)
+        peer->tls = xcalloc(1, sizeof(*peer->tls));
+    if (isSwitch)
+        *isOn = true;
+    else
+        return configTlsOption(loader, peer->tls, CONFIG_TLS_PEER, line, i);
+    return true;
+}
+
+static void
+finishTls(ConfigLoader *loader, ConfigPeer *peer, const ConfigLine *line,
+          bool isOn)
+{
+    if (isOn)
+        configTlsClient(loader, peer->tls, line);
+    else if (peer->tls)
+        configError(loader, line, 0,
+                    "cache_peer: options about TLS need the word tls");
+}
+
 static void
 doOption(ConfigLoader *loader, ConfigPeer *peer, const ConfigLine *line,
          size_t i)
@@ -276,6 +307,9 @@ dropPeer(ConfigPeer *peer)
     free(peer->forcedDomain);
     dropLogin(peer);
     aclRulesDestroy(&peer->access);
+    if (peer->tls)
+        configTlsFini(peer->tls);
+    free(peer->tls);
 }
 
 static void
@@ -304,6 +338,7 @@ parsePeer(ConfigLoader *loader, const ConfigRow *row, const ConfigLine *line)
 {
     ConfigPeer peer = {.weight = 1};
     unsigned errors = loader->errors;
+    bool isTls = false;
     long icpPort = 0;
 
     if (line->count < 5) {
@@ -318,7 +353,9 @@ parsePeer(ConfigLoader *loader, const ConfigRow *row, const ConfigLine *line)
     }
     peer.host = xstrdup(line->words[1].text);
     for (size_t i = 5; i < line->count; i++)
-        doOption(loader, &peer, line, i);
+        if (!doTlsOption(loader, &peer, line, i, &isTls))
+            doOption(loader, &peer, line, i);
+    finishTls(loader, &peer, line, isTls);
     if (icpPort != 0 && !peer.isNoQuery)
         configWarn(loader, line, 4,
                    "ICP is not supported yet: taken as no-query");

@@ -293,7 +293,10 @@
       "forceddomain= (what Host says), login=USER:PASSWORD (%XX stands for "   \
       "an octet), login=*:PASSWORD (with the client's user), login=PASS "      \
       "(the client's credentials, or the user and password that an "           \
-      "external acl told), no-query. Without effect: no-digest, "              \
+      "external acl told), no-query, tls (by TLS, with the certificate "       \
+      "verified; with tls- in front the options of tls_outgoing_options, and " \
+      "tls-domain=, the name that the certificate must have instead of "       \
+      "HOST). Without effect: no-digest, "                                     \
       "no-netdb-exchange, no-delay, no-tproxy, allow-miss.")                   \
     X("cache_peer_access", PeerAccess, peers, NULL,                            \
       "NAME allow|deny [!]ACL...",                                             \

@@ -63,6 +63,7 @@ peerSetCreate(const Config *config, PeerSet *older)
         peer->config.user = peer->config.password = NULL;
         peer->config.forcedDomain = NULL;
         peer->config.access = NULL;
+        peer->config.tls = NULL;
         inherit(peer, older);
     }
     peerSetDestroy(&older);

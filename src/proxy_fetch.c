@@ -458,8 +458,9 @@ static void
 formatBase(const ProxyRequest *request, const ProxyRoute *route,
            char base[BASE_MAX])
 {
-    HttpScheme scheme =
-        route->peer != NULL ? HTTP_SCHEME_HTTP : request->url.scheme;
+    bool isTls = route->peer != NULL && route->peer->tls != NULL;
+    HttpScheme peerScheme = isTls ? HTTP_SCHEME_HTTPS : HTTP_SCHEME_HTTP;
+    HttpScheme scheme = route->peer != NULL ? peerScheme : request->url.scheme;
     bool isIpv6 = strchr(route->host, ':') != NULL;
 
     snprintf(base, BASE_MAX, "%s://%s%s%s:%u/", httpSchemeText(scheme),
@@ -493,6 +494,8 @@ isConnectionBound(const HttpRequest *http)
 static OriginTls
 tlsOf(const ConfigTls *tls)
 {
+    if (tls == NULL)
+        return (OriginTls){.client = NULL};
     return (OriginTls){.client = tls->client,
                        .noVerify = tls->noVerify,
                        .anyDomain = tls->anyDomain,
@@ -515,9 +518,9 @@ createOrigin(ProxyFetch *fetch, const char *method)
 {
     ProxyRequest *request = fetch->request;
     const Config *config = request->config;
-    const OriginTls tls = tlsOf(&config->tlsOutgoing);
     char base[BASE_MAX];
     ProxyRoute route;
+    OriginTls tls;
 
     if (!proxyRoutePick(request, &route))
         return NULL;
@@ -539,6 +542,7 @@ createOrigin(ProxyFetch *fetch, const char *method)
     };
 
     formatBase(request, &route, base);
+    tls = tlsOf(route.peer != NULL ? route.peer->tls : &config->tlsOutgoing);
     if (route.peer != NULL)
         usePeer(fetch, route.peer, &origin);
     return originCreate(&origin);
@@ -612,8 +616,10 @@ startFetch(ProxyRequest *request, CacheObject *object, CacheObject *begun)
     request->fetch = fetch;
     fetch->origin = createOrigin(fetch, request->method);
     if (fetch->origin == NULL) {
+        OriginResult result;
+        const char *why = proxyRouteWhy(request, &result);
         proxyFetchCancel(fetch);
-        answerFailure(request, ORIGIN_NO_ROUTE, "there is no way to it");
+        answerFailure(request, result, why);
         return;
     }
     if (isForOthers(fetch))

@@ -284,6 +284,8 @@ struct ProxyRequest {
     AccessHierarchy hierarchy; /* of the route in use */
     uint64_t peersTried;
     char peerName[CONFIG_PEER_NAME_MAX]; /* empty: direct */
+    OriginResult routeResult; /* of the last one that came to nothing */
+    char routeWhy[128];
 };
 
 /* Where a request goes; borrowed until the loop's turn is over. */
@@ -508,6 +510,9 @@ bool proxyRoutePick(ProxyRequest *request, ProxyRoute *routeOut);
 /* It came to nothing. True: pick the next one. */
 bool proxyRouteFailed(ProxyRequest *request, OriginResult result,
                       const char *why);
+
+/* There is no way, or none any more: why, and what that is. Borrowed. */
+const char *proxyRouteWhy(const ProxyRequest *request, OriginResult *resultOut);
 
 /* It is connected; the reply's hierarchy is set. */
 void proxyRouteWorked(ProxyRequest *request);

@@ -85,6 +85,7 @@ proxyRequestCreate(ProxyClient *client)
     request->facts.clientNotes = &client->notes;
     request->peer[0] = request->peerName[0] = '\0';
     request->peersTried = 0;
+    request->routeWhy[0] = '\0';
     memset(&request->body, 0, sizeof(request->body));
     memset(&request->reply, 0, offsetof(ProxyReply, contentType));
     request->reply.contentType[0] = '\0';

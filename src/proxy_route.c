@@ -91,7 +91,7 @@ static bool
 isNoConnection(OriginResult result)
 {
     return result == ORIGIN_DNS_FAIL || result == ORIGIN_CONNECT_FAIL ||
-           result == ORIGIN_CONNECT_TIMEOUT;
+           result == ORIGIN_CONNECT_TIMEOUT || result == ORIGIN_TLS_FAIL;
 }
 
 bool
@@ -101,7 +101,21 @@ proxyRouteFailed(ProxyRequest *request, OriginResult result, const char *why)
     if (request->peerName[0] == '\0' || !isNoConnection(result))
         return false;
     peerSetFailed(request->proxy->peers, request->peerName, why, commNowUs());
+    request->routeResult = result;
+    snprintf(request->routeWhy, sizeof(request->routeWhy), "%s", why);
     return request->reply.status == 0 && request->body.octets == 0;
+}
+
+const char *
+proxyRouteWhy(const ProxyRequest *request, OriginResult *resultOut)
+{
+    CHECK_OBJ(request, PROXY_REQUEST_MAGIC);
+    if (request->routeWhy[0] != '\0') {
+        *resultOut = request->routeResult;
+        return request->routeWhy;
+    }
+    *resultOut = ORIGIN_NO_ROUTE;
+    return "there is no way to it";
 }
 
 void

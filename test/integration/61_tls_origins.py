@@ -5,6 +5,7 @@ import contextlib
 import os
 import re
 import shutil
+import socket
 import ssl
 import subprocess
 import sys
@@ -15,8 +16,13 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "support"))
 import squire_test
 import tls
-from squire_test import Origin, Squire, answer, wait_for
-from tls import Authority
+from squire_test import Connection, Origin, Squire, answer, wait_for
+from tls import Authority, TlsSquire
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        return sock.getsockname()[1]
 
 
 class Case(unittest.TestCase):
@@ -149,6 +155,80 @@ class Shown(Case):
                             f"https://localhost:{origin.port}/", "SSL|TLS")
 
 
+class Parents(Case):
+    def parent(self, name="a"):
+        """A squire with an https_port."""
+        parent = TlsSquire(self.ca.words(name),
+                           "visible_hostname parent.test\n")
+        parent.start()
+        self.addCleanup(parent.stop)
+        return parent
+
+    def ask(self, parent, options):
+        """A squire that asks it."""
+        squire = Squire(f"cache_peer localhost parent {parent.tls_port} 0 "
+                        f"no-query {options}\n")
+        squire.start()
+        self.addCleanup(squire.stop)
+        return squire
+
+    def setUp(self):
+        self.plain = Origin({"/": answer(200, b"plain", "Cache-Control: "
+                                         "no-store")})
+        self.addCleanup(self.plain.close)
+        self.parent_squire = self.parent()
+
+    def assert_by_parent(self, squire):
+        before = len(self.parent_squire.access_lines())
+        for _ in range(2):
+            self.assertEqual(squire.get(self.plain.url("/")).body, b"plain")
+        lines = squire.wait_logged(2)
+        self.assertIn("FIRSTUP_PARENT", lines[-1][8])
+        self.parent_squire.wait_logged(before + 2)
+
+    def test_requests(self):
+        self.assert_by_parent(self.ask(self.parent_squire,
+                                       f"tls tls-{self.trust}"))
+
+    def test_names_as_in_older_configurations(self):
+        self.assert_by_parent(self.ask(self.parent_squire,
+                                       f"ssl ssl{self.trust}"))
+
+    def test_the_name_of_the_certificate(self):
+        self.ca.make("p", "parent.test")
+        self.parent_squire = self.parent("p")
+        self.assert_by_parent(self.ask(
+            self.parent_squire,
+            f"tls tls-{self.trust} tls-domain=parent.test"))
+        self.assert_direct(f"tls tls-{self.trust}", "no alternative")
+
+    def assert_direct(self, options, why):
+        squire = self.ask(self.parent_squire, options)
+        self.assertEqual(squire.get(self.plain.url("/")).body, b"plain")
+        self.assertIn("HIER_DIRECT", squire.wait_logged(1)[0][8])
+        self.assertIn(why, squire.log())
+
+    def test_one_that_is_not_trusted_is_left_out(self):
+        self.assert_direct("tls", "unable to get local issuer certificate")
+
+    def test_a_web_server(self):
+        origin = self.origin()
+        port = free_port()
+        for options, status in ((f"tls-{self.trust}", 200), ("", 503)):
+            squire = Squire(f"http_port 127.0.0.1:{port} accel\n"
+                            f"cache_peer localhost parent {origin.port} 0 "
+                            f"originserver tls {options}\n")
+            squire.start()
+            with Connection(port) as connection:
+                connection.send("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n")
+                response = connection.read_response()
+            self.assertEqual(response.status, status)
+            squire.stop()
+        self.assertIn(b"unable to get local issuer certificate",
+                      response.body)
+        self.assertIn("SECURE_CONNECT", response.get("X-Squire-Error"))
+
+
 class RealServers(Case):
     def test_openssl_s_server(self):
         server = subprocess.Popen(
@@ -172,9 +252,7 @@ class RealServers(Case):
         nginx = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin")
         if nginx is None:
             self.skipTest("no nginx")
-        socket = squire_test.socket.create_server(("127.0.0.1", 0))
-        port = socket.getsockname()[1]
-        socket.close()
+        port = free_port()
         path = os.path.join(self.folder, "nginx.conf")
         with open(path, "w", encoding="ascii") as file:
             file.write(f"""daemon off; master_process off;
@@ -201,7 +279,7 @@ http {{ access_log off; client_body_temp_path {self.folder}/1;
 
     def is_open(self, port):
         with contextlib.suppress(OSError):
-            squire_test.socket.create_connection(("127.0.0.1", port)).close()
+            socket.create_connection(("127.0.0.1", port)).close()
             return True
         return False
 
@@ -217,16 +295,24 @@ class Errors(Case):
                 ("flags=WHATEVER", '"WHATEVER" is not supported'),
                 ("disable", 'option "disable" is not supported'),
                 ("default-ca=maybe", "expected on or off")):
-            with self.subTest(options=options):
-                squire = Squire(f"tls_outgoing_options {options}\n")
-                self.addCleanup(shutil.rmtree, squire.folder, True)
-                done = subprocess.run(squire.command("-k", "parse"),
-                                      stdout=subprocess.PIPE, check=False,
-                                      stderr=subprocess.STDOUT,
-                                      timeout=squire_test.PATIENCE)
-                self.assertNotEqual(done.returncode, 0)
-                self.assertRegex(done.stdout.decode(),
-                                 rf"squire\.conf:\d+: error: .*{text}")
+            self.assert_error(f"tls_outgoing_options {options}", text)
+        for options, text in (
+                ("tls-cafile=/nowhere", "need the word tls"),
+                ("tls tls-cafile=/nowhere", "/nowhere: No such file"),
+                ("tls sslflags=WHATEVER", '"WHATEVER" is not supported')):
+            self.assert_error(f"cache_peer a.test parent 1 0 {options}", text)
+
+    def assert_error(self, line, text):
+        with self.subTest(line=line):
+            squire = Squire(line + "\n")
+            self.addCleanup(shutil.rmtree, squire.folder, True)
+            done = subprocess.run(squire.command("-k", "parse"),
+                                  stdout=subprocess.PIPE, check=False,
+                                  stderr=subprocess.STDOUT,
+                                  timeout=squire_test.PATIENCE)
+            self.assertNotEqual(done.returncode, 0)
+            self.assertRegex(done.stdout.decode(),
+                             rf"squire\.conf:\d+: error: .*{text}")
 
 
 if __name__ == "__main__":
