@@ -126,6 +126,19 @@ int tlsClientApply(const TlsClient *client, struct ssl_ctx_st *context);
  * stream. Returns owned. */
 TlsStream *tlsStreamAccept(TlsServer *server, int fd);
 
+/* What a client wants to be sure of. */
+typedef enum TlsTrust {
+    TLS_TRUST_HOST,   /* it is that host */
+    TLS_TRUST_CHAIN,  /* its certificate is good, for whatever name */
+    TLS_TRUST_ANYONE, /* nothing */
+    TLS_TRUST_COUNT
+} TlsTrust;
+
+/* The client's end on fd, as above. host, a name or an address, is asked for
+ * and borrowed until return. */
+TlsStream *tlsStreamConnect(TlsClient *client, int fd, const char *host,
+                            TlsTrust trust);
+
 /* Free it, without a word to the other side. Clears *stream; NULL inside is
  * accepted. */
 void tlsStreamDestroy(TlsStream **stream);

@@ -15,6 +15,7 @@ struct TlsClient {
     uint32_t magic;
     atomic_uint refs;
     uint64_t id;
+    SSL_CTX *context; /* of our own streams */
     X509_STORE *store;
     TlsIdentity identity; /* cert NULL: none */
     TlsVersion minVersion;
@@ -28,18 +29,13 @@ copyOf(const char *text)
     return text != NULL ? xstrdup(text) : NULL;
 }
 
-/* What libcurl would tell at each connection is told now. */
 static int
-tryOut(const TlsClient *client, const TlsClientConfig *config, char **whyOut)
+makeContext(TlsClient *client, const TlsClientConfig *config, char **whyOut)
 {
-    SSL_CTX *context = SSL_CTX_new(TLS_client_method());
-    int rc;
-
-    CHECK(context != NULL);
-    rc = tlsFilePolicy(&config->policy, context, whyOut);
-    if (rc == 0 && tlsClientApply(client, context) < 0)
+    client->context = tlsFileContext(TLS_client_method());
+    int rc = tlsFilePolicy(&config->policy, client->context, whyOut);
+    if (rc == 0 && tlsClientApply(client, client->context) < 0)
         rc = tlsFileComplain(config->pair.cert, whyOut);
-    SSL_CTX_free(context);
     return rc;
 }
 
@@ -61,7 +57,7 @@ tlsClientCreate(const TlsClientConfig *config, char **whyOut)
     if (rc == 0 && config->pair.cert != NULL)
         rc = tlsFileIdentity(&config->pair, &client->identity, whyOut);
     if (rc == 0)
-        rc = tryOut(client, config, whyOut);
+        rc = makeContext(client, config, whyOut);
     if (rc < 0) {
         tlsClientUnref(&client);
         errno = -rc;
@@ -89,11 +85,19 @@ tlsClientUnref(TlsClient **clientPtr)
     if (atomic_fetch_sub(&client->refs, 1) != 1)
         return;
     tlsFileIdentityFini(&client->identity);
+    SSL_CTX_free(client->context);
     X509_STORE_free(client->store);
     free(client->ciphers);
     free(client->suites);
     CHECK_OBJ_CLEAR(client);
     free(client);
+}
+
+SSL_CTX *
+tlsClientContext(const TlsClient *client)
+{
+    CHECK_OBJ(client, TLS_CLIENT_MAGIC);
+    return client->context;
 }
 
 uint64_t

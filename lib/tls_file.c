@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "check.h"
 #include "xalloc.h"
 
 const char *
@@ -22,6 +23,21 @@ tlsFileReason(unsigned long code, const char *fallback)
     else if (code != 0)
         reason = ERR_reason_error_string(code);
     return reason != NULL ? reason : fallback;
+}
+
+SSL_CTX *
+tlsFileContext(const SSL_METHOD *method)
+{
+    SSL_CTX *context = SSL_CTX_new(method);
+
+    CHECK(context != NULL);
+    SSL_CTX_set_options(context,
+                        SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+    SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS |
+                                  SSL_MODE_NO_AUTO_CHAIN |
+                                  SSL_MODE_ENABLE_PARTIAL_WRITE |
+                                  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    return context;
 }
 
 int

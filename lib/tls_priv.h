@@ -28,6 +28,12 @@ struct TlsServer {
     bool isResuming;
 };
 
+/* A context for streams of method, with what is the same for all. */
+SSL_CTX *tlsFileContext(const SSL_METHOD *method);
+
+/* The context of a client's streams; borrowed. */
+SSL_CTX *tlsClientContext(const TlsClient *client);
+
 /* Read pair. 0, or a negative errno with *whyOut owned. */
 int tlsFileIdentity(const TlsPair *pair, TlsIdentity *identityOut,
                     char **whyOut);

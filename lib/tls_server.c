@@ -151,23 +151,6 @@ setResumption(TlsServer *server, const TlsServerConfig *config)
     SSL_CTX_set_num_tickets(server->context, 0);
 }
 
-static SSL_CTX *
-makeContext(void)
-{
-    SSL_CTX *context = SSL_CTX_new(TLS_server_method());
-
-    CHECK(context != NULL);
-    SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION |
-                                     SSL_OP_NO_COMPRESSION |
-                                     SSL_OP_CIPHER_SERVER_PREFERENCE |
-                                     SSL_OP_PRIORITIZE_CHACHA);
-    SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS |
-                                  SSL_MODE_NO_AUTO_CHAIN |
-                                  SSL_MODE_ENABLE_PARTIAL_WRITE |
-                                  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-    return context;
-}
-
 TlsServer *
 tlsServerCreate(const TlsServerConfig *config, char **whyOut)
 {
@@ -176,7 +159,9 @@ tlsServerCreate(const TlsServerConfig *config, char **whyOut)
     CHECK(config->pairCount > 0);
     server->magic = TLS_SERVER_MAGIC;
     atomic_init(&server->refs, 1);
-    server->context = makeContext();
+    server->context = tlsFileContext(TLS_server_method());
+    SSL_CTX_set_options(server->context, SSL_OP_CIPHER_SERVER_PREFERENCE |
+                                             SSL_OP_PRIORITIZE_CHACHA);
     setResumption(server, config);
     if (config->alpn != NULL)
         setProtocols(server, config->alpn);

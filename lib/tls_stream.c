@@ -18,7 +18,8 @@
 struct TlsStream {
     uint32_t magic;
     SSL *ssl;
-    TlsServer *server;
+    TlsServer *server; /* NULL: we are a client */
+    TlsClient *client;
     size_t unsent; /* octets of a record that the kernel had no room for */
     unsigned char readWants;
     unsigned char writeWants;
@@ -26,18 +27,60 @@ struct TlsStream {
     char why[WHY_MAX];
 };
 
-TlsStream *
-tlsStreamAccept(TlsServer *server, int fd)
+static TlsStream *
+createStream(SSL_CTX *context, int fd)
 {
     TlsStream *stream = xcalloc(1, sizeof(*stream));
 
     stream->magic = TLS_STREAM_MAGIC;
-    stream->server = tlsServerRef(server);
-    stream->ssl = SSL_new(server->context);
+    stream->ssl = SSL_new(context);
     CHECK(stream->ssl != NULL && SSL_set_fd(stream->ssl, fd) == 1);
-    SSL_set_accept_state(stream->ssl);
     stream->readWants = COMM_SELECT_READ;
     stream->writeWants = COMM_SELECT_WRITE;
+    return stream;
+}
+
+TlsStream *
+tlsStreamAccept(TlsServer *server, int fd)
+{
+    TlsStream *stream = createStream(server->context, fd);
+
+    stream->server = tlsServerRef(server);
+    SSL_set_accept_state(stream->ssl);
+    return stream;
+}
+
+/* A host that cannot be looked for in certificates is in none. */
+static void
+expectHost(SSL *ssl, const char *host, bool isAddress, TlsTrust trust)
+{
+    X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
+    int rc;
+
+    SSL_set_verify(
+        ssl, trust == TLS_TRUST_ANYONE ? SSL_VERIFY_NONE : SSL_VERIFY_PEER,
+        NULL);
+    if (trust != TLS_TRUST_HOST)
+        return;
+    rc = isAddress ? X509_VERIFY_PARAM_set1_ip_asc(param, host)
+                   : X509_VERIFY_PARAM_set1_host(param, host, 0);
+    if (rc != 1)
+        X509_VERIFY_PARAM_set1_host(param, "invalid", 0);
+}
+
+TlsStream *
+tlsStreamConnect(TlsClient *client, int fd, const char *host, TlsTrust trust)
+{
+    TlsStream *stream = createStream(tlsClientContext(client), fd);
+    bool isAddress =
+        host[strspn(host, "0123456789.")] == '\0' || strchr(host, ':') != NULL;
+
+    stream->client = tlsClientRef(client);
+    SSL_set_connect_state(stream->ssl);
+    expectHost(stream->ssl, host, isAddress, trust);
+    if (!isAddress)
+        SSL_ctrl(stream->ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME,
+                 TLSEXT_NAMETYPE_host_name, (void *)(uintptr_t)host);
     return stream;
 }
 
@@ -52,6 +95,7 @@ tlsStreamDestroy(TlsStream **streamPtr)
     CHECK_OBJ(stream, TLS_STREAM_MAGIC);
     SSL_free(stream->ssl);
     tlsServerUnref(&stream->server);
+    tlsClientUnref(&stream->client);
     CHECK_OBJ_CLEAR(stream);
     free(stream);
 }

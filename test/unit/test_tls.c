@@ -745,3 +745,79 @@ Test(tls, a_client_without_its_key_is_told)
     cr_assert_not_null(strstr(why, "a.crt: there is no private key in it"));
     free(why);
 }
+
+/* Our own client's end, instead of OpenSSL's. What the handshake came to on
+ * its side. */
+static int
+connectTo(const char *shown, const char *host, TlsTrust trust, char why[200])
+{
+    TlsServerConfig serverConfig = configFor(shown);
+    TlsClientConfig config = {.authority.caFile = keep(certPath("ca", ".crt"))};
+    char *problem = NULL;
+    TlsClient *settings = tlsClientCreate(&config, &problem);
+    int rc = -EAGAIN;
+
+    cr_assert_not_null(settings, "%s", problem);
+    open(&serverConfig);
+    certClientFree(&client);
+    TlsStream *ours = tlsStreamConnect(settings, fds[1], host, trust);
+    tlsClientUnref(&settings);
+    for (int turn = 0; turn < 20 && rc == -EAGAIN; turn++) {
+        rc = tlsStreamHandshake(ours);
+        tlsStreamHandshake(stream);
+    }
+    snprintf(why, 200, "%s", tlsStreamWhy(ours));
+    tlsStreamDestroy(&ours);
+    return rc;
+}
+
+Test(tls, our_client_knows_the_host)
+{
+    char why[200];
+    TlsInfo info;
+
+    cr_assert_eq(connectTo("a", "a.test", TLS_TRUST_HOST, why), 0, "%s", why);
+    tlsStreamInfo(stream, &info);
+    cr_assert_str_eq(info.serverName, "a.test");
+}
+
+Test(tls, our_client_refuses_another_host)
+{
+    char why[200];
+
+    cr_assert_eq(connectTo("a", "b.test", TLS_TRUST_HOST, why), -EPROTO);
+    cr_assert_str_eq(why, "certificate verify failed: hostname mismatch");
+}
+
+Test(tls, our_client_refuses_an_address_that_is_not_named)
+{
+    char why[200];
+
+    cr_assert_eq(connectTo("a", "127.0.0.1", TLS_TRUST_HOST, why), -EPROTO);
+    cr_assert_str_eq(why, "certificate verify failed: IP address mismatch");
+}
+
+Test(tls, our_client_may_take_any_name)
+{
+    char why[200];
+
+    cr_assert_eq(connectTo("a", "b.test", TLS_TRUST_CHAIN, why), 0);
+}
+
+Test(tls, our_client_refuses_strangers)
+{
+    char why[200];
+
+    certMake(&(CertSpec){.name = "stranger", .host = "a.test"});
+    cr_assert_eq(connectTo("stranger", "a.test", TLS_TRUST_CHAIN, why),
+                 -EPROTO);
+    cr_assert_str_eq(why, "certificate verify failed: self-signed certificate");
+}
+
+Test(tls, our_client_may_take_anyone)
+{
+    char why[200];
+
+    certMake(&(CertSpec){.name = "stranger", .host = "a.test"});
+    cr_assert_eq(connectTo("stranger", "b.test", TLS_TRUST_ANYONE, why), 0);
+}
