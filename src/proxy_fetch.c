@@ -491,8 +491,8 @@ isConnectionBound(const HttpRequest *http)
            (value.len >= 8 && strncasecmp(value.data, "Kerberos", 8) == 0);
 }
 
-static OriginTls
-tlsOf(const ConfigTls *tls)
+OriginTls
+proxyFetchTls(const ConfigTls *tls)
 {
     if (tls == NULL)
         return (OriginTls){.client = NULL};
@@ -542,7 +542,8 @@ createOrigin(ProxyFetch *fetch, const char *method)
     };
 
     formatBase(request, &route, base);
-    tls = tlsOf(route.peer != NULL ? route.peer->tls : &config->tlsOutgoing);
+    tls = proxyFetchTls(route.peer != NULL ? route.peer->tls
+                                           : &config->tlsOutgoing);
     if (route.peer != NULL)
         usePeer(fetch, route.peer, &origin);
     return originCreate(&origin);

@@ -37,6 +37,7 @@
 #include "store_id.h"
 #include "stream.h"
 #include "tunnel.h"
+#include "via.h"
 
 #define PROXY_MAGIC 0x9a0c1e01u
 #define PROXY_PORT_MAGIC 0x9a0c1e02u
@@ -275,6 +276,7 @@ struct ProxyRequest {
     CommDeferred released; /* it waits no more */
     bool hasWaited;
     OriginConnect *connect;
+    Via *via; /* the same by a parent with TLS */
     Tunnel *tunnel;
     CacheObject *object; /* stored response in use */
     CacheReader reader;
@@ -552,6 +554,9 @@ ProxyFetch *proxyFetchOf(ListNode *node);
 
 /* Give up. */
 void proxyFetchCancel(ProxyFetch *fetch);
+
+/* How TLS is spoken as tls says, which is borrowed; NULL: not. */
+OriginTls proxyFetchTls(const ConfigTls *tls);
 
 /* The page for what went wrong at the origin. */
 ErrorPageId proxyFetchErrorPage(OriginResult result);

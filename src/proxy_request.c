@@ -109,6 +109,7 @@ dropWork(ProxyRequest *request)
     proxyStepCancel(request);
     proxyFlightLeave(request);
     originConnectCancel(&request->connect);
+    viaCancel(&request->via);
     tunnelClose(&request->tunnel, NULL);
     if (request->fetch != NULL)
         proxyFetchDetach(request->fetch);

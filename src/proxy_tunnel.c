@@ -42,7 +42,7 @@ rememberPeer(ProxyRequest *request, int fd)
 }
 
 static void
-startTunnel(ProxyRequest *request, int fd)
+startTunnel(ProxyRequest *request, Stream origin)
 {
     ProxyClient *client = request->client;
     HttpSlice early = proxyClientInput(client);
@@ -50,7 +50,7 @@ startTunnel(ProxyRequest *request, int fd)
         GREETING "%s\r\n", request->authInfo != NULL ? request->authInfo : "");
     TunnelConfig config = {
         .client = streamTake(&client->stream),
-        .origin = streamOpen(fd, NULL),
+        .origin = origin,
         .early = early.data,
         .earlyLen = early.len,
         .greeting = greeting,
@@ -63,7 +63,7 @@ startTunnel(ProxyRequest *request, int fd)
     proxyClientSetState(client, PROXY_CLIENT_TUNNEL, "connected");
     request->reply.status = 200;
     proxyRouteWorked(request);
-    rememberPeer(request, fd);
+    rememberPeer(request, origin.fd);
     request->proxy->stats.tunnels++;
     request->tunnel = tunnelStart(&config);
     free(greeting);
@@ -73,6 +73,15 @@ startTunnel(ProxyRequest *request, int fd)
 static void startConnect(ProxyRequest *request);
 
 static void
+tryAgain(ProxyRequest *request, OriginResult result, const char *why)
+{
+    if (proxyRouteFailed(request, result, why))
+        startConnect(request);
+    else
+        proxyReplyError(request, proxyFetchErrorPage(result), why);
+}
+
+static void
 onConnected(int fd, OriginResult result, const char *why, void *data)
 {
     ProxyRequest *request = data;
@@ -80,11 +89,62 @@ onConnected(int fd, OriginResult result, const char *why, void *data)
     CHECK_OBJ(request, PROXY_REQUEST_MAGIC);
     request->connect = NULL;
     if (fd != -1)
-        startTunnel(request, fd);
-    else if (proxyRouteFailed(request, result, why))
-        startConnect(request);
+        startTunnel(request, streamOpen(fd, NULL));
     else
-        proxyReplyError(request, proxyFetchErrorPage(result), why);
+        tryAgain(request, result, why);
+}
+
+static void
+onVia(Stream *stream, OriginResult result, const char *why, void *data)
+{
+    ProxyRequest *request = data;
+
+    CHECK_OBJ(request, PROXY_REQUEST_MAGIC);
+    request->via = NULL;
+    if (stream != NULL)
+        startTunnel(request, *stream);
+    else
+        tryAgain(request, result, why);
+}
+
+/* By a parent with TLS. */
+static void
+startVia(ProxyRequest *request, const ProxyRoute *route, const char *login,
+         int timeoutMs)
+{
+    const OriginTls tls = proxyFetchTls(route->peer->tls);
+    bool isIpv6 = strchr(request->host, ':') != NULL;
+    char *target = xasprintf(isIpv6 ? "[%s]:%u" : "%s:%u", request->host,
+                             request->url.port);
+    ViaConfig config = {.proxy = {.host = route->host,
+                                  .port = route->port,
+                                  .addrs = route->addrs,
+                                  .addrCount = route->addrCount},
+                        .tls = &tls,
+                        .target = target,
+                        .login = login,
+                        .timeoutMs = timeoutMs,
+                        .cb = onVia,
+                        .data = request};
+
+    request->via = viaStart(&config);
+    free(target);
+}
+
+static void
+startPlain(ProxyRequest *request, const ProxyRoute *route, const char *login,
+           int timeoutMs)
+{
+    OriginRoute origin = {.host = request->host,
+                          .port = request->url.port,
+                          .viaHost = route->peer != NULL ? route->host : NULL,
+                          .viaPort = route->port,
+                          .viaLogin = login,
+                          .addrs = route->addrs,
+                          .addrCount = route->addrCount};
+
+    request->connect =
+        originConnectStart(&origin, timeoutMs, onConnected, request);
 }
 
 static void
@@ -95,25 +155,22 @@ startConnect(ProxyRequest *request)
     ProxyRoute route;
 
     if (!proxyRoutePick(request, &route)) {
-        proxyReplyError(request, ERR_CANNOT_FORWARD, NULL);
+        OriginResult result;
+        const char *why = proxyRouteWhy(request, &result);
+        proxyReplyError(request, proxyFetchErrorPage(result), why);
         return;
     }
     if (route.peer != NULL)
         login = proxyPeerLogin(request, route.peer);
     if (route.peer != NULL && route.peer->connectTimeoutMs > 0)
         timeoutMs = route.peer->connectTimeoutMs;
-    OriginRoute origin = {.host = request->host,
-                          .port = request->url.port,
-                          .viaHost = route.peer != NULL ? route.host : NULL,
-                          .viaPort = route.port,
-                          .viaLogin = login,
-                          .addrs = route.addrs,
-                          .addrCount = route.addrCount};
     proxyPortsMakeRoom(request->client->proxy);
-    request->connect =
-        originConnectStart(&origin, timeoutMs, onConnected, request);
+    if (route.peer != NULL && route.peer->tls != NULL)
+        startVia(request, &route, login, timeoutMs);
+    else
+        startPlain(request, &route, login, timeoutMs);
     free(login);
-    if (request->connect == NULL)
+    if (request->connect == NULL && request->via == NULL)
         proxyReplyError(request, ERR_INVALID_URL, NULL);
 }
 

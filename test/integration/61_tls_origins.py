@@ -10,6 +10,7 @@ import ssl
 import subprocess
 import sys
 import tempfile
+import threading
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
@@ -210,6 +211,104 @@ class Parents(Case):
 
     def test_one_that_is_not_trusted_is_left_out(self):
         self.assert_direct("tls", "unable to get local issuer certificate")
+
+    def tunnel(self, squire, target):
+        connection = squire.connect()
+        self.addCleanup(connection.close)
+        connection.send(f"CONNECT {target} HTTP/1.1\r\n"
+                        f"Host: {target}\r\n\r\n")
+        return connection, connection.read_response("CONNECT")
+
+    def test_tunnels(self):
+        squire = self.ask(self.parent_squire, f"tls tls-{self.trust}")
+        self.plain.routes["/echo"] = lambda request, sock: answer(
+            200, request.body)
+        connection, response = self.tunnel(squire, self.plain.authority)
+        self.assertEqual(response.status, 200)
+        for size in (1, 100000, 1 << 20):
+            body = os.urandom(size)
+            connection.send(f"POST /echo HTTP/1.1\r\nContent-Length: {size}"
+                            "\r\n\r\n".encode() + body)
+            self.assertTrue(connection.read_response().body == body)
+        connection.close()
+        self.assertIn("FIRSTUP_PARENT", squire.wait_logged(1)[0][8])
+        self.assertEqual(self.parent_squire.wait_logged(1)[0][5], "CONNECT")
+        squire.check_idle()
+        self.parent_squire.check_idle()
+
+    def test_tunnels_by_one_that_is_not_trusted_go_direct(self):
+        squire = self.ask(self.parent_squire, "tls")
+        connection, response = self.tunnel(squire, self.plain.authority)
+        self.assertEqual(response.status, 200)
+        connection.close()
+        self.assertIn("HIER_DIRECT", squire.wait_logged(1)[0][8])
+        self.assertIn("unable to get local issuer", squire.log())
+
+    def fake_parent(self, serve, options=""):
+        """A squire, whose parent answers CONNECT a.test:443 with serve."""
+        fake = self.origin()
+        fake.routes["a.test:443"] = serve
+        squire = Squire(f"cache_peer localhost parent {fake.port} 0 "
+                        f"no-query tls tls-{self.trust} {options}\n"
+                        "never_direct allow all\nconnect_timeout 1 second\n")
+        squire.start()
+        self.addCleanup(squire.stop)
+        return squire, fake
+
+    def test_what_follows_the_answer_is_the_servers(self):
+        def serve(request, sock):
+            sock.sendall(b"HTTP/1.1 103 Early\r\n\r\n"
+                         b"HTTP/1.1 200 OK\r\nA: b\r\n\r\nhello")
+            sock.sendall(sock.recv(100))
+
+        squire, fake = self.fake_parent(serve, "login=user:word")
+        connection, response = self.tunnel(squire, "a.test:443")
+        self.assertEqual(response.status, 200)
+        self.assertEqual(connection.read_exactly(5), b"hello")
+        connection.send("back")
+        self.assertEqual(connection.read_to_end(), b"back")
+        self.assertEqual(fake.last().get("Proxy-Authorization"),
+                         "Basic dXNlcjp3b3Jk")
+        self.assertEqual(fake.last().get("Host"), "a.test:443")
+
+    def test_answers_that_are_no_yes(self):
+        for text, status, why in (
+                (answer(403, b"no"), 502, "answers CONNECT with 403"),
+                (b"SSH-2.0\r\n\r\n", 502, "not HTTP"),
+                (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 20000, 502, "too large"),
+                (b"HTTP/1.1 200 OK\r\n", 502, "reset")):
+            squire, _ = self.fake_parent(
+                lambda _, sock, text=text: sock.sendall(text))
+            connection, response = self.tunnel(squire, "a.test:443")
+            self.assertEqual(response.status, status, text[:30])
+            self.assertRegex(response.body.decode(), "localhost: .*" + why)
+            connection.close()
+            squire.check_idle()
+
+    def test_a_parent_that_says_nothing(self):
+        done = threading.Event()
+        self.addCleanup(done.set)
+        squire, _ = self.fake_parent(
+            lambda *_: done.wait(squire_test.PATIENCE) and None)
+        _, response = self.tunnel(squire, "a.test:443")
+        self.assertEqual(response.status, 504)
+        self.assertIn(b"it takes too long", response.body)
+
+    def test_clients_that_leave_meanwhile(self):
+        asked, done = threading.Event(), threading.Event()
+        self.addCleanup(done.set)
+
+        def serve(request, sock):
+            asked.set()
+            done.wait(squire_test.PATIENCE)
+
+        squire, _ = self.fake_parent(serve)
+        with squire.connect() as connection:
+            connection.send("CONNECT a.test:443 HTTP/1.1\r\n"
+                            "Host: a.test:443\r\n\r\n")
+            self.assertTrue(asked.wait(squire_test.PATIENCE))
+            connection.reset()
+        squire.check_idle()
 
     def test_a_web_server(self):
         origin = self.origin()
