@@ -285,11 +285,11 @@ enterEnv(CacheLmdbEnv *env, const char **whyOut)
 }
 
 /* Room that stays free: a tree that is copied when it changes needs some to
- * become smaller. */
+ * become smaller, and what one transaction frees the next cannot use. */
 static void
 setLimits(CacheLmdbEnv *env, uint64_t bytesMax)
 {
-    env->batchMax = bytesMax / 16;
+    env->batchMax = bytesMax / 64;
     if (env->batchMax > BATCH_MAX)
         env->batchMax = BATCH_MAX;
     env->usedMax = bytesMax - bytesMax / 8 - 2 * env->batchMax;

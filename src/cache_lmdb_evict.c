@@ -6,10 +6,11 @@
 
 #include "check.h"
 
-#define PASSES_MAX 256    /* records that the hand passes before one must go */
-#define LOOKS_MAX 4096    /* records that one search looks at */
-#define EVICTIONS_MAX 256 /* in one transaction */
-#define ROUNDS_MAX 64     /* transactions that make room for one batch */
+#define PASSES_MAX 256     /* records that the hand passes before one must go */
+#define LOOKS_MAX 4096     /* records that one search looks at */
+#define EVICTION_COST 4096 /* octets that one makes a transaction write */
+#define ROOM_BATCHES 2
+#define ROUNDS_MAX 64 /* transactions that make room for one batch */
 
 static MDB_dbi
 tableOf(const CacheLmdbTxn *txn, CacheLmdbTable table)
@@ -286,7 +287,8 @@ removeSome(CacheLmdbTxn *txn, uint64_t need, bool *isEnoughOut)
     int rc = txn->hasOrphans ? cacheLmdbReclaim(txn) : 0;
 
     *isEnoughOut = false;
-    for (unsigned i = 0; rc == 0 && i < EVICTIONS_MAX; i++) {
+    for (unsigned i = 0; rc == 0 && i < txn->env->batchMax / EVICTION_COST;
+         i++) {
         rc = cacheLmdbUsed(txn->env, txn->txn, &used);
         if (rc == 0 && used + need <= txn->env->usedMax) {
             *isEnoughOut = true;
@@ -340,6 +342,9 @@ cacheLmdbMakeRoom(CacheLmdbEnv *env, uint64_t need, CacheLmdbDone *done)
     bool isEnough = false, hasOrphans = true;
     int rc = checkRoom(env, need, &isEnough);
 
+    /* Enough for the next batches, too. */
+    if (!isEnough)
+        need += ROOM_BATCHES * env->batchMax;
     for (int i = 0; rc == 0 && !isEnough && i < ROUNDS_MAX; i++)
         rc = makeSomeRoom(env, need, &hasOrphans, &isEnough, done);
     if (rc == MDB_NOTFOUND || (rc == 0 && !isEnough))

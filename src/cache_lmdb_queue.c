@@ -13,6 +13,8 @@
 #define GATHER_US (50 * 1000)
 #define RETRY_US (1000 * 1000)
 #define TICK_US (20 * INT64_C(1000000))
+#define READERS_TRIES 50
+#define READERS_PAUSE_NS 20000000
 #define OP_COST 64 /* octets that an op counts beside its data */
 
 typedef struct OpList {
@@ -148,23 +150,32 @@ needOf(const OpList *list)
     return need;
 }
 
-/* 0, or why not all could be written. */
 static int
-writeList(CacheLmdbQueue *queue, OpList *list, CacheLmdbDone *done)
+tryList(CacheLmdbQueue *queue, const OpList *list, uint64_t need,
+        CacheLmdbDone *done)
 {
-    uint64_t need = needOf(list);
-    int dead;
     int rc = need > 0 ? cacheLmdbMakeRoom(queue->env, need, done) : 0;
 
-    if (rc == 0)
-        rc = applyList(queue, list, done);
-    if (rc == MDB_MAP_FULL) {
-        /* Pages that a dead process was reading, or too many single ones. */
+    return rc ? rc : applyList(queue, list, done);
+}
+
+/*
+ * 0, or why not all could be written. A map without room in spite of what was
+ * removed has readers that still see that: dead ones, or a long turn of some
+ * loop. They are waited for.
+ */
+static int
+writeList(CacheLmdbQueue *queue, const OpList *list, CacheLmdbDone *done)
+{
+    const struct timespec pause = {.tv_nsec = READERS_PAUSE_NS};
+    uint64_t need = needOf(list);
+    int dead;
+    int rc = tryList(queue, list, need, done);
+
+    for (int i = 0; rc == MDB_MAP_FULL && i < READERS_TRIES; i++) {
+        nanosleep(&pause, NULL);
         mdb_reader_check(queue->env->env, &dead);
-        need += 2 * queue->env->batchMax;
-        rc = cacheLmdbMakeRoom(queue->env, need, done);
-        if (rc == 0)
-            rc = applyList(queue, list, done);
+        rc = tryList(queue, list, need + 2 * queue->env->batchMax, done);
     }
     return rc;
 }

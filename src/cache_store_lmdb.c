@@ -283,6 +283,7 @@ flushStore(CacheStore *base)
     CacheLmdbStore *store = (CacheLmdbStore *)base;
 
     cacheLmdbFlushTouches(store);
+    cacheLmdbEndRead(store); /* what is read stands in the writer's way */
     if (store->queue != NULL)
         cacheLmdbQueueFlush(store->queue);
     cacheLmdbEndRead(store);

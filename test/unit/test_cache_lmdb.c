@@ -1,0 +1,349 @@
+/* test_cache_lmdb.c: what is special to the store in LMDB: eviction, bodies in
+ * use, what dead writers and other processes leave. */
+#include "cache_lmdb.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cache_lmdb_priv.h"
+#include "comm.h"
+#include "stores.h"
+#include "support.h"
+
+TestSuite(cacheLmdb, .init = storesInitLmdb, .fini = storesFini,
+          .timeout = 120);
+
+#define BLOCK 200000
+
+static char block[BLOCK];
+
+static void
+putBlock(unsigned number)
+{
+    char url[32];
+
+    snprintf(url, sizeof(url), "u%u", number);
+    storesFill(block, sizeof(block), number);
+    storesFinish(storesBegin(url, sizeof(block)), block, sizeof(block));
+}
+
+static bool
+isThere(unsigned number)
+{
+    char url[32];
+
+    snprintf(url, sizeof(url), "u%u", number);
+    CacheKey key = storesKey(url);
+    return cacheStoreHas(store, &key);
+}
+
+static CacheLmdbEnv *
+envOf(void)
+{
+    return &((CacheLmdbStore *)store)->env;
+}
+
+/* Number of entries of a table in the file. */
+static size_t
+entries(CacheLmdbTable table)
+{
+    MDB_txn *txn;
+    MDB_stat stat;
+
+    cr_assert_eq(mdb_txn_begin(envOf()->env, NULL, MDB_RDONLY, &txn), 0);
+    cr_assert_eq(mdb_stat(txn, envOf()->tables[table], &stat), 0);
+    mdb_txn_abort(txn);
+    return stat.ms_entries;
+}
+
+Test(cacheLmdb, what_is_used_stays_when_others_must_go)
+{
+    CacheStoreStats stats;
+
+    for (unsigned i = 0; i < 600; i++) {
+        putBlock(i);
+        CacheObject *used = storesLookup("u0");
+        cr_assert_not_null(used, "u0 is used all the time, after %u", i);
+        cacheObjectUnref(&used);
+    }
+    cr_expect(isThere(599));
+    cr_expect_not(isThere(1));
+    cr_expect_not(isThere(300));
+    cacheStoreStats(store, &stats);
+    cr_expect_leq(stats.bytes, stats.bytesMax);
+    cr_expect_gt(stats.objects, 150);
+    cr_expect_eq(stats.objects + stats.evictions, 600);
+    cr_expect_eq(entries(CACHE_LMDB_ORDER), stats.objects);
+    cr_expect_eq(entries(CACHE_LMDB_BODIES), stats.objects * 4);
+    cr_expect_eq(entries(CACHE_LMDB_HELD), 0);
+}
+
+Test(cacheLmdb, a_body_in_use_outlives_its_eviction_and_then_goes)
+{
+    putBlock(0);
+    CacheObject *object = storesLookup("u0");
+
+    for (unsigned i = 1; i < 600; i++)
+        putBlock(i);
+    storesInvalidate("u0");
+    cacheStoreFlush(store);
+    cr_expect_eq(entries(CACHE_LMDB_HELD), 1, "it is remembered");
+    storesFill(block, sizeof(block), 0);
+    cr_expect(storesHasBody(object, block, sizeof(block)));
+    size_t before = entries(CACHE_LMDB_BODIES);
+    cacheObjectUnref(&object);
+    cacheStoreFlush(store);
+    cr_expect_eq(entries(CACHE_LMDB_BODIES), before - 4);
+    cr_expect_eq(entries(CACHE_LMDB_HELD), 0);
+}
+
+Test(cacheLmdb, what_was_aborted_leaves_nothing)
+{
+    CacheWriter *writer = storesBegin("u", CACHE_LENGTH_UNKNOWN);
+
+    cr_assert_eq(cacheWriterAppend(writer, block, sizeof(block)), 0);
+    cacheStoreFlush(store);
+    cr_expect_eq(entries(CACHE_LMDB_BODIES), 3);
+    cr_expect_eq(entries(CACHE_LMDB_HELD), 1);
+    cacheWriterAbort(&writer);
+    cacheStoreFlush(store);
+    cr_expect_eq(entries(CACHE_LMDB_BODIES), 0);
+    cr_expect_eq(entries(CACHE_LMDB_HELD), 0);
+}
+
+/* Make everything that is held due. */
+static void
+letTimePass(void)
+{
+    MDB_txn *txn;
+    MDB_cursor *cursor;
+    MDB_val key, val;
+
+    cr_assert_eq(mdb_txn_begin(envOf()->env, NULL, 0, &txn), 0);
+    cr_assert_eq(
+        mdb_cursor_open(txn, envOf()->tables[CACHE_LMDB_HELD], &cursor), 0);
+    while (mdb_cursor_get(cursor, &key, &val, MDB_NEXT) == 0) {
+        CacheLmdbHeld held;
+        memcpy(&held, val.mv_data, sizeof(held));
+        held.until = 1;
+        val = cacheLmdbVal(&held, sizeof(held));
+        cr_assert_eq(mdb_cursor_put(cursor, &key, &val, MDB_CURRENT), 0);
+    }
+    mdb_cursor_close(cursor);
+    cr_assert_eq(mdb_txn_commit(txn), 0);
+}
+
+static void
+reclaimAll(void)
+{
+    CacheLmdbTxn txn = {.hasOrphans = true};
+
+    while (txn.hasOrphans) {
+        cr_assert_eq(cacheLmdbTxnBegin(&txn, envOf()), 0);
+        cr_assert_eq(cacheLmdbReclaim(&txn), 0);
+        cr_assert_eq(cacheLmdbTxnEnd(&txn, 0), 0);
+    }
+}
+
+/* In a process that ends without a word. */
+static void
+inChild(void (*run)(void))
+{
+    int status;
+
+    cacheStoreDestroy(&store);
+    pid_t pid = fork();
+    cr_assert_neq(pid, -1);
+    if (pid == 0) {
+        storesOpen();
+        run();
+        _exit(0);
+    }
+    cr_assert_eq(waitpid(pid, &status, 0), pid);
+    cr_assert_eq(status, 0);
+    storesOpen();
+}
+
+static void
+writeHalf(void)
+{
+    CacheWriter *writer = storesBegin("half", STORES_OBJECT_MAX);
+
+    cacheWriterAppend(writer, block, sizeof(block));
+    cacheStoreFlush(store);
+}
+
+Test(cacheLmdb, what_a_dead_writer_left_is_removed_when_its_time_is_over)
+{
+    inChild(writeHalf);
+    cr_expect_eq(entries(CACHE_LMDB_BODIES), 3);
+    cr_expect_null(storesLookup("half"));
+    reclaimAll();
+    cr_expect_eq(entries(CACHE_LMDB_BODIES), 3, "it might live");
+    letTimePass();
+    reclaimAll();
+    cr_expect_eq(entries(CACHE_LMDB_BODIES), 0);
+    cr_expect_eq(entries(CACHE_LMDB_HELD), 0);
+}
+
+Test(cacheLmdb, a_writer_that_slept_too_long_stores_nothing)
+{
+    CacheWriter *writer = storesBegin("u", CACHE_LENGTH_UNKNOWN);
+
+    cr_assert_eq(cacheWriterAppend(writer, block, sizeof(block)), 0);
+    cacheStoreFlush(store);
+    /* As another process would, to which nothing says that it is used. */
+    CacheLmdbTxn txn = {0};
+    cr_assert_eq(cacheLmdbTxnBegin(&txn, envOf()), 0);
+    cr_assert_eq(cacheLmdbDeleteBody(&txn, envOf()->epoch << 40 | 1), 0);
+    cr_assert_eq(cacheLmdbTxnEnd(&txn, 0), 0);
+    cr_expect_eq(entries(CACHE_LMDB_BODIES), 0);
+    cr_expect_eq(cacheWriterAppend(writer, block, 50000), 0);
+    cr_expect_eq(cacheWriterCommit(&writer, NULL), 0, "not known yet");
+    cacheStoreFlush(store);
+    cr_expect_null(storesLookup("u"));
+    cr_expect_eq(entries(CACHE_LMDB_OBJECTS), 0);
+    cr_expect_eq(entries(CACHE_LMDB_BODIES), 0);
+}
+
+static void
+writeAll(void)
+{
+    storesPut("small", "hello");
+    putBlock(7);
+    cr_assert_eq(storesInvalidate("small"), 1);
+    storesPut("small", "again");
+}
+
+Test(cacheLmdb, what_was_written_outlives_the_process)
+{
+    inChild(writeAll);
+    storesExpect("small", "", "again");
+    CacheObject *object = storesLookup("u7");
+    cr_assert_not_null(object);
+    storesFill(block, sizeof(block), 7);
+    cr_expect(storesHasBody(object, block, sizeof(block)));
+    cacheObjectUnref(&object);
+}
+
+static void
+countChange(const uint8_t digest[16], void *data)
+{
+    CacheKey key = storesKey("small");
+
+    cr_expect_eq(memcmp(digest, key.digest, 16), 0);
+    ++*(unsigned *)data;
+}
+
+Test(cacheLmdb, others_learn_what_was_invalidated_once)
+{
+    unsigned count = 0;
+    int pipes[2];
+    char octet;
+
+    /* Both have it open, so the child must be there before the store. */
+    cacheStoreDestroy(&store);
+    cr_assert_eq(pipe(pipes), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        close(pipes[1]);
+        if (read(pipes[0], &octet, 1) != 1)
+            _exit(1);
+        storesOpen();
+        writeAll();
+        _exit(0);
+    }
+    storesOpen();
+    cr_expect(cacheLmdbForEachChange(store, countChange, &count));
+    cr_assert_eq(write(pipes[1], "x", 1), 1);
+    cr_assert_eq(waitpid(pid, NULL, 0), pid);
+    close(pipes[0]);
+    close(pipes[1]);
+    cacheStoreFlush(store); /* what was read is of before */
+    cr_expect(cacheLmdbForEachChange(store, countChange, &count));
+    cr_expect_eq(count, 1);
+    storesInvalidate("small");
+    cacheStoreFlush(store);
+    cr_expect(cacheLmdbForEachChange(store, countChange, &count));
+    cr_expect_eq(count, 1, "what it did itself it knows");
+}
+
+/* A value of a byte more or less is no record; nor is one for another key. */
+Test(cacheLmdb, records_are_believed_only_whole)
+{
+    CacheKey key = storesKey("http://h/a");
+    HttpFreshness freshness = {.lifetime = 60};
+    const CacheLmdbRecord record = {.length = 5};
+    const CacheStored stored = {
+        .status = 200,
+        .freshness = &freshness,
+        .validators = {.etag = httpSliceText("\"e\"")},
+        .varyNames = httpSliceText("accept"),
+        .varyValues = httpSliceText("\1text,"),
+        .head = httpSliceText("HTTP/1.1 200 OK\r\n"),
+    };
+    CacheLmdbObjectKey name, other;
+    CacheLmdbStored out;
+    size_t len;
+    char *data = cacheLmdbEncode(&record, &stored, key.text,
+                                 httpSliceText("hello"), &len);
+    MDB_val nameVal = cacheLmdbObjectKey(&name, key.digest, 9);
+    MDB_val otherVal = cacheLmdbObjectKey(&other, key.digest, 10);
+
+    cacheLmdbSeal(data, len, &name);
+    MDB_val val = cacheLmdbVal(data, len);
+    cr_assert(cacheLmdbDecode(&nameVal, &val, &out));
+    cr_expect(httpSliceEqual(out.url, key.text));
+    cr_expect(httpSliceEqual(out.small, httpSliceText("hello")));
+    cr_expect(httpSliceEqual(out.stored.head, stored.head));
+    cr_expect_eq(out.stored.freshness->lifetime, 60);
+    cr_expect_not(cacheLmdbDecode(&otherVal, &val, &out));
+    for (size_t i = 0; i < len; i++) {
+        MDB_val part = cacheLmdbVal(data, i);
+        cr_expect_not(cacheLmdbDecode(&nameVal, &part, &out), "%zu", i);
+        data[i] ^= 1;
+        cr_expect_not(cacheLmdbDecode(&nameVal, &val, &out), "%zu", i);
+        data[i] ^= 1;
+    }
+    free(data);
+}
+
+static void
+onRoom(void *data)
+{
+    *(bool *)data = true;
+}
+
+Test(cacheLmdb, a_full_queue_makes_who_writes_wait)
+{
+    static char piece[65536];
+    CacheWriter *writer;
+    bool hasRoom = true, isTold = false;
+    uint64_t length = 0;
+    CacheLmdbTxn txn = {0};
+
+    ((CacheLmdbStore *)store)->objectMax = UINT64_MAX / 2;
+    writer = storesBegin("u", CACHE_LENGTH_UNKNOWN);
+    /* As a disk that takes nothing: another process writes. */
+    cr_assert_eq(cacheLmdbTxnBegin(&txn, envOf()), 0);
+    while (length < (64u << 20)) {
+        hasRoom = cacheWriterHasRoom(writer, onRoom, &isTold);
+        if (!hasRoom)
+            break;
+        cr_assert_eq(cacheWriterAppend(writer, piece, sizeof(piece)), 0);
+        length += sizeof(piece);
+    }
+    cr_expect_not(hasRoom);
+    cr_expect_leq(length, 16u << 20);
+    cr_assert_eq(cacheLmdbTxnEnd(&txn, 0), 0);
+    cr_expect(supportRunUntil(&isTold, 20000));
+    cr_expect(cacheWriterHasRoom(writer, onRoom, &isTold));
+    cr_expect_eq(cacheWriterAppend(writer, piece, sizeof(piece)), 0);
+    cacheWriterAbort(&writer);
+}
