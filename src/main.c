@@ -147,7 +147,7 @@ change(Config *config, Buf *complaints)
         if (rc < 0)
             listenForManager(old, keepComplaint, complaints);
         else
-            managerAuthorize(squire.manager, config);
+            managerConfigure(squire.manager, config);
     }
     if (rc < 0)
         openLog(old, keepComplaint, complaints);
@@ -322,7 +322,7 @@ openManager(Config *config)
     const ManagerConfig manager = {.proxy = squire.proxy, .command = obey};
 
     squire.manager = managerCreate(&manager);
-    managerAuthorize(squire.manager, config);
+    managerConfigure(squire.manager, config);
     return listenForManager(config, complainToTerminal, NULL);
 }
 

@@ -36,8 +36,8 @@ struct Manager {
     size_t portCount;
     ListNode conns;
     unsigned connCount;
-    Auth *auth; /* NULL: there was no manager_auth so far */
-    bool isAuthWanted;
+    Auth *auth;   /* NULL: there was no manager_auth so far */
+    Config *conf; /* in force, or NULL */
 };
 
 static void
@@ -343,15 +343,14 @@ managerConnConfig(const ManagerConn *conn)
 }
 
 void
-managerAuthorize(Manager *manager, Config *config)
+managerConfigure(Manager *manager, Config *config)
 {
     CHECK_OBJ(manager, MANAGER_MAGIC);
-    bool isWanted = config->managerAuth.count > 0;
-
-    manager->isAuthWanted = isWanted;
+    configUnref(&manager->conf);
+    manager->conf = configRef(config);
     if (manager->auth != NULL)
         authReconfigure(manager->auth, config);
-    else if (isWanted)
+    else if (config->managerAuth.count > 0)
         manager->auth = authCreate(config, AUTH_USE_MANAGER);
 }
 
@@ -367,7 +366,19 @@ Auth *
 managerConnAuth(const ManagerConn *conn)
 {
     CHECK_OBJ(conn->manager, MANAGER_MAGIC);
-    return conn->manager->isAuthWanted ? conn->manager->auth : NULL;
+    const Config *conf = conn->manager->conf;
+
+    return conf != NULL && conf->managerAuth.count > 0 ? conn->manager->auth
+                                                       : NULL;
+}
+
+const char *
+managerConnHostname(const ManagerConn *conn)
+{
+    CHECK_OBJ(conn->manager, MANAGER_MAGIC);
+    const Config *conf = conn->manager->conf;
+
+    return conf != NULL ? conf->visibleHostname : "localhost";
 }
 
 void
@@ -384,6 +395,7 @@ managerDestroy(Manager **managerp)
         managerConnClose(
             LIST_OBJ(listFirst(&manager->conns), ManagerConn, node));
     authDestroy(&manager->auth);
+    configUnref(&manager->conf);
     CHECK_OBJ_CLEAR(manager);
     free(manager);
 }

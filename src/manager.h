@@ -8,11 +8,11 @@
  * proxy with.
  *
  * One request for each connection. A Host that is neither an address nor
- * localhost is refused, so that no web page elsewhere can read it by a name
- * of its own. manager_auth may want a name and a password, but not at a unix
- * socket. Commands are for who may write to a manager_port that is a
- * unix socket, and for this machine with the field "X-Squire: 1", which a
- * web page cannot send here. Thread: loop.
+ * localhost nor visible_hostname is refused, so that no web page elsewhere can
+ * read it by a name of its own. manager_auth may want a name and a password,
+ * but not at a unix socket. Commands are for who may write to a manager_port
+ * that is a unix socket, and for this machine with the field "X-Squire: 1",
+ * which a web page cannot send here. Thread: loop.
  */
 #ifndef SQUIRE_MANAGER_H
 #define SQUIRE_MANAGER_H
@@ -50,9 +50,9 @@ Manager *managerCreate(const ManagerConfig *config);
 int managerListen(Manager *manager, const ConfigPort *lines, size_t count,
                   ProxyComplainCb *complain, void *data);
 
-/* Ask for the names and passwords that config says, which is kept by
- * reference, from now on; its ports are managerListen's business. */
-void managerAuthorize(Manager *manager, Config *config);
+/* Go on with this configuration, which is kept by reference: whose requests
+ * are answered, and to which name. Ports are managerListen's business. */
+void managerConfigure(Manager *manager, Config *config);
 
 /* The debug log has another name: see authRotate. */
 void managerRotate(Manager *manager);

@@ -41,6 +41,9 @@ void managerConnClose(ManagerConn *conn);
  * until the loop's turn is over. */
 Auth *managerConnAuth(const ManagerConn *conn);
 
+/* The proxy's own name, visible_hostname; borrowed likewise. */
+const char *managerConnHostname(const ManagerConn *conn);
+
 /* Answer the request that conn->parser has, unless its credentials are wrong
  * or missing. May close at once. */
 void managerLoginAnswer(ManagerConn *conn);

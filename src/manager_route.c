@@ -178,7 +178,7 @@ answerCommand(ManagerConn *conn, const Route *route)
 
 /* The name in Host is under the control of whoever made the link. */
 static bool
-isHostTrusted(const HttpRequest *request)
+isHostTrusted(const ManagerConn *conn, const HttpRequest *request)
 {
     HttpSlice text = httpHeaderGet(&request->headers, HTTP_HEADER_HOST);
     HttpUrl url;
@@ -187,7 +187,8 @@ isHostTrusted(const HttpRequest *request)
         return true; /* HTTP/1.0: no browser */
     return httpUrlParseAuthority(text, 80, &url) == HTTP_URL_ERROR_NONE &&
            (url.hostIsIpv4 || url.hostIsIpv6 ||
-            httpSliceIs(url.host, "localhost"));
+            httpSliceIs(url.host, "localhost") ||
+            httpSliceIs(url.host, managerConnHostname(conn)));
 }
 
 /* Whether JSON is wanted rather than what people or Prometheus read. */
@@ -251,7 +252,7 @@ managerRouteAnswer(ManagerConn *conn)
 
     debug(DBG_MANAGER, 3, "manager: %.*s %.*s",
           HTTP_SLICE_ARG(request->methodText), HTTP_SLICE_ARG(request->target));
-    if (!isHostTrusted(request))
+    if (!isHostTrusted(conn, request))
         managerRouteRefuse(conn, 403, "", "");
     else if (text.data != NULL)
         answerText(conn, text, request->method);

@@ -14,7 +14,7 @@
 #include "xalloc.h"
 
 #define SAMPLER_MAGIC 0x3a9a6e06u
-#define SAMPLE_MAX (1024 * 1024)
+#define SAMPLE_MAX (384 * 1024) /* less than a stream has room for */
 #define CLASS_BITS 1
 #define CLASS_OCTAVES (MANAGER_SAMPLE_CLASSES / 2 - 2)
 

@@ -12,7 +12,7 @@
 #include "xalloc.h"
 
 #define STREAM_MAGIC 0x3a9a6e03u
-#define OUT_MAX (256 * 1024)
+#define OUT_MAX (512 * 1024)
 #define RESUME_BELOW (OUT_MAX / 2) /* a reader that lost something */
 #define CHUNK_EXTRA 16             /* length and line ends */
 #define STALL_MS 300000

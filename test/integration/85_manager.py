@@ -72,7 +72,8 @@ class Manager(unittest.TestCase):
             "def rewrite(url, extras): return 'ERR'\n")
         cls.squire.write_conf(
             f"url_rewrite_program {program}\n"
-            "url_rewrite_children 4 startup=2 concurrency=7\n")
+            "url_rewrite_children 4 startup=2 concurrency=7\n"
+            "visible_hostname proxy.example\n")
         cls.squire.start()
         for _ in range(10):
             cls.squire.get(cls.origin.url("/"))
@@ -220,6 +221,8 @@ class Manager(unittest.TestCase):
     def test_names_from_elsewhere_are_refused(self):
         """A page of another site must not read this by DNS rebinding."""
         for host, status in (("evil.test", 403), ("evil.test:80", 403),
+                             ("proxy.example", 200), ("Proxy.Example:9", 200),
+                             ("x.proxy.example", 403),
                              ("127.0.0.1", 200), ("localhost:9", 200),
                              ("[::1]:80", 200)):
             response = self.squire.ask_manager("/helpers",
