@@ -91,6 +91,19 @@ fdRaiseLimit(void)
     (void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+int
+fdSetLimit(size_t max)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return -errno;
+    if (max > limit.rlim_max)
+        return -EPERM;
+    limit.rlim_cur = max;
+    return setrlimit(RLIMIT_NOFILE, &limit) < 0 ? -errno : 0;
+}
+
 size_t
 fdLimit(void)
 {

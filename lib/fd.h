@@ -35,6 +35,10 @@ int fdCount(void);
  * Thread: startup. */
 void fdRaiseLimit(void);
 
+/* Let this process have at most max descriptors. 0, or -errno: -EPERM when
+ * it may not have so many. Thread: startup. */
+int fdSetLimit(size_t max);
+
 /* How many descriptors this process may have. */
 size_t fdLimit(void);
 

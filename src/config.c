@@ -246,6 +246,7 @@ createConfig(const char *path)
     config->acls = aclSetCreate();
     config->httpAccess = aclRulesCreate();
     config->replyHeaders.isReply = true;
+    config->umask = -1;
     configHelperInit(&config->rewrite.helper, "url_rewrite");
     config->rewrite.timeoutMs = -1;
     configHelperInit(&config->storeId.helper, "store_id");

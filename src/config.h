@@ -325,6 +325,7 @@ typedef struct Config {
     int64_t cacheMem;
     ConfigCacheDir cacheDir;
     int64_t maximumObjectSize;
+    int64_t minimumObjectSize;
     int64_t maximumObjectSizeInMemory;
     bool collapsedForwarding;
     ConfigRefresh *refreshes;
@@ -342,6 +343,19 @@ typedef struct Config {
     int64_t clientIdlePconnTimeoutMs;
     int64_t clientLifetimeMs;
     int64_t shutdownLifetimeMs;
+    int64_t writeTimeoutMs;
+    int64_t serverIdlePconnTimeoutMs;
+    int64_t forwardTimeoutMs;
+    int64_t peerConnectTimeoutMs;
+    int64_t forwardMaxTries;
+    bool clientPersistent; /* client_persistent_connections */
+    bool serverPersistent;
+    bool halfClosedClients;
+    int64_t quickAbortMin; /* -1: fetches always go on */
+    int64_t quickAbortMax;
+    int64_t quickAbortPct;
+    int64_t maxFiledescriptors; /* 0: as many as there may be */
+    int64_t umask;              /* -1: as it is */
 
     ConfigHeaderRules requestHeaders;
     ConfigHeaderRules replyHeaders;

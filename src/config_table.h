@@ -151,6 +151,12 @@
       "FILE|none", "The file by which squire -k finds the running proxy.")     \
     X("coredump_dir", File, coredumpDir, NULL, "DIR|none",                     \
       "The directory the proxy runs in, where core files are left.")           \
+    X("max_filedescriptors", Descriptors, maxFiledescriptors, "0", "NUMBER",   \
+      "How many descriptors the proxy may have; 0: as many as the system "     \
+      "lets it. It is looked at when the proxy starts.")                       \
+    X("umask", Umask, umask, NULL, "OCTAL",                                    \
+      "Which rights files that are made do not have; otherwise as when the "   \
+      "proxy was started.")                                                    \
     X("cache_effective_user", Text, effectiveUser, NULL, "USER",               \
       "Whom the proxy becomes after it has opened its ports as root.")         \
     X("cache_effective_group", Text, effectiveGroup, NULL, "GROUP",            \
@@ -197,8 +203,18 @@
       "disk.")                                                                 \
     X("maximum_object_size", Size, maximumObjectSize, "4 MB", "SIZE",          \
       "Larger objects are not cached.")                                        \
+    X("minimum_object_size", Size, minimumObjectSize, "0 KB", "SIZE",          \
+      "Smaller objects are not cached.")                                       \
     X("maximum_object_size_in_memory", Size, maximumObjectSizeInMemory,        \
       "512 KB", "SIZE", "Larger objects are not kept in memory.")              \
+    X("quick_abort_min", AnySize, quickAbortMin, "64 KB", "SIZE|-1",           \
+      "When a client leaves before the end of an answer that is being "        \
+      "cached: if less than this is missing, the rest is fetched; with -1 "    \
+      "it always is.")                                                         \
+    X("quick_abort_max", AnySize, quickAbortMax, "64 KB", "SIZE",              \
+      "If more than this is missing, it is not.")                              \
+    X("quick_abort_pct", Count, quickAbortPct, "95", "PERCENT",                \
+      "In between, it is when more than this part of it is here.")             \
     X("collapsed_forwarding", Bool, collapsedForwarding, "on", "on|off",       \
       "Whether requests wait for the answer to another one for the same URL "  \
       "that has been sent to the origin already, if it seems to do for them, " \
@@ -233,9 +249,31 @@
       "How long an origin may be silent in the middle of an answer.")          \
     X("connect_timeout", Time, connectTimeoutMs, "1 minute", "TIME",           \
       "How long connecting to an origin may take.")                            \
+    X("peer_connect_timeout", Time, peerConnectTimeoutMs, "30 seconds",        \
+      "TIME",                                                                  \
+      "How long connecting to a parent may take that has no "                  \
+      "connect-timeout=.")                                                     \
+    X("forward_timeout", Time, forwardTimeoutMs, "4 minutes", "TIME",          \
+      "After this time since its begin, a request is tried nowhere else.")     \
+    X("forward_max_tries", Count, forwardMaxTries, "25", "NUMBER",             \
+      "In how many places a request is tried at most.")                        \
+    X("write_timeout", Time, writeTimeoutMs, "15 minutes", "TIME",             \
+      "How long a client may take nothing of an answer.")                      \
+    X("server_idle_pconn_timeout", Time, serverIdlePconnTimeoutMs,             \
+      "1 minute",                                                              \
+      "TIME",                                                                  \
+      "How long a connection to an origin or parent may be kept for the "      \
+      "next request.")                                                         \
+    X("server_persistent_connections", Bool, serverPersistent, "on", "on|off", \
+      "Whether connections to origins and parents are kept at all.")           \
     X("client_idle_pconn_timeout", Time, clientIdlePconnTimeoutMs,             \
       "2 minutes", "TIME",                                                     \
       "How long a client connection is kept open between requests.")           \
+    X("client_persistent_connections", Bool, clientPersistent, "on", "on|off", \
+      "Whether client connections are kept open between requests.")            \
+    X("half_closed_clients", Bool, halfClosedClients, "on", "on|off",          \
+      "Whether a client that has sent its last octet still gets its "          \
+      "answers; with off its connection is closed then.")                      \
     X("client_lifetime", Time, clientLifetimeMs, "1 day", "TIME",              \
       "How long one client connection may last at most.")                      \
     X("via", Bool, via, "on", "on|off",                                        \
@@ -379,6 +417,8 @@
 /* Older names: X(old, name). */
 #define CONFIG_ALIASES(X)                                                      \
     X("persistent_request_timeout", "client_idle_pconn_timeout")               \
+    X("pconn_timeout", "server_idle_pconn_timeout")                            \
+    X("max_filedesc", "max_filedescriptors")                                   \
     X("redirect_program", "url_rewrite_program")                               \
     X("redirect_children", "url_rewrite_children")                             \
     X("redirector_access", "url_rewrite_access")                               \
@@ -386,75 +426,303 @@
 
 /* Directives that Squid has and we do not (yet): a warning says so. */
 #define CONFIG_FOREIGN(X)                                                      \
+    X("accept_filter")                                                         \
     X("access_log_format")                                                     \
+    X("acl_uses_indirect_client")                                              \
     X("adaptation_access")                                                     \
+    X("adaptation_masterx_shared_names")                                       \
+    X("adaptation_meta")                                                       \
+    X("adaptation_send_client_ip")                                             \
+    X("adaptation_send_username")                                              \
+    X("adaptation_service_chain")                                              \
+    X("adaptation_service_iteration_limit")                                    \
+    X("adaptation_service_set")                                                \
+    X("adaptation_uses_indirect_client")                                       \
     X("adapted_http_access")                                                   \
+    X("allow_underscore")                                                      \
+    X("announce_file")                                                         \
+    X("announce_host")                                                         \
+    X("announce_period")                                                       \
+    X("announce_port")                                                         \
+    X("append_domain")                                                         \
+    X("as_whois_server")                                                       \
+    X("auth_schemes")                                                          \
     X("authenticate_cache_garbage_interval")                                   \
     X("authenticate_ip_ttl")                                                   \
+    X("background_ping_rate")                                                  \
+    X("balance_on_multiple_ip")                                                \
+    X("broken_posts")                                                          \
+    X("broken_vary_encoding")                                                  \
+    X("cache_miss_revalidate")                                                 \
+    X("cache_peer_domain")                                                     \
     X("cache_replacement_policy")                                              \
     X("cache_store_log")                                                       \
     X("cache_swap_high")                                                       \
     X("cache_swap_low")                                                        \
+    X("cache_swap_state")                                                      \
+    X("cache_vary")                                                            \
     X("cachemgr_passwd")                                                       \
+    X("check_hostnames")                                                       \
+    X("chroot")                                                                \
+    X("chunked_request_body_max_size")                                         \
     X("client_db")                                                             \
-    X("client_persistent_connections")                                         \
+    X("client_delay_access")                                                   \
+    X("client_delay_initial_bucket_level")                                     \
+    X("client_delay_parameters")                                               \
+    X("client_delay_pools")                                                    \
+    X("client_dst_passthru")                                                   \
+    X("client_ip_max_connections")                                             \
+    X("client_netmask")                                                        \
+    X("client_request_buffer_max_size")                                        \
+    X("clientside_tos")                                                        \
+    X("collapsed_forwarding_access")                                           \
+    X("configuration_includes_quoted_values")                                  \
+    X("connect_retries")                                                       \
+    X("cpu_affinity_map")                                                      \
+    X("dead_peer_timeout")                                                     \
     X("delay_access")                                                          \
     X("delay_class")                                                           \
+    X("delay_initial_bucket_level")                                            \
     X("delay_parameters")                                                      \
+    X("delay_pool_uses_indirect_client")                                       \
     X("delay_pools")                                                           \
+    X("detect_broken_pconn")                                                   \
+    X("digest_bits_per_entry")                                                 \
+    X("digest_generation")                                                     \
+    X("digest_rebuild_chunk_percentage")                                       \
+    X("digest_rebuild_period")                                                 \
+    X("digest_rewrite_period")                                                 \
+    X("digest_swapout_chunk_size")                                             \
+    X("diskd_program")                                                         \
+    X("dns_defnames")                                                          \
+    X("dns_multicast_local")                                                   \
     X("dns_nameservers")                                                       \
+    X("dns_packet_max")                                                        \
+    X("dns_retransmit_interval")                                               \
+    X("dns_testnames")                                                         \
     X("dns_timeout")                                                           \
+    X("dns_v4_fallback")                                                       \
     X("dns_v4_first")                                                          \
+    X("ecap_enable")                                                           \
+    X("ecap_service")                                                          \
     X("email_err_data")                                                        \
+    X("emulate_httpd_log")                                                     \
+    X("err_html_text")                                                         \
+    X("err_page_stylesheet")                                                   \
     X("error_default_language")                                                \
+    X("error_log_languages")                                                   \
+    X("error_map")                                                             \
+    X("esi_parser")                                                            \
+    X("eui_lookup")                                                            \
+    X("extension_methods")                                                     \
+    X("external_refresh_check")                                                \
     X("follow_x_forwarded_for")                                                \
-    X("forward_max_tries")                                                     \
-    X("forward_timeout")                                                       \
+    X("force_request_body_continuation")                                       \
+    X("forward_log")                                                           \
+    X("fqdncache_size")                                                        \
+    X("ftp_client_idle_timeout")                                               \
+    X("ftp_eprt")                                                              \
+    X("ftp_epsv")                                                              \
+    X("ftp_epsv_all")                                                          \
+    X("ftp_list_width")                                                        \
     X("ftp_passive")                                                           \
+    X("ftp_port")                                                              \
+    X("ftp_sanitycheck")                                                       \
+    X("ftp_telnet_protocol")                                                   \
     X("ftp_user")                                                              \
-    X("half_closed_clients")                                                   \
+    X("global_internal_static")                                                \
+    X("happy_eyeballs_connect_gap")                                            \
+    X("happy_eyeballs_connect_limit")                                          \
+    X("happy_eyeballs_connect_timeout")                                        \
+    X("header_access")                                                         \
     X("hierarchy_stoplist")                                                    \
+    X("high_memory_warning")                                                   \
+    X("high_page_fault_warning")                                               \
+    X("high_response_time_warning")                                            \
+    X("hopeless_kid_revival_delay")                                            \
     X("host_verify_strict")                                                    \
+    X("hostname_aliases")                                                      \
     X("hosts_file")                                                            \
     X("htcp_access")                                                           \
+    X("htcp_clr_access")                                                       \
     X("htcp_port")                                                             \
+    X("http_accel_surrogate_remote")                                           \
+    X("http_upgrade_request_protocols")                                        \
+    X("httpd_accel_no_pmtu_disc")                                              \
+    X("httpd_accel_surrogate_id")                                              \
+    X("icap_206_enable")                                                       \
+    X("icap_access")                                                           \
+    X("icap_class")                                                            \
+    X("icap_client_username_encode")                                           \
+    X("icap_client_username_header")                                           \
+    X("icap_connect_timeout")                                                  \
+    X("icap_default_options_ttl")                                              \
     X("icap_enable")                                                           \
+    X("icap_io_timeout")                                                       \
+    X("icap_log")                                                              \
+    X("icap_persistent_connections")                                           \
+    X("icap_preview_enable")                                                   \
+    X("icap_preview_size")                                                     \
+    X("icap_retry")                                                            \
+    X("icap_retry_limit")                                                      \
     X("icap_service")                                                          \
+    X("icap_service_failure_limit")                                            \
+    X("icap_service_revival_delay")                                            \
+    X("icon_directory")                                                        \
     X("icp_access")                                                            \
+    X("icp_hit_stale")                                                         \
     X("icp_port")                                                              \
+    X("icp_query_timeout")                                                     \
+    X("ident_lookup_access")                                                   \
+    X("ident_timeout")                                                         \
+    X("ie_refresh")                                                            \
+    X("ignore_expect_100")                                                     \
+    X("ignore_ims_on_miss")                                                    \
+    X("ignore_unknown_nameservers")                                            \
+    X("incoming_dns_average")                                                  \
+    X("incoming_rate")                                                         \
+    X("incoming_tcp_average")                                                  \
+    X("incoming_udp_average")                                                  \
+    X("ipcache_high")                                                          \
+    X("ipcache_low")                                                           \
     X("ipcache_size")                                                          \
-    X("max_filedescriptors")                                                   \
+    X("loadable_modules")                                                      \
+    X("location_rewrite_program")                                              \
+    X("log_access")                                                            \
+    X("log_fqdn")                                                              \
+    X("log_icap")                                                              \
+    X("log_icp_queries")                                                       \
+    X("log_ip_on_direct")                                                      \
+    X("log_uses_indirect_client")                                              \
+    X("mail_from")                                                             \
+    X("mail_program")                                                          \
+    X("mark_client_connection")                                                \
+    X("mark_client_packet")                                                    \
+    X("max_open_disk_fds")                                                     \
+    X("maximum_icp_query_timeout")                                             \
+    X("maximum_single_addr_tries")                                             \
+    X("mcast_groups")                                                          \
+    X("mcast_icp_query_timeout")                                               \
+    X("mcast_miss_addr")                                                       \
+    X("mcast_miss_encode_key")                                                 \
+    X("mcast_miss_port")                                                       \
+    X("mcast_miss_ttl")                                                        \
     X("memory_cache_mode")                                                     \
+    X("memory_cache_shared")                                                   \
     X("memory_pools")                                                          \
+    X("memory_pools_limit")                                                    \
     X("memory_replacement_policy")                                             \
-    X("minimum_object_size")                                                   \
+    X("mime_table")                                                            \
+    X("min_dns_poll_cnt")                                                      \
+    X("min_tcp_poll_cnt")                                                      \
+    X("min_udp_poll_cnt")                                                      \
+    X("minimum_direct_hops")                                                   \
+    X("minimum_direct_rtt")                                                    \
+    X("minimum_expiry_time")                                                   \
+    X("minimum_icp_query_timeout")                                             \
+    X("miss_access")                                                           \
     X("negative_dns_ttl")                                                      \
-    X("pconn_timeout")                                                         \
+    X("neighbor_type_domain")                                                  \
+    X("netdb_filename")                                                        \
+    X("netdb_high")                                                            \
+    X("netdb_low")                                                             \
+    X("netdb_ping_period")                                                     \
+    X("nonhierarchical_direct")                                                \
+    X("note")                                                                  \
+    X("offline_mode")                                                          \
+    X("on_unsupported_protocol")                                               \
+    X("pconn_lifetime")                                                        \
+    X("persistent_connection_after_error")                                     \
     X("pipeline_prefetch")                                                     \
     X("positive_dns_ttl")                                                      \
-    X("quick_abort_max")                                                       \
-    X("quick_abort_min")                                                       \
-    X("quick_abort_pct")                                                       \
+    X("prefer_direct")                                                         \
+    X("proxy_protocol_access")                                                 \
+    X("qos_flows")                                                             \
+    X("query_icmp")                                                            \
     X("range_offset_limit")                                                    \
     X("read_ahead_gap")                                                        \
+    X("referer_log")                                                           \
+    X("refresh_all_ims")                                                       \
+    X("refresh_stale_hit")                                                     \
+    X("relaxed_header_parser")                                                 \
     X("reload_into_ims")                                                       \
+    X("request_entities")                                                      \
+    X("request_start_timeout")                                                 \
+    X("response_delay_pool")                                                   \
+    X("response_delay_pool_access")                                            \
     X("retry_on_error")                                                        \
-    X("server_idle_pconn_timeout")                                             \
-    X("server_persistent_connections")                                         \
+    X("server_http11")                                                         \
+    X("server_pconn_for_nonretriable")                                         \
+    X("shared_memory_locking")                                                 \
+    X("shared_transient_entries_limit")                                        \
+    X("short_icon_urls")                                                       \
+    X("sleep_after_fork")                                                      \
     X("snmp_access")                                                           \
+    X("snmp_incoming_address")                                                 \
+    X("snmp_outgoing_address")                                                 \
     X("snmp_port")                                                             \
+    X("spoof_client_ip")                                                       \
     X("ssl_bump")                                                              \
+    X("ssl_engine")                                                            \
+    X("ssl_unclean_shutdown")                                                  \
     X("sslcrtd_children")                                                      \
     X("sslcrtd_program")                                                       \
+    X("sslcrtvalidator_children")                                              \
+    X("sslcrtvalidator_program")                                               \
+    X("sslpassword_program")                                                   \
+    X("sslproxy_cafile")                                                       \
+    X("sslproxy_capath")                                                       \
+    X("sslproxy_cert_adapt")                                                   \
     X("sslproxy_cert_error")                                                   \
+    X("sslproxy_cert_sign")                                                    \
+    X("sslproxy_cert_sign_hash")                                               \
+    X("sslproxy_cipher")                                                       \
+    X("sslproxy_client_certificate")                                           \
+    X("sslproxy_client_key")                                                   \
+    X("sslproxy_flags")                                                        \
+    X("sslproxy_foreign_intermediate_certs")                                   \
+    X("sslproxy_options")                                                      \
+    X("sslproxy_session_cache_size")                                           \
+    X("sslproxy_session_ttl")                                                  \
+    X("sslproxy_version")                                                      \
+    X("stats_collection")                                                      \
+    X("store_avg_object_size")                                                 \
+    X("store_dir_select_algorithm")                                            \
+    X("store_objects_per_bucket")                                              \
     X("tcp_outgoing_address")                                                  \
+    X("tcp_outgoing_mark")                                                     \
+    X("tcp_outgoing_tos")                                                      \
+    X("tcp_recv_bufsize")                                                      \
+    X("test_reachability")                                                     \
+    X("tproxy_uses_indirect_client")                                           \
     X("udp_incoming_address")                                                  \
-    X("umask")                                                                 \
+    X("udp_outgoing_address")                                                  \
     X("unique_hostname")                                                       \
     X("unlinkd_program")                                                       \
+    X("update_headers")                                                        \
+    X("upgrade_http0")                                                         \
     X("uri_whitespace")                                                        \
+    X("url_rewrite_concurrency")                                               \
+    X("url_rewrite_host_header")                                               \
+    X("useragent_log")                                                         \
+    X("vary_ignore_expire")                                                    \
+    X("wais_relay_host")                                                       \
+    X("wais_relay_port")                                                       \
+    X("wccp2_address")                                                         \
+    X("wccp2_assignment_method")                                               \
+    X("wccp2_forwarding_method")                                               \
+    X("wccp2_rebuild_wait")                                                    \
+    X("wccp2_return_method")                                                   \
     X("wccp2_router")                                                          \
+    X("wccp2_service")                                                         \
+    X("wccp2_service_info")                                                    \
+    X("wccp2_weight")                                                          \
+    X("wccp_address")                                                          \
+    X("wccp_router")                                                           \
+    X("wccp_version")                                                          \
+    X("windows_ipaddrchangemonitor")                                           \
     X("workers")                                                               \
-    X("write_timeout")
+    X("zero_buffers")                                                          \
+    X("zph_local")
 
 #endif

@@ -18,6 +18,8 @@ typedef struct Unit {
 
 #define SECOND INT64_C(1000)
 #define COUNT_MAX 9999
+#define DESCRIPTORS_MIN 64L
+#define DESCRIPTORS_MAX 10000000L
 #define DAY (24 * 3600 * SECOND)
 
 /* The first spelling of a factor is the one that is shown. */
@@ -405,6 +407,80 @@ parseHeadSize(ConfigLoader *loader, const ConfigRow *row,
                row->name, CONFIG_HEAD_MAX / 1024);
     *size = CONFIG_HEAD_MAX;
 }
+
+/* "-1" with or without a unit is no size at all. */
+static void
+parseAnySize(ConfigLoader *loader, const ConfigRow *row, const ConfigLine *line)
+{
+    if (line->count > 1 && strcmp(line->words[1].text, "-1") == 0)
+        *(int64_t *)fieldOf(loader, row) = -1;
+    else
+        parseSize(loader, row, line);
+}
+
+static void
+formatAnySize(const void *field, Buf *out)
+{
+    if (*(const int64_t *)field < 0)
+        bufPrintf(out, "-1");
+    else
+        formatQuantity(*(const int64_t *)field, sizeUnits, out);
+}
+
+const ConfigKind configKindAnySize = {
+    .parse = parseAnySize,
+    .format = formatAnySize,
+};
+
+static void
+parseDescriptors(ConfigLoader *loader, const ConfigRow *row,
+                 const ConfigLine *line)
+{
+    long value;
+
+    if (!configWantWords(loader, row, line, 1))
+        return;
+    if (configParseNumber(line->words[1].text, 0, DESCRIPTORS_MAX, &value) &&
+        (value == 0 || value >= DESCRIPTORS_MIN))
+        *(int64_t *)fieldOf(loader, row) = value;
+    else
+        configError(loader, line, 1,
+                    "expected 0 or a number from %ld to %ld, not \"%s\"",
+                    DESCRIPTORS_MIN, DESCRIPTORS_MAX, line->words[1].text);
+}
+
+const ConfigKind configKindDescriptors = {
+    .parse = parseDescriptors,
+    .format = formatCount,
+};
+
+static void
+parseUmask(ConfigLoader *loader, const ConfigRow *row, const ConfigLine *line)
+{
+    const char *text;
+
+    if (!configWantWords(loader, row, line, 1))
+        return;
+    text = line->words[1].text;
+    if (*text && strlen(text) <= 4 && text[strspn(text, "01234567")] == '\0' &&
+        strtol(text, NULL, 8) <= 0777)
+        *(int64_t *)fieldOf(loader, row) = strtol(text, NULL, 8);
+    else
+        configError(loader, line, 1,
+                    "expected an octal number from 0 to 0777, not \"%s\"",
+                    text);
+}
+
+static void
+formatUmask(const void *field, Buf *out)
+{
+    bufPrintf(out, "0%" PRIo64, *(const int64_t *)field);
+}
+
+const ConfigKind configKindUmask = {
+    .parse = parseUmask,
+    .format = formatUmask,
+};
 
 static void
 formatSize(const void *field, Buf *out)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "buf.h"
@@ -350,11 +351,27 @@ originIdleMax(void)
     return share < ORIGIN_IDLE_MAX ? (unsigned)share : ORIGIN_IDLE_MAX;
 }
 
+static void
+limitDescriptors(const Config *config)
+{
+    int rc = config->maxFiledescriptors > 0
+                 ? fdSetLimit((size_t)config->maxFiledescriptors)
+                 : 0;
+
+    if (rc == 0)
+        return;
+    errno = -rc;
+    complainOfErrno("max_filedescriptors", "more than the system allows");
+}
+
 /* Everything up to the loop. 0, or negative after telling the terminal. */
 static int
 start(Config *config)
 {
     fdRaiseLimit();
+    limitDescriptors(config);
+    if (config->umask >= 0)
+        umask((mode_t)config->umask);
     if (commInit() == -1 || originInit(originIdleMax()) < 0 ||
         takeSignals() < 0) {
         complainOfErrno("start", "loop");

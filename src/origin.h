@@ -91,6 +91,8 @@ typedef struct OriginConfig {
     bool isIdempotent;  /* may use, and retry after, a reused connection */
     bool isAlone;       /* on a connection that nothing else is sent on */
     int connectTimeoutMs;
+    int64_t idleMs;    /* a connection that has been kept for longer is not
+                          used; 0: any */
     int readTimeoutMs; /* silence allowed while an answer is due */
     size_t headMax;    /* octets of the answer's head; 0: 64 KiB */
     const OriginOps *ops;

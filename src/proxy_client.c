@@ -286,7 +286,7 @@ static void
 noteEof(ProxyClient *client)
 {
     client->isHalfClosed = true;
-    if (canAnswer(client))
+    if (canAnswer(client) && client->request->config->halfClosedClients)
         proxyClientArmTimeout(client, 0);
     else
         closeWithoutRequest(client);

@@ -9,9 +9,6 @@
 #include "proxy_fetch_priv.h"
 #include "xalloc.h"
 
-/* A client that leaves when no more than this is missing does not stop the
- * storing. */
-#define FINISH_OCTETS (64 * 1024)
 #define BASE_MAX 512
 
 static void
@@ -56,11 +53,24 @@ proxyFetchCancel(ProxyFetch *fetch)
     releaseFetch(fetch);
 }
 
+/* Whether a client that leaves does not stop the storing: quick_abort_*. */
 static bool
-isNearlyDone(const ProxyFetch *fetch)
+isWorthIt(const ProxyFetch *fetch)
 {
-    return fetch->writer != NULL && fetch->length != CACHE_LENGTH_UNKNOWN &&
-           fetch->length - fetch->received <= FINISH_OCTETS;
+    const Config *config = fetch->config;
+    int64_t missing = (int64_t)(fetch->length - fetch->received);
+
+    if (fetch->writer == NULL)
+        return false;
+    if (config->quickAbortMin < 0)
+        return true;
+    if (fetch->length == CACHE_LENGTH_UNKNOWN)
+        return false;
+    if (missing <= config->quickAbortMin)
+        return true;
+    return missing <= config->quickAbortMax &&
+           (double)fetch->received * 100 >
+               (double)fetch->length * (double)config->quickAbortPct;
 }
 
 /* What was asked is needed longer than the request lives. */
@@ -87,7 +97,7 @@ void
 proxyFetchDetach(ProxyFetch *fetch)
 {
     CHECK_OBJ(fetch, PROXY_FETCH_MAGIC);
-    if (listIsEmpty(&fetch->waiters) && !isNearlyDone(fetch)) {
+    if (listIsEmpty(&fetch->waiters) && !isWorthIt(fetch)) {
         proxyFetchCancel(fetch);
         return;
     }
@@ -423,7 +433,9 @@ onDone(OriginResult result, const char *why, void *data)
     ProxyRequest *request = fetch->request;
     fetch->origin = NULL;
     fetch->request = NULL;
-    if (result == ORIGIN_OK && fetch->writer != NULL && proxyPartFinish(fetch))
+    if (result == ORIGIN_OK && fetch->writer != NULL &&
+        fetch->received >= (uint64_t)fetch->config->minimumObjectSize &&
+        proxyPartFinish(fetch))
         cacheWriterCommit(&fetch->writer, NULL);
     releaseFetch(fetch); /* the memory stays for this turn */
     if (request == NULL)
@@ -508,8 +520,7 @@ usePeer(ProxyFetch *fetch, const ConfigPeer *peer, OriginConfig *origin)
     proxyPeerChange(fetch->request, peer, &fetch->headers);
     if (peer->isProxyOnly)
         fetch->isUncached = true;
-    if (peer->connectTimeoutMs > 0)
-        origin->connectTimeoutMs = peer->connectTimeoutMs;
+    origin->connectTimeoutMs = proxyPeerConnectMs(fetch->request, peer);
 }
 
 /* NULL with errno: EINVAL, or ENETUNREACH when it may go nowhere. */
@@ -533,7 +544,9 @@ createOrigin(ProxyFetch *fetch, const char *method)
         .addrCount = route.addrCount,
         .bodyLen = bodyLenOf(request->http),
         .isIdempotent = httpMethodIsIdempotent(request->http->method),
-        .isAlone = isConnectionBound(request->http),
+        .isAlone =
+            isConnectionBound(request->http) || !config->serverPersistent,
+        .idleMs = config->serverIdlePconnTimeoutMs,
         .connectTimeoutMs = (int)config->connectTimeoutMs,
         .readTimeoutMs = (int)config->readTimeoutMs,
         .headMax = (size_t)config->replyHeaderMaxSize,

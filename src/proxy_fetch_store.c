@@ -44,7 +44,8 @@ proxyFetchStore(ProxyFetch *fetch, const HttpResponse *response)
     HttpExchange exchange = exchangeOf(fetch, response);
     HttpFreshness freshness;
 
-    if (fetch->isUncached || !mayStore(fetch, response))
+    if (fetch->length < (uint64_t)fetch->config->minimumObjectSize ||
+        fetch->isUncached || !mayStore(fetch, response))
         return;
     HttpStoreReason reason = httpFreshnessStorable(&exchange, &freshness);
 

@@ -93,6 +93,14 @@ proxyPeerLogin(const ProxyRequest *request, const ConfigPeer *peer)
     }
 }
 
+int
+proxyPeerConnectMs(const ProxyRequest *request, const ConfigPeer *peer)
+{
+    return peer->connectTimeoutMs > 0
+               ? peer->connectTimeoutMs
+               : (int)request->config->peerConnectTimeoutMs;
+}
+
 void
 proxyPeerChange(const ProxyRequest *request, const ConfigPeer *peer,
                 HttpHeaders *headers)

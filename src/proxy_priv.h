@@ -285,6 +285,7 @@ struct ProxyRequest {
     char peer[INET6_ADDRSTRLEN];
     AccessHierarchy hierarchy; /* of the route in use */
     uint64_t peersTried;
+    unsigned tries;                      /* routes so far */
     char peerName[CONFIG_PEER_NAME_MAX]; /* empty: direct */
     OriginResult routeResult; /* of the last one that came to nothing */
     char routeWhy[128];
@@ -500,6 +501,9 @@ const ConfigPeer *proxyPeerLookup(const Proxy *proxy, const char *name);
 /* The credentials that it is told: the value of a field; returns owned, NULL:
  * none. */
 char *proxyPeerLogin(const ProxyRequest *request, const ConfigPeer *peer);
+
+/* How long connecting to it may take. */
+int proxyPeerConnectMs(const ProxyRequest *request, const ConfigPeer *peer);
 
 /* Change the fields of a request to it. */
 void proxyPeerChange(const ProxyRequest *request, const ConfigPeer *peer,

@@ -11,7 +11,6 @@
 
 #define EARLY_MAX (16 * 1024)
 #define ROUNDS_PER_TURN 8
-#define WRITE_TIMEOUT_MS (15 * 60 * 1000)
 
 /* An early head and a final one, with what is added, find room. */
 _Static_assert(2 * CONFIG_HEAD_MAX + EARLY_MAX + AUTH_TOKEN_MAX <
@@ -88,7 +87,7 @@ armWrite(ProxyClient *client)
         return;
     client->isWriteArmed = client->isSlow = true;
     streamWaitWrite(&client->stream, onWritable, client);
-    proxyClientArmTimeout(client, WRITE_TIMEOUT_MS);
+    proxyClientArmTimeout(client, client->proxy->config->writeTimeoutMs);
 }
 
 /* Count what the kernel took; the output buffer goes first. */

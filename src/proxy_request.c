@@ -86,6 +86,7 @@ proxyRequestCreate(ProxyClient *client)
     request->peer[0] = request->peerName[0] = '\0';
     request->peersTried = 0;
     request->routeWhy[0] = '\0';
+    request->tries = 0;
     memset(&request->body, 0, sizeof(request->body));
     memset(&request->reply, 0, offsetof(ProxyReply, contentType));
     request->reply.contentType[0] = '\0';
@@ -491,7 +492,8 @@ proxyRequestStart(ProxyRequest *request)
     request->accel =
         configAccelLookup(request->config, request->client->port->addr,
                           request->client->port->name);
-    request->reply.keepAlive = http->keepAlive;
+    request->reply.keepAlive =
+        http->keepAlive && request->config->clientPersistent;
     request->body.is100Wanted = http->expectContinue;
     if (http->framing == HTTP_FRAMING_NONE)
         proxyRequestIsBodyDone(request);

@@ -71,6 +71,7 @@ proxyRoutePick(ProxyRequest *request, ProxyRoute *routeOut)
     CHECK_OBJ(request, PROXY_REQUEST_MAGIC);
     if (!request->isRouted)
         proxyStepRoute(request);
+    request->tries++;
     request->peerName[0] = '\0';
     request->hierarchy = ACCESS_HIER_DIRECT;
     routeOut->peer = NULL;
@@ -94,6 +95,17 @@ isNoConnection(OriginResult result)
            result == ORIGIN_CONNECT_TIMEOUT || result == ORIGIN_TLS_FAIL;
 }
 
+static bool
+mayTryMore(const ProxyRequest *request)
+{
+    const Config *config = request->config;
+    int64_t sinceUs = commNowUs() - request->startUs;
+
+    return request->tries < config->forwardMaxTries &&
+           (config->forwardTimeoutMs == 0 ||
+            sinceUs < config->forwardTimeoutMs * 1000);
+}
+
 bool
 proxyRouteFailed(ProxyRequest *request, OriginResult result, const char *why)
 {
@@ -103,7 +115,8 @@ proxyRouteFailed(ProxyRequest *request, OriginResult result, const char *why)
     peerSetFailed(request->proxy->peers, request->peerName, why, commNowUs());
     request->routeResult = result;
     snprintf(request->routeWhy, sizeof(request->routeWhy), "%s", why);
-    return request->reply.status == 0 && request->body.octets == 0;
+    return request->reply.status == 0 && request->body.octets == 0 &&
+           mayTryMore(request);
 }
 
 const char *

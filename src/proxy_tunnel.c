@@ -162,8 +162,8 @@ startConnect(ProxyRequest *request)
     }
     if (route.peer != NULL)
         login = proxyPeerLogin(request, route.peer);
-    if (route.peer != NULL && route.peer->connectTimeoutMs > 0)
-        timeoutMs = route.peer->connectTimeoutMs;
+    if (route.peer != NULL)
+        timeoutMs = proxyPeerConnectMs(request, route.peer);
     proxyPortsMakeRoom(request->client->proxy);
     if (route.peer != NULL && route.peer->tls != NULL)
         startVia(request, &route, login, timeoutMs);

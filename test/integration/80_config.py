@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The configuration as operators meet it: squire -k parse, real files."""
 
+import gzip
 import os
 import re
 import subprocess
@@ -13,6 +14,7 @@ import squire_test
 from squire_test import Origin, Squire, answer
 
 DEBIAN = "/etc/squid/squid.conf"
+DOCUMENTED = "/usr/share/doc/squid-common/squid.conf.documented.gz"
 
 # Each is put on line 2 of a file; what must be said about it.
 WRONG = [
@@ -69,6 +71,10 @@ WRONG = [
     ("deny_info 200:ERR_DNS_FAIL all", "2: error: deny_info 200:ERR_DNS_FAIL:"),
     ("deny_info 403:http://x/ all", "2: error: deny_info 403:http://x/: with"),
     ("deny_info ERR_DNS_FAIL", "2: error: expected: deny_info [STATUS:]PAGE"),
+    ("umask 99", "2: error: expected an octal number from 0 to 0777"),
+    ("max_filedescriptors 10", "2: error: expected 0 or a number from 64"),
+    ("quick_abort_min -2", "2: error: expected a size such as"),
+    ("forward_max_tries often", "2: error: expected a number from 0"),
     ("debug_options everything", "2: error: expected SECTION,LEVEL"),
     ("url_rewrite_program", "2: error: expected: url_rewrite_program"),
     ("url_rewrite_children 10 concurrency=lots",
@@ -213,6 +219,36 @@ class Parse(unittest.TestCase):
         for line in result.stderr.splitlines():
             self.assertRegex(line, "^/etc/squid/.*: warning: directive .* is "
                                    "not supported yet")
+
+
+    @unittest.skipUnless(os.path.exists(DOCUMENTED), "no Squid installed")
+    def test_every_directive_of_squid_is_known_by_name(self):
+        with gzip.open(DOCUMENTED, "rt", encoding="utf-8") as file:
+            names = re.findall(r"(?m)^#  TAG: (\w+)", file.read())
+        self.assertGreater(len(names), 300)
+        result = self.parse("http_port 3128\n" + "".join(
+            name + "\n" for name in names))
+        self.assertNotIn("unknown directive", result.stderr)
+
+    @unittest.skipUnless(os.path.exists(DEBIAN), "no Squid installed")
+    def test_squids_own_configuration_runs(self):
+        with open(DEBIAN, encoding="utf-8") as file:
+            text = file.read()
+        squire = Squire()
+        text = re.sub(r"(?m)^http_port 3128$", "", text)
+        text = re.sub(r"(?m)^coredump_dir .*$", "", text)
+        squire.access = text
+        squire.write_conf("")
+        origin = Origin({"/": answer(200, b"x")})
+        with squire:
+            # Its port is not one of Safe_ports unless it is a high one.
+            self.assertGreater(origin.port, 1024)
+            self.assertEqual(squire.get(origin.url("/")).status, 200)
+            self.assertEqual(squire.get("http://127.0.0.1:25/").status, 403)
+            with squire.connect() as connection:
+                self.assertEqual(connection.request(
+                    origin.authority, method="CONNECT").status, 403)
+        origin.close()
 
 
 class CommandLine(unittest.TestCase):

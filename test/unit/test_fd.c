@@ -40,6 +40,10 @@ Test(fd, limit_is_raised_as_far_as_allowed)
     cr_assert_eq(fdLimit(), 64u);
     fdRaiseLimit();
     cr_assert_eq(fdLimit(), limit.rlim_max);
+    cr_assert_eq(fdSetLimit(100), 0);
+    cr_assert_eq(fdLimit(), 100u);
+    cr_assert_eq(fdSetLimit(limit.rlim_max + 1), -EPERM);
+    cr_assert_eq(fdLimit(), 100u);
 }
 
 Test(fd, closep_clears_and_keeps_errno)
