@@ -1,8 +1,8 @@
 /* basic_file_auth.c: names and passwords by an htpasswd file. */
 #include "helper_serve.h"
+#include "ids_option.h"
 #include "password_file.h"
 
-#include <stdio.h>
 #include <string.h>
 
 static void
@@ -35,16 +35,16 @@ int
 main(int argc, char **argv)
 {
     Reload *file;
+    HelperIds ids;
     int status;
 
-    if (argc != 2) {
-        fprintf(stderr, "usage: basic_file_auth FILE\n");
+    const char *path = idsOptionFile(argc, argv, &ids);
+    if (!path)
         return 1;
-    }
-    file = reloadOpen(&passwordFileHtpasswdOps, "basic_file_auth", argv[1]);
+    file = reloadOpen(&passwordFileHtpasswdOps, "basic_file_auth", path);
     if (!file)
         return 1;
-    status = helperServe(onRequest, file);
+    status = helperServeWith(ids, onRequest, file);
     reloadClose(&file);
     return status;
 }

@@ -2,12 +2,14 @@
 #include "check.h"
 #include "digest_query.h"
 #include "helper_serve.h"
+#include "ids_option.h"
 #include "password_file.h"
 #include "xalloc.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define AUTH_MAGIC 0x5e12e004u
 
@@ -70,19 +72,26 @@ int
 main(int argc, char **argv)
 {
     Auth auth = {.magic = AUTH_MAGIC};
-    int status;
+    HelperIds ids = HELPER_IDS_DETECT;
+    bool isRight = true;
+    int option, status;
 
-    auth.hasHa1 = argc == 3 && strcmp(argv[1], "-c") == 0;
-    if (argc != 2 && !auth.hasHa1) {
-        fprintf(stderr, "usage: digest_file_auth [-c] FILE\n");
+    while ((option = getopt(argc, argv, IDS_OPTION "c")) != -1) {
+        if (option == 'c')
+            auth.hasHa1 = true;
+        else
+            isRight = idsOptionTake(option, optarg, &ids) && isRight;
+    }
+    if (!isRight || optind != argc - 1) {
+        fprintf(stderr, "usage: digest_file_auth [-c] " IDS_USAGE " FILE\n");
         return 1;
     }
     auth.file =
         reloadOpen(auth.hasHa1 ? &passwordFileHa1Ops : &passwordFilePlainOps,
-                   "digest_file_auth", argv[argc - 1]);
+                   "digest_file_auth", argv[optind]);
     if (!auth.file)
         return 1;
-    status = helperServe(onRequest, &auth);
+    status = helperServeWith(ids, onRequest, &auth);
     reloadClose(&auth.file);
     return status;
 }

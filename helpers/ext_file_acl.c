@@ -1,6 +1,7 @@
 /* ext_file_acl.c: access by address, user, group and time, from a file. */
 #include "check.h"
 #include "helper_serve.h"
+#include "ids_option.h"
 #include "permit_addr.h"
 #include "permit_rules.h"
 
@@ -135,19 +136,23 @@ main(int argc, char **argv)
 {
     FileAcl acl = {
         .magic = ACL_MAGIC, .fields = {FIELD_SRC, FIELD_USER}, .fieldCount = 2};
+    HelperIds ids = HELPER_IDS_DETECT;
     bool isRight = true;
     int option, status;
 
-    while ((option = getopt(argc, argv, "f:")) != -1)
-        isRight = isRight && option == 'f' && readFields(&acl, optarg);
+    while ((option = getopt(argc, argv, IDS_OPTION "f:")) != -1)
+        isRight =
+            isRight && (option == 'f' ? readFields(&acl, optarg)
+                                      : idsOptionTake(option, optarg, &ids));
     if (!isRight || optind != argc - 1) {
-        fprintf(stderr, "usage: ext_file_acl [-f src|user|-,...] FILE\n");
+        fprintf(stderr,
+                "usage: ext_file_acl " IDS_USAGE " [-f src|user|-,...] FILE\n");
         return 1;
     }
     acl.rules = reloadOpen(&permitRulesOps, "ext_file_acl", argv[optind]);
     if (!acl.rules)
         return 1;
-    status = helperServe(onRequest, &acl);
+    status = helperServeWith(ids, onRequest, &acl);
     reloadClose(&acl.rules);
     return status;
 }

@@ -3,8 +3,8 @@
 
 #include "check.h"
 #include "helper_serve.h"
+#include "ids_option.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define STOREID_MAGIC 0x5e12e005u
@@ -38,17 +38,17 @@ int
 main(int argc, char **argv)
 {
     StoreId storeId = {.magic = STOREID_MAGIC};
+    HelperIds ids;
     int status;
 
-    if (argc != 2) {
-        fprintf(stderr, "usage: storeid_rules FILE\n");
+    const char *path = idsOptionFile(argc, argv, &ids);
+    if (!path)
         return 1;
-    }
-    storeId.rules = reloadOpen(&storeidRulesOps, "storeid_rules", argv[1]);
+    storeId.rules = reloadOpen(&storeidRulesOps, "storeid_rules", path);
     if (!storeId.rules)
         return 1;
     bufInit(&storeId.key, HELPER_PROTO_LINE_MAX);
-    status = helperServe(onRequest, &storeId);
+    status = helperServeWith(ids, onRequest, &storeId);
     bufFini(&storeId.key);
     reloadClose(&storeId.rules);
     return status;

@@ -1,6 +1,7 @@
 /* url_rewrite_map.c: a URL rewriter that follows a file of rules. */
 #include "check.h"
 #include "helper_serve.h"
+#include "ids_option.h"
 #include "rewrite_rules.h"
 
 #include <stdio.h>
@@ -54,17 +55,17 @@ int
 main(int argc, char **argv)
 {
     Map map = {.magic = MAP_MAGIC};
+    HelperIds ids;
     int status;
 
-    if (argc != 2) {
-        fprintf(stderr, "usage: url_rewrite_map FILE\n");
+    const char *path = idsOptionFile(argc, argv, &ids);
+    if (!path)
         return 1;
-    }
-    map.rules = reloadOpen(&rewriteRulesOps, "url_rewrite_map", argv[1]);
+    map.rules = reloadOpen(&rewriteRulesOps, "url_rewrite_map", path);
     if (!map.rules)
         return 1;
     bufInit(&map.url, HELPER_PROTO_LINE_MAX);
-    status = helperServe(onRequest, &map);
+    status = helperServeWith(ids, onRequest, &map);
     bufFini(&map.url);
     reloadClose(&map.rules);
     return status;

@@ -90,6 +90,8 @@ typedef struct HelperConfig {
     unsigned probeMs;     /* between probes of an idle process, 30000 */
     IpcAttr attr;         /* what a process may; copied with its strings and
                              lists; the descriptors named must stay open.
+                             SQUIRE_CONCURRENCY (0: lines have no ID) is
+                             added to the environment.
                              stderrMode follows stderrRaw, diesWithUs is
                              always true */
 

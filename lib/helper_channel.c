@@ -86,13 +86,18 @@ typedef struct Started {
 static int
 spawnProcess(const HelperConfig *config, Started *started)
 {
+    const char **env = helperEnvCreate(config);
+    IpcAttr attr = config->attr;
     void *handle = NULL;
 
+    attr.env = env;
     started->pid = ipcCreateAttr(config->ipcType, config->argv[0], config->argv,
-                                 config->name, &config->attr, &started->readFd,
+                                 config->name, &attr, &started->readFd,
                                  &started->writeFd, &handle);
+    int error = errno;
+    free(env);
     if (started->pid < 0)
-        return -errno;
+        return -error;
     IpcChild *child = handle;
     started->errFd = ipcChildTakeStderr(child);
     ipcChildDestroy(&child);

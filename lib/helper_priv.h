@@ -670,6 +670,10 @@ void helperPoolTakeBack(HelperRequest *request, bool counts);
 /* Decide what to do next at the end of this turn. */
 void helperPoolSettle(HelperPool *pool);
 
+/* helper_env.c: the environment of a new process: config's or ours, and what
+ * its lines look like. Borrows its strings until freed; returns owned. */
+const char **helperEnvCreate(const HelperConfig *config);
+
 /* Tell who wants to know; channel NULL: no process. */
 void helperEventRaise(const HelperPool *pool, const HelperChannel *channel,
                       HelperEventKind kind, const char *fmt, ...)

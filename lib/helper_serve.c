@@ -19,8 +19,9 @@ struct HelperServe {
     uint32_t magic;
     HelperServeCb *handler;
     void *data;
+    HelperIds ids;
     int64_t id;     /* of the request being answered, -1: none */
-    char *line;     /* that request, as it came */
+    char *line;     /* that request, as it came, or after an ID that is sure */
     bool replied;   /* that request has its reply */
     bool badPair;   /* a pair of that reply could not be kept */
     bool skipping;  /* inside a line that was too long */
@@ -146,7 +147,8 @@ helperServeWholeLine(HelperServe *serve)
 {
     CHECK_OBJ(serve, SERVE_MAGIC);
     CHECK(!serve->replied);
-    serve->id = -1;
+    if (serve->ids != HELPER_IDS_ON)
+        serve->id = -1;
     return serve->line;
 }
 
@@ -173,19 +175,24 @@ helperServeField(char **cursor)
     return field;
 }
 
-/* Take a channel-ID off the line: only with a blank after it, since a query
- * may be a number. Returns where the query begins. */
+/* Take a channel-ID off the line. When it is not known that there is one, only
+ * with a blank after it, since a query may be a number. Returns where the
+ * query begins. */
 static char *
 takeId(HelperServe *serve, char *line, size_t len)
 {
     uint32_t id;
     size_t skip = helperProtoParseId(line, len, &id);
+    bool isSure = serve->ids == HELPER_IDS_ON;
 
     serve->line = line;
     serve->id = -1;
-    if (skip == 0 || (line[skip - 1] != ' ' && line[skip - 1] != '\t'))
+    if (skip == 0 || serve->ids == HELPER_IDS_OFF ||
+        (!isSure && line[skip - 1] != ' ' && line[skip - 1] != '\t'))
         return line;
     serve->id = id;
+    if (isSure)
+        serve->line = line + skip;
     return line + skip;
 }
 
@@ -201,6 +208,10 @@ answerLine(HelperServe *serve, char *line, size_t len)
     serve->pairsLen = 0;
     if (memchr(query, '\0', len)) {
         putBroken(serve, "message=\"NUL in the request\"");
+        return;
+    }
+    if (serve->ids == HELPER_IDS_ON && serve->id < 0) {
+        putBroken(serve, "message=\"no channel-ID in the request\"");
         return;
     }
     serve->handler(serve, query, len, serve->data);
@@ -267,8 +278,25 @@ serveLines(HelperServe *serve)
     }
 }
 
+/* What the pool that started us says of lines. */
+static HelperIds
+readEnvironment(void)
+{
+    const char *text = getenv("SQUIRE_CONCURRENCY");
+
+    if (!text || !*text || text[strspn(text, "0123456789")])
+        return HELPER_IDS_DETECT;
+    return text[strspn(text, "0")] ? HELPER_IDS_ON : HELPER_IDS_OFF;
+}
+
 int
 helperServe(HelperServeCb *handler, void *data)
+{
+    return helperServeWith(HELPER_IDS_DETECT, handler, data);
+}
+
+int
+helperServeWith(HelperIds ids, HelperServeCb *handler, void *data)
 {
     HelperServe *serve = xmalloc(sizeof(*serve));
 
@@ -276,6 +304,7 @@ helperServe(HelperServeCb *handler, void *data)
     serve->magic = SERVE_MAGIC;
     serve->handler = handler;
     serve->data = data;
+    serve->ids = ids == HELPER_IDS_DETECT ? readEnvironment() : ids;
     serve->skipping = false;
     serve->writeError = 0;
     serve->inLen = serve->outLen = 0;

@@ -3,7 +3,10 @@
  *
  * Reads request lines on stdin, calls the handler, writes the reply on
  * stdout. A channel-ID (digits and a blank at the start of a line) is taken
- * off and put before the reply. A line longer than HELPER_SERVE_LINE_MAX or
+ * off and put before the reply. Whether lines have one is told by the caller,
+ * or by libsquire's pools in SQUIRE_CONCURRENCY, else seen by each line, where
+ * a request that begins with a number of its own may be taken wrongly.
+ * A line longer than HELPER_SERVE_LINE_MAX or
  * with a NUL is answered BH, once, without asking the handler. Replies to
  * lines that came together leave together. Thread: one.
  */
@@ -20,6 +23,13 @@ extern "C" {
 
 typedef struct HelperServe HelperServe;
 
+typedef enum HelperIds {
+    HELPER_IDS_DETECT, /* SQUIRE_CONCURRENCY: 0 is off, a number above it on;
+                          without it, a line that begins with one has an ID */
+    HELPER_IDS_OFF,    /* no line has an ID */
+    HELPER_IDS_ON      /* each has one; a line without is answered BH */
+} HelperIds;
+
 /*
  * Answer one request: call helperServeReply once before returning (not at
  * all: BH is sent). line is NUL-terminated, without ID and line end; borrowed
@@ -34,6 +44,9 @@ typedef void HelperServeCb(HelperServe *serve, char *line, size_t len,
  * error. A last line without LF was cut short: it is not answered.
  */
 int helperServe(HelperServeCb *handler, void *data);
+
+/* helperServe, and what is known of channel-IDs. */
+int helperServeWith(HelperIds ids, HelperServeCb *handler, void *data);
 
 /*
  * Answer the request: the result word, the pairs of helperServeAdd, and text
@@ -52,8 +65,9 @@ void helperServeReply(HelperServe *serve, HelperResult result,
 void helperServeAdd(HelperServe *serve, const char *key, const char *value);
 
 /*
- * For requests that may themselves begin with a number: the line as it came,
- * nothing of it taken as a channel-ID. Call it before the line is changed;
+ * For requests that may themselves begin with a number, and do not look as
+ * if it were a channel-ID: the line as it came, nothing of it taken as one,
+ * unless it is known that lines have IDs. Call it before the line is changed;
  * the reply then goes without ID. Borrowed as the line is.
  */
 char *helperServeWholeLine(HelperServe *serve);

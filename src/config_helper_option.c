@@ -366,9 +366,12 @@ static const Option options[] = {
     {"cwd", "DIR", setText, "a directory", MEMBER(attr.cwd),
      .help = "The directory they run in."},
     {"env", "NAME[=VALUE]", setEnv, "NAME=VALUE or NAME",
-     .help = "A variable of their environment: with this value, or as it is "
-             "in ours. May be given several times; with the first, nothing "
-             "else of our environment is passed on."},
+     .help =
+         "A variable of their environment: with this value, or as it is "
+         "in ours. May be given several times; with the first, nothing "
+         "else of our environment is passed on but SQUID_DEBUG, SQUIRE_DEBUG "
+         "and SQUIRE_CONCURRENCY, which tells whether lines have a "
+         "channel-ID."},
     {"memory-limit", "SIZE", setSize, NULL, MEMBER(attr.limitMemory), .min = 1,
      .max = INT64_MAX, .help = "Their address space, each."},
     {"files-limit", "N", setNumber, "a number from 3", MEMBER(attr.limitFiles),

@@ -533,6 +533,8 @@ readOptions(Try *try, int argc, char *argv[])
             return CTL_USAGE;
     }
     try->hasIds = concurrency > 0;
+    if (try->hasIds) /* as a pool tells its processes */
+        setenv("SQUIRE_CONCURRENCY", "1", 1);
     return optind < argc ? -1 : ctlMisused(try->ctl, "a program is needed");
 }
 

@@ -90,6 +90,11 @@ ACL_CASES = [
 ]
 
 
+def concurrency(told):
+    """Our environment, with what a pool says of its lines."""
+    return dict(os.environ, **{"SQUIRE_CONCURRENCY": told} if told else {})
+
+
 def try_cases(program, path, cases, *options):
     with Helper(program, *options, path) as helper:
         for query, expected in cases:
@@ -116,6 +121,44 @@ def test_acl(path):
         equal(helper.ask("bob x"), "ERR")
     with Helper(ACL, "-f", "-,user,src", path) as helper:
         equal(helper.ask("GET 1234 10.0.0.1 x"), "OK")
+
+
+def test_numbers_as_names(path):
+    """A user's name is taken for a channel-ID only where nothing else tells."""
+    write_file(path, "group staff 1234 alice\nallow user @staff data staff\n")
+    off = [ACL, "-i", "off", "-f", "user", path]
+    on = [ACL, "-i", "on", "-f", "user", path]
+    for argv, told in ((off, None), (off, "9"), (off[:1] + off[3:], "0")):
+        with Helper(*argv, env=concurrency(told)) as helper:
+            equal(helper.ask("1234 staff"), "OK", (argv, told))
+            equal(helper.ask("7 alice staff"), "ERR", (argv, told))
+    for argv, told in ((on, None), (on, "0"), (on[:1] + on[3:], "1")):
+        with Helper(*argv, env=concurrency(told)) as helper:
+            equal(helper.ask("7 1234 staff"), "7 OK", (argv, told))
+            equal(helper.ask("1234 staff"), "1234 ERR", (argv, told))
+            equal(helper.ask("alice staff"),
+                  'BH message="no channel-ID in the request"', (argv, told))
+    with Helper(*off[:1], *off[3:], env=concurrency("x")) as helper:
+        equal(helper.ask("1234 staff"), "1234 ERR", "detected as ever")
+
+
+def test_all_know_the_option(path):
+    for name, request, text in (
+            ("basic_file_auth", "1 a b", "x:y\n"),
+            ("digest_file_auth", '1 "a":"b"', "a:b\n"),
+            ("storeid_rules", "1 x", "exact x y\n"),
+            ("url_rewrite_map", "1 x", "exact x y\n")):
+        program = os.path.join(BUILD, "helpers", name)
+        write_file(path, text)
+        with Helper(program, "-i", "on", path) as helper:
+            equal(helper.ask(request).split()[0], "1", name)
+            equal(helper.ask(request[2:]).split()[0], "BH", name)
+        with Helper(program, "-i", "off", path) as helper:
+            check(helper.ask(request)[:2] in ("OK", "ER", "BH"), name)
+        for wrong in (["-i", "maybe", path], ["-i", "on"], ["-x", path]):
+            status, errors = run(program, *wrong)
+            equal(status, 1, wrong)
+            check("usage: " + name in errors.replace("lt-", ""), errors)
 
 
 def test_acl_time(path):
@@ -177,6 +220,8 @@ def main():
         path = os.path.join(folder, "rules")
         test_storeid(path)
         test_acl(path)
+        test_numbers_as_names(path)
+        test_all_know_the_option(path)
         test_acl_time(path)
         test_broken(path)
         test_change(path)

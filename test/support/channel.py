@@ -15,12 +15,12 @@ DEADLINE = 20  # seconds; generous, no test measures time
 class Helper:
     """A running helper. With stderr_path its messages go to that file."""
 
-    def __init__(self, *argv, stderr_path=None):
+    def __init__(self, *argv, stderr_path=None, env=None):
         self.sock, theirs = socket.socketpair()
         self.sock.settimeout(DEADLINE)
         stderr = open(stderr_path, "ab") if stderr_path else None
         self.process = subprocess.Popen(argv, stdin=theirs, stdout=theirs,
-                                        stderr=stderr)
+                                        stderr=stderr, env=env)
         theirs.close()
         if stderr:
             stderr.close()

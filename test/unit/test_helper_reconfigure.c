@@ -288,6 +288,30 @@ createShell(const char *const env[], bool again)
     return 0;
 }
 
+Test(helperReconfigure, processes_are_told_whether_lines_have_ids)
+{
+    const char *argv[] = {
+        "/bin/sh", "-c",
+        "while read i l; do echo $i OK message=$SQUIRE_CONCURRENCY,$L; done",
+        NULL};
+    const char *env[] = {"SQUIRE_CONCURRENCY=9", "L=l", NULL};
+
+    poolConfig.max = 1;
+    poolConfig.argv = argv;
+    poolConfig.concurrency = 7;
+    poolConfig.attr.env = env;
+    pool = helperPoolCreate(&poolConfig);
+    ask("x", 0);
+    expect(1, 0, "7,l");
+    argv[2] = "while read i l; do echo OK message=$SQUIRE_CONCURRENCY; done";
+    poolConfig.concurrency = 0;
+    poolConfig.attr.env = NULL;
+    cr_assert_eq(helperPoolReconfigure(pool, &poolConfig), 0);
+    waitForGone(1);
+    ask("x", 1);
+    expect(2, 1, "0");
+}
+
 Test(helperReconfigure, attr_is_copied_and_compared)
 {
     char first[] = "MARK=first", path[] = "PATH=/usr/bin:/bin";

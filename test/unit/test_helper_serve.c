@@ -19,9 +19,12 @@ static void
 onRequest(HelperServe *serve, char *line, size_t len, void *data)
 {
     char *cursor = line;
-    char *verb = helperServeField(&cursor);
-
     (void)data;
+    if (strncmp(line, "whole", 5) == 0) {
+        helperServeReply(serve, HELPER_OK, helperServeWholeLine(serve));
+        return;
+    }
+    char *verb = helperServeField(&cursor);
     if (!verb) {
         helperServeReply(serve, HELPER_ERR, len ? "blanks" : NULL);
     } else if (strcmp(verb, "echo") == 0) {
@@ -119,6 +122,35 @@ Test(helperServe, empty_queries_reach_the_handler)
     ask("  \n", "ERR blanks\n");
     ask("5 \n", "5 ERR\n");
     cr_assert_eq(endHelper(), 0);
+}
+
+/* The process that was started is not the one wanted. */
+static void
+startTold(const char *concurrency)
+{
+    (void)endHelper();
+    setenv("SQUIRE_CONCURRENCY", concurrency, 1);
+    startHelper();
+}
+
+Test(helperServe, a_pool_may_tell_that_lines_have_no_ids)
+{
+    startTold("0");
+    ask("7 echo a\n", "BH message=\"no answer\"\n");
+    ask("echo a\n", "OK a\n");
+}
+
+Test(helperServe, a_pool_may_tell_that_lines_have_ids)
+{
+    startTold("20");
+    ask("7 whole 8 echo\n", "7 OK whole 8 echo\n");
+    ask("7\n", "7 ERR\n");
+    ask("echo a\n", "BH message=\"no channel-ID in the request\"\n");
+}
+
+Test(helperServe, a_whole_line_has_no_id)
+{
+    ask("7 whole a\n", "OK 7 whole a\n");
 }
 
 Test(helperServe, number_without_blank_is_no_id)
