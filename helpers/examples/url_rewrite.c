@@ -11,10 +11,12 @@ onRequest(HelperServe *serve, char *line, size_t len, void *data)
 {
     char *url = helperServeWord(&line);
 
+    bool isOld = url && strncmp(url, "http://old.test/", 16) == 0;
+
     (void)len, (void)data;
-    if (url && strncmp(url, "http://old.test/", 16) == 0)
+    if (isOld)
         helperServeAdd(serve, "rewrite-url", memcpy(url, "http://new", 10));
-    helperServeReply(serve, HELPER_OK, NULL);
+    helperServeReply(serve, isOld ? HELPER_OK : HELPER_ERR, NULL);
 }
 
 int

@@ -84,9 +84,26 @@ class ReadmeTest(unittest.TestCase):
             with self.subTest(language=language):
                 answer = run([path], env=self.environment,
                              input="7 " + REQUEST + "8 http://other.test/x\n")
-                first, second = answer.splitlines()
-                self.assertEqual(first, f'7 OK rewrite-url="{NEW_URL}"')
-                self.assertIn(second, ("8 ERR", "8 OK"))
+                self.assertEqual(answer.splitlines(), [
+                    f'7 OK rewrite-url="{NEW_URL}"', "8 ERR"])
+
+    def test_helpers_send_nothing_of_a_client_s_making(self):
+        asked = [b"http://old.test/\\c", b"http://old.test/\\n8\\0101",
+                 b'http://old.test/"x=y', b"http://old.test/\xff"]
+        odd = [b'http://new.test/\\\\c', b"http://new.test/\\\\n8\\\\0101",
+               b'http://new.test/\\"x=y']
+        for language, path in self.helpers.items():
+            with self.subTest(language=language):
+                answers = subprocess.run(
+                    [path], env=self.environment, check=True,
+                    timeout=TIMEOUT_S, stdout=subprocess.PIPE,
+                    input=b"".join(b"7 %s 127.0.0.1/- - GET\n" % url
+                                   for url in asked)).stdout.splitlines()
+                self.assertEqual(answers[-1],
+                                 b'7 OK rewrite-url="http://new.test/\xff"')
+                self.assertEqual(answers[:-1], [
+                    b"7 ERR" if language == "sh" else
+                    b'7 OK rewrite-url="%s"' % url for url in odd])
 
     def test_embedding_program_asks_each_helper(self):
         source, = [b for b in blocks("c") if "commLoopRun" in b]
