@@ -110,6 +110,29 @@ cacheLmdbPendingTwin(const CacheLmdbStore *store, const CacheKey *key,
     return NULL;
 }
 
+void
+cacheLmdbPendingList(const CacheLmdbStore *store, const CacheKey *key,
+                     CacheListCb *cb, void *data)
+{
+    const CacheLmdbRecent *recent = findRecent(store, key->digest);
+    const CacheLmdbPending *pending = recent != NULL ? recent->pending : NULL;
+
+    for (; pending != NULL; pending = pending->next) {
+        const CacheObject *base = &pending->object->base;
+        const CacheListing listing = {.level = "disk",
+                                      .keyClass = pending->keyClass,
+                                      .url = pending->url,
+                                      .varyNames = base->varyNames,
+                                      .varyValues = base->varyValues,
+                                      .head = base->head,
+                                      .status = base->status,
+                                      .length = base->length,
+                                      .freshness = &base->freshness};
+        if (isOfKey(pending, key))
+            cb(&listing, data);
+    }
+}
+
 unsigned
 cacheLmdbPendingCount(const CacheLmdbStore *store, const CacheKey *key)
 {

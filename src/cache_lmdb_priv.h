@@ -474,6 +474,10 @@ CacheLmdbObject *cacheLmdbPendingTwin(const CacheLmdbStore *store,
                                       const CacheKey *key,
                                       const CacheObject *object);
 
+/* Call cb for those of this key that wait. */
+void cacheLmdbPendingList(const CacheLmdbStore *store, const CacheKey *key,
+                          CacheListCb *cb, void *data);
+
 /* How many responses of this key wait. */
 unsigned cacheLmdbPendingCount(const CacheLmdbStore *store,
                                const CacheKey *key);

@@ -287,6 +287,7 @@ cacheLmdbListKey(CacheStore *store, const CacheKey *key, CacheListCb *cb,
 {
     ListWanted wanted = {cb, data};
 
+    cacheLmdbPendingList((const CacheLmdbStore *)store, key, cb, data);
     forEachRecord((CacheLmdbStore *)store, key, onListed, &wanted);
 }
 

@@ -29,6 +29,24 @@ cacheStoreLookup(CacheStore *store, const CacheKey *key,
     return store->ops->lookup(store, key, request);
 }
 
+CacheObject *
+cacheStoreLookupVariant(CacheStore *store, const CacheKey *key,
+                        HttpSlice varyNames, HttpSlice varyValues)
+{
+    CacheObject *object = NULL;
+    HttpHeaders request;
+
+    CHECK_OBJ(store, CACHE_STORE_MAGIC);
+    httpHeaderInit(&request, 2 * CACHE_VARY_MAX);
+    if (cacheVaryRequest(varyNames, varyValues, &request) == 0)
+        object = store->ops->lookup(store, key, &request);
+    httpHeaderFini(&request);
+    if (object && (!httpSliceEqual(object->varyNames, varyNames) ||
+                   !httpSliceEqual(object->varyValues, varyValues)))
+        cacheObjectUnref(&object);
+    return object;
+}
+
 bool
 cacheStoreHas(CacheStore *store, const CacheKey *key)
 {

@@ -95,6 +95,14 @@ void cacheStoreDestroy(CacheStore **store);
 CacheObject *cacheStoreLookup(CacheStore *store, const CacheKey *key,
                               const HttpHeaders *request);
 
+/*
+ * The stored response that was told of with these names and values
+ * (CacheListing). Returns an owned reference, or NULL: it is gone, or a newer
+ * one suits the same requests.
+ */
+CacheObject *cacheStoreLookupVariant(CacheStore *store, const CacheKey *key,
+                                     HttpSlice varyNames, HttpSlice varyValues);
+
 /* True when there is a response for this key, whatever its Vary says. */
 bool cacheStoreHas(CacheStore *store, const CacheKey *key);
 
@@ -180,7 +188,8 @@ typedef struct CacheCursor {
 bool cacheStoreList(CacheStore *store, CacheCursor *cursor, unsigned max,
                     CacheListCb *cb, void *data);
 
-/* Call cb for all variants of a key, on all levels. */
+/* Call cb for all variants of a key, on all levels, also for those that are
+ * not written yet. */
 void cacheStoreListKey(CacheStore *store, const CacheKey *key, CacheListCb *cb,
                        void *data);
 

@@ -138,4 +138,10 @@ int cacheVaryNames(const HttpHeaders *response, Buf *out);
  */
 int cacheVaryValues(HttpSlice names, const HttpHeaders *request, Buf *out);
 
+/*
+ * Add fields to a request that it has these values for these names by.
+ * -ENOBUFS: too many.
+ */
+int cacheVaryRequest(HttpSlice names, HttpSlice values, HttpHeaders *request);
+
 #endif

@@ -5,6 +5,9 @@
 #include "cache_store_priv.h"
 
 #define NAMES_MAX 16
+/* Before each value. A value has no control octets but TAB. */
+#define PRESENT "\1"
+#define ABSENT "\2"
 #define WORDS_MAX 64
 
 /* A list of words, in which blanks and case have no meaning. */
@@ -113,7 +116,6 @@ appendWord(Buf *out, HttpSlice word)
     return rc ? rc : bufAppend(out, ",", 1);
 }
 
-/* A field value has no control octets but TAB: they can be marks here. */
 static int
 appendWords(const WordList *kind, const HttpHeaders *request, Buf *out)
 {
@@ -165,7 +167,7 @@ cacheVaryValues(HttpSlice names, const HttpHeaders *request, Buf *out)
     while (rc == 0 && httpListNext(&list, &name)) {
         const WordList *kind = findWordList(httpHeaderIdOf(name));
         bool isThere = httpHeaderGetName(request, name).data != NULL;
-        rc = bufAppend(out, isThere ? "\1" : "\2", 1);
+        rc = bufAppend(out, isThere ? PRESENT : ABSENT, 1);
         if (rc == 0)
             rc = kind ? appendWords(kind, request, out)
                       : appendValues(name, request, out);
@@ -188,4 +190,36 @@ cacheVaryIsFor(CacheVaryScratch *scratch, HttpSlice names, HttpSlice values,
         scratch->namesDone = names;
     }
     return httpSliceEqual(values, cacheTextsSlice(&scratch->values));
+}
+
+/* The octets before the mark of the next value. */
+static HttpSlice
+takeValue(HttpSlice *rest)
+{
+    size_t len = 0;
+
+    while (len < rest->len && rest->data[len] != *PRESENT &&
+           rest->data[len] != *ABSENT)
+        len++;
+    HttpSlice value = httpSlice(rest->data, len);
+    *rest = httpSlice(rest->data + len, rest->len - len);
+    return value;
+}
+
+int
+cacheVaryRequest(HttpSlice names, HttpSlice values, HttpHeaders *request)
+{
+    HttpList list;
+    HttpSlice name;
+    int rc = 0;
+
+    httpListStartText(&list, names);
+    while (rc == 0 && httpListNext(&list, &name) && values.len) {
+        bool isThere = *values.data == *PRESENT;
+        values = httpSlice(values.data + 1, values.len - 1);
+        HttpSlice value = takeValue(&values);
+        if (isThere)
+            rc = httpHeaderAdd(request, name, value);
+    }
+    return rc;
 }

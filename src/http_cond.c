@@ -337,16 +337,43 @@ httpCondAbout(const HttpHeaders *request, const HttpValidators *stored,
 }
 
 /* line: "Name: value" CR LF */
-static bool
-isKept(HttpSlice line)
+static HttpHeaderId
+idOfLine(HttpSlice line, HttpSlice *valueOut)
 {
     const char *colon = memchr(line.data, ':', line.len);
 
     if (!colon)
-        return false;
-    HttpSlice name = httpSlice(line.data, (size_t)(colon - line.data));
-    return isOneOf(httpHeaderIdOf(name), kept304,
+        return HTTP_HEADER_OTHER;
+    size_t len = (size_t)(colon - line.data);
+    *valueOut = httpSliceTrim(httpSlice(colon + 1, line.len - len - 3));
+    return httpHeaderIdOf(httpSlice(line.data, len));
+}
+
+static bool
+isKept(HttpSlice line)
+{
+    HttpSlice value;
+
+    return isOneOf(idOfLine(line, &value), kept304,
                    sizeof(kept304) / sizeof(*kept304));
+}
+
+HttpSlice
+httpCondTagOf(HttpSlice storedHead)
+{
+    const char *at = storedHead.data;
+    const char *end = at + storedHead.len;
+    const char *lf;
+    EntityTag tag;
+
+    while ((lf = memchr(at, '\n', (size_t)(end - at)))) {
+        HttpSlice line = httpSlice(at, (size_t)(lf - at) + 1);
+        HttpSlice value;
+        if (idOfLine(line, &value) == HTTP_HEADER_ETAG)
+            return parseTag(value, &tag) ? value : (HttpSlice){0};
+        at = lf + 1;
+    }
+    return (HttpSlice){0};
 }
 
 int

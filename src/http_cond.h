@@ -105,6 +105,9 @@ HttpCondAbout httpCondAbout(const HttpHeaders *request,
                             const HttpValidators *stored,
                             const HttpHeaders *notModified);
 
+/* The entity tag in a stored head (as below); absent if there is none. */
+HttpSlice httpCondTagOf(HttpSlice storedHead);
+
 /*
  * Append the head of a 304 made from a stored head (as
  * httpResponseFormatHead wrote it): only the fields a 304 needs (RFC 9110

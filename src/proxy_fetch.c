@@ -612,19 +612,22 @@ isForOthers(const ProxyFetch *fetch)
            fetch->asked->framing == HTTP_FRAMING_NONE &&
            !httpHeaderHas(headers, HTTP_HEADER_RANGE) &&
            !httpHeaderHas(headers, HTTP_HEADER_AUTHORIZATION) &&
-           (fetch->isValidation ||
+           (fetch->isValidation || fetch->isAboutVariants ||
             (!httpHeaderHas(headers, HTTP_HEADER_IF_NONE_MATCH) &&
              !httpHeaderHas(headers, HTTP_HEADER_IF_MODIFIED_SINCE)));
 }
 
 static void
-startFetch(ProxyRequest *request, CacheObject *object, CacheObject *begun)
+startFetch(ProxyRequest *request, CacheObject *object, CacheObject *begun,
+           bool asksVariants)
 {
     ProxyFetch *fetch = createFetch(request, object);
 
     buildHeaders(fetch);
     if (begun != NULL)
         proxyPartAsk(fetch, begun);
+    else if (asksVariants)
+        proxyVariantAsk(fetch);
     if (request->client->state != PROXY_CLIENT_FETCH)
         proxyClientSetState(request->client, PROXY_CLIENT_FETCH, "not cached");
     request->fetch = fetch;
@@ -648,7 +651,8 @@ startWithObject(ProxyRequest *request)
                              ? proxyPartLookup(request)
                              : NULL;
 
-    startFetch(request, request->object, begun);
+    startFetch(request, request->object, begun,
+               request->reply.cacheStatus == PROXY_STATUS_VARY_MISS);
     cacheObjectUnref(&begun);
 }
 
@@ -661,7 +665,7 @@ proxyFetchStart(ProxyRequest *request)
 static void
 startWithout(ProxyRequest *request)
 {
-    startFetch(request, NULL, NULL);
+    startFetch(request, NULL, NULL, false);
 }
 
 void

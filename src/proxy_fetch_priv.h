@@ -44,6 +44,7 @@ struct ProxyFetch {
     uint64_t received;
     ProxyFetchUse use;
     bool isValidation;
+    bool isAboutVariants;
     bool isTargeted; /* CDN-Cache-Control of the answer counts */
     bool isUncached; /* its answer is not to be stored */
     bool hasHead;
@@ -59,6 +60,14 @@ void proxyPartStore(ProxyFetch *fetch, const HttpResponse *response,
 /* All octets have come: add those that are stored already. False: they cannot
  * be added. */
 bool proxyPartFinish(ProxyFetch *fetch);
+
+/* Ask also whether something that is stored for other requests is the
+ * answer. */
+void proxyVariantAsk(ProxyFetch *fetch);
+
+/* What a 304 to that means: the request gets the object. */
+ProxyFetchUse proxyVariantJudge(ProxyFetch *fetch,
+                                const HttpResponse *notModified);
 
 /* Ask for the rest of what is stored in part only. */
 void proxyPartAsk(ProxyFetch *fetch, CacheObject *begun);

@@ -151,6 +151,8 @@ proxyFetchJudge(ProxyFetch *fetch, const HttpResponse *response)
 
     if (fetch->begun != NULL)
         return proxyPartJudge(fetch, response);
+    if (fetch->isAboutVariants && status == 304)
+        return proxyVariantJudge(fetch, response);
     if (fetch->object == NULL)
         return PROXY_FETCH_PASS_ON;
     if (fetch->isValidation && status == 304)

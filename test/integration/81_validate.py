@@ -108,6 +108,71 @@ class Validation(unittest.TestCase):
         self.assertEqual(response.get("ETag"), '"2"')
         self.assertEqual(response.get("X-New"), "yes")
 
+    def variants(self, *fields):
+        """A route with the same text for "de" and "en", another for others;
+        each has an entity tag."""
+        def route(request, sock):
+            tag = '"2"' if request.get("X-Lang") == "fr" else '"1"'
+            if tag in (request.get("If-None-Match") or ""):
+                return not_modified(f"ETag: {tag}", FRESH, "Vary: X-Lang",
+                                    "X-New: yes", *fields)
+            return answer(200, b"text " + tag.encode(), f"ETag: {tag}",
+                          FRESH, "Vary: X-Lang", *fields)
+        return route
+
+    def test_variant_for_others_may_be_the_answer_9111_4_1(self):
+        url = self.serve(self.variants())
+        self.get(url, ("X-Lang", "de"))
+        response = self.get(url, ("X-Lang", "en"))
+        self.assertEqual((response.status, response.body),
+                         (200, b'text "1"'))
+        self.assertEqual(response.get("X-New"), "yes")
+        self.assertEqual(response.get("Cache-Status"),
+                         "test.proxy;fwd=vary-miss;fwd-status=304")
+        self.assertEqual(self.origin.last().get("If-None-Match"), '"1"')
+        self.get(url, ("X-Lang", "fr"))
+        self.assertEqual(self.origin.last().get("If-None-Match"), '"1"')
+        # all are stored now
+        for lang, tag in (("de", "1"), ("en", "1"), ("fr", "2")):
+            response = self.get(url, ("X-Lang", lang))
+            self.assertEqual(response.body, f'text "{tag}"'.encode())
+        self.assertEqual(self.asked(), 3)
+        self.get(url)
+        self.assertEqual(sorted(self.origin.last().get(
+            "If-None-Match").split(", ")), ['"1"', '"2"'])
+
+    def test_variant_that_may_not_be_stored_is_used_once(self):
+        def route(request, sock):
+            if request.get("If-None-Match"):
+                return not_modified('ETag: "1"', "Cache-Control: no-store")
+            return answer(200, b"text", 'ETag: "1"', FRESH, "Vary: X-Lang")
+
+        url = self.serve(route)
+        self.get(url, ("X-Lang", "de"))
+        for count in (2, 3):
+            self.assertEqual(self.get(url, ("X-Lang", "en")).body, b"text")
+            self.assertEqual(self.asked(), count)
+        self.assertEqual(self.get(url, ("X-Lang", "de")).body, b"text")
+        self.assertEqual(self.asked(), 3)
+
+    def test_304_about_no_variant_is_not_believed(self):
+        def route(request, sock):
+            if request.get("If-None-Match"):
+                return not_modified('ETag: "9"')
+            return answer(200, b"%d" % self.asked(), 'ETag: "1"', FRESH,
+                          "Vary: X-Lang")
+
+        url = self.serve(route)
+        self.get(url, ("X-Lang", "de"))
+        self.assertEqual(self.get(url, ("X-Lang", "en")).body, b"3")
+
+    def test_conditions_of_the_client_are_its_own_with_variants(self):
+        url = self.serve(self.variants())
+        self.get(url, ("X-Lang", "de"))
+        response = self.get(url, ("X-Lang", "en"), ("If-None-Match", '"7"'))
+        self.assertEqual(response.status, 200)
+        self.assertEqual(self.origin.last().get("If-None-Match"), '"7"')
+
     def test_condition_of_the_client_after_validation_9111_4_3_2(self):
         for tag, status in (('"1"', 304), ('"2"', 200)):
             url = self.serve(answer(200, b"text", 'ETag: "1"', STALE),

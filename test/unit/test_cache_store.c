@@ -443,6 +443,65 @@ ALL(a_request_with_very_many_words_finds_nothing)
     storesExpect("u", line, NULL);
 }
 
+typedef struct Listed {
+    unsigned count;
+    char names[16][64];
+    char values[16][64];
+} Listed;
+
+static void
+onListed(const CacheListing *listing, void *data)
+{
+    Listed *listed = data;
+
+    cr_assert_lt(listed->count, 16);
+    snprintf(listed->names[listed->count], 64, "%.*s",
+             HTTP_SLICE_ARG(listing->varyNames));
+    snprintf(listed->values[listed->count++], 64, "%.*s",
+             HTTP_SLICE_ARG(listing->varyValues));
+}
+
+/* A bit for each of the bodies "1" to "4" that is found by what was told. */
+static unsigned
+findListed(const CacheKey *key, const Listed *listed)
+{
+    unsigned found = 0;
+
+    for (unsigned i = 0; i < listed->count; i++) {
+        CacheObject *object =
+            cacheStoreLookupVariant(store, key, httpSliceText(listed->names[i]),
+                                    httpSliceText(listed->values[i]));
+        cr_assert(object, "%s: %s", listed->names[i], listed->values[i]);
+        for (unsigned n = 1; n <= 4; n++) {
+            char body = (char)('0' + n);
+            found |= storesHasBody(object, &body, 1) ? 1u << n : 0;
+        }
+        cacheObjectUnref(&object);
+    }
+    return found;
+}
+
+ALL(variants_are_found_by_what_was_told_of_them)
+{
+    Listed listed = {0};
+    CacheKey key = storesKey("u");
+
+    storesPutVariant("u", "Accept-Language: de;q=0.5, EN\r\n", VARY_LANG, "1");
+    storesPutVariant("u", "", VARY_LANG, "2");
+    storesPutVariant("u",
+                     "X-Test: a, b\r\nX-Test: c\r\n"
+                     "Accept-Encoding: gzip, br\r\n",
+                     VARY_BOTH, "3");
+    storesPutVariant("u", "X-Test:\r\n", VARY_BOTH, "4");
+    cacheStoreListKey(store, &key, onListed, &listed);
+    cr_assert_geq(listed.count, 4);
+    cr_expect_eq(findListed(&key, &listed), 0x1e);
+    cr_expect_null(cacheStoreLookupVariant(
+        store, &key, httpSliceText("accept-language"), httpSliceText("\1fr,")));
+    cr_expect_null(cacheStoreLookupVariant(store, &key, httpSliceText("a"),
+                                           httpSlice("", 0)));
+}
+
 ALL(a_resource_may_change_its_vary)
 {
     storesPutVariant("u", "Accept-Language: de\r\n", VARY_LANG, "old");

@@ -313,3 +313,22 @@ Test(httpCond, a_304_to_the_client_has_only_what_it_needs_9110_15_4_5)
     bufFini(&head);
     bufFini(&out);
 }
+
+Test(httpCond, the_tag_in_a_stored_head)
+{
+    static const struct {
+        const char *head;
+        const char *tag;
+    } rows[] = {
+        {"HTTP/1.1 200 OK\r\nA: b\r\netag: \"x\"\r\nC: d\r\n", "\"x\""},
+        {"HTTP/1.1 200 OK\r\nETag:W/\"x:y\"\r\n", "W/\"x:y\""},
+        {"HTTP/1.1 200 OK\r\nETag: x\r\n", NULL},
+        {"HTTP/1.1 200 OK\r\n", NULL},
+        {"", NULL},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+        cr_expect(httpSliceEqual(httpCondTagOf(httpSliceText(rows[i].head)),
+                                 httpSliceText(rows[i].tag)),
+                  "row %zu", i);
+}
