@@ -9,14 +9,11 @@
 #include "check.h"
 #include "comm.h"
 #include "helper.h"
-#include "helper_histogram.h"
 #include "manager_priv.h"
 #include "xalloc.h"
 
 #define SAMPLER_MAGIC 0x3a9a6e06u
 #define SAMPLE_MAX (384 * 1024) /* less than a stream has room for */
-#define CLASS_BITS 1
-#define CLASS_OCTAVES (MANAGER_SAMPLE_CLASSES / 2 - 2)
 
 struct ManagerSampler {
     uint32_t magic;
@@ -33,8 +30,8 @@ struct ManagerSampler {
 unsigned
 managerSampleClass(double ms)
 {
-    return helperHistogramPlace((uint64_t)(ms * 1000 + 0.5), CLASS_BITS,
-                                CLASS_OCTAVES);
+    return helperHistogramPlace((uint64_t)(ms * 1000 + 0.5), HELPER_BRIEF_BITS,
+                                HELPER_BRIEF_OCTAVES);
 }
 
 int

@@ -13,10 +13,11 @@
 #define SQUIRE_MANAGER_SAMPLE_H
 
 #include "buf.h"
+#include "helper_histogram.h"
 #include "proxy.h"
 
 #define MANAGER_SAMPLE_MS 1000
-#define MANAGER_SAMPLE_CLASSES 64
+#define MANAGER_SAMPLE_CLASSES HELPER_BRIEF_BUCKETS
 
 typedef struct ManagerSampler ManagerSampler;
 
@@ -34,8 +35,9 @@ const Buf *managerSamplerLast(const ManagerSampler *sampler);
 /* No more samples. Clears *sampler; NULL inside is accepted. */
 void managerSamplerDestroy(ManagerSampler **sampler);
 
-/* The class of a latency: those of 0 to 3 microseconds have one each; above,
- * classes 2k and 2k + 1 begin at 2^k and 1.5 * 2^k microseconds. */
+/* The class of a latency: those of 0 to 15 microseconds have one each; above,
+ * each power of two has eight, as a HelperBrief has: class i begins at
+ * (8 + i % 8) * 2^(i / 8 - 1) microseconds. */
 unsigned managerSampleClass(double ms);
 
 /* Append counts as a JSON array that ends with the last one that is not 0. 0

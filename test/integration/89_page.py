@@ -135,6 +135,8 @@ class Page(unittest.TestCase):
             self.page.media(prefers_color_scheme="light")
             self.page.resize(360, 780, is_phone=True)
             self.shot("phone")
+        self.wait_text("[data-pool=url_rewrite] table",
+                       r"last minute.*at the helper[\d.]+ (µs|ms).*since")
         self.assertIn("half took", self.page.js(
             "return document.querySelector('.histograms figure:last-child svg')"
             ".getAttribute('aria-label')"))

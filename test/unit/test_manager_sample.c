@@ -4,14 +4,18 @@
 
 #include "manager_sample.h"
 
-Test(managerSample, classes_begin_at_powers_of_two_and_halfway)
+static double
+beginMs(unsigned i)
 {
-    static const unsigned firstUs[] = {0, 1, 2, 3, 4, 6, 8, 12, 16, 24};
+    return (i < 16 ? i : (8 + i % 8) << (i / 8 - 1)) / 1000.0;
+}
 
-    for (unsigned i = 0; i < sizeof(firstUs) / sizeof(firstUs[0]); i++) {
-        cr_assert_eq(managerSampleClass(firstUs[i] / 1000.0), i);
-        if (i > 0)
-            cr_assert_eq(managerSampleClass((firstUs[i] - 1) / 1000.0), i - 1);
+Test(managerSample, classes_begin_where_the_header_says)
+{
+    cr_assert_eq(managerSampleClass(0), 0);
+    for (unsigned i = 1; i < MANAGER_SAMPLE_CLASSES - 16; i++) {
+        cr_assert_eq(managerSampleClass(beginMs(i)), i, "%u", i);
+        cr_assert_eq(managerSampleClass(beginMs(i) - 0.001), i - 1, "%u", i);
     }
 }
 
