@@ -300,6 +300,16 @@ endChannel(HelperChannel *channel, const char *why)
     helperPoolSettle(pool);
 }
 
+/* True when it has begun a request, which it may have ended of. */
+static bool
+isAtWork(const HelperChannel *channel)
+{
+    ListNode *first = channel->inflight.next;
+
+    return first != &channel->inflight &&
+           helperChannelHasBegun(channel, REQUEST(first));
+}
+
 static void
 noteDeath(HelperChannel *channel, HelperGone reason, const int *waitStatus,
           HelperDeath *out)
@@ -307,6 +317,7 @@ noteDeath(HelperChannel *channel, HelperGone reason, const int *waitStatus,
     *out = (HelperDeath){
         .startedUs = channel->startedUs,
         .answered = channel->hasAnswered,
+        .atWork = reason != HELPER_GONE_TIMEOUT && isAtWork(channel),
         .byUs = !waitStatus,
         .waitStatus = waitStatus ? *waitStatus : 0,
     };

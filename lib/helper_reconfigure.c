@@ -23,6 +23,8 @@ setRestart(HelperPool *pool, bool isOther)
                       config->restartMaxMs * 1000ll, config->attempts);
     if (isOther)
         return;
+    pool->restart.hasWorked = old.hasWorked;
+    pool->restart.spent = old.spent;
     pool->restart.failures = old.failures;
     pool->restart.notStarted = old.notStarted;
     pool->restart.failedUs = old.failedUs;

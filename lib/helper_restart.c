@@ -73,6 +73,13 @@ isKilled(const HelperDeath *death)
     return signo == SIGKILL || signo == SIGTERM || signo == SIGHUP;
 }
 
+static unsigned
+spentMax(const HelperRestart *restart)
+{
+    return restart->hasWorked ? HELPER_RESTART_SPENT_MAX
+                              : HELPER_RESTART_SPENT_NEW;
+}
+
 void
 helperRestartDied(HelperRestart *restart, const HelperDeath *death,
                   int64_t nowUs)
@@ -81,6 +88,11 @@ helperRestartDied(HelperRestart *restart, const HelperDeath *death,
         return;
     if (isKilled(death)) {
         holdUntil(restart, nowUs + restart->minUs);
+        return;
+    }
+    if (death->atWork && restart->spent < spentMax(restart)) {
+        restart->spent++;
+        holdUntil(restart, nowUs + restart->minUs / 10);
         return;
     }
     /* Processes started together fail together: that is one bad start. */
@@ -95,6 +107,8 @@ helperRestartWorked(HelperRestart *restart, int64_t startedUs)
      * failed since. */
     if (restart->failures > 0 && startedUs < restart->failedUs)
         return;
+    restart->hasWorked = true;
+    restart->spent = 0;
     restart->failures = 0;
     restart->notBeforeUs = 0;
 }

@@ -6,7 +6,13 @@
  * must not be able to close the pool). One that never answered doubles the
  * delay, from the least to the greatest, and only one process is tried per
  * delay, until one works. One killed from outside before it could answer
- * costs the least delay, never more. Thread: any.
+ * costs the least delay, never more.
+ *
+ * A request may kill every process that is asked it, before any of them has
+ * answered anything, and clients may repeat it. So processes that end with a
+ * request in hand are replaced nearly at once, some of them, and many when the
+ * program is known to work, until the next one answers.
+ * Thread: any.
  */
 #ifndef SQUIRE_HELPER_RESTART_H
 #define SQUIRE_HELPER_RESTART_H
@@ -20,12 +26,16 @@ extern "C" {
 
 #define HELPER_RESTART_EXEC_MAX 3 /* failed tries to execute, in a row */
 #define HELPER_RESTART_LIVED_US (30 * 1000000ll) /* so long is no bad start */
+#define HELPER_RESTART_SPENT_MAX 200 /* ended at work, between answers */
+#define HELPER_RESTART_SPENT_NEW 20  /* before the first answer of all */
 #define HELPER_RESTART_TRIES_MAX 30 /* with blameless deaths, per request */
 
 typedef struct HelperRestart {
     int64_t minUs; /* configuration */
     int64_t maxUs;
     unsigned patience;   /* bad starts that one request may cause */
+    bool hasWorked;      /* some process of the program has answered */
+    unsigned spent;      /* processes that ended at work since */
     unsigned failures;   /* bad starts in a row */
     unsigned notStarted; /* and how many of the last could not be executed */
     int64_t failedUs;    /* when the last of them was noticed */
@@ -40,6 +50,7 @@ typedef struct HelperRestart {
 typedef struct HelperDeath {
     int64_t startedUs;
     bool answered;  /* gave at least one valid answer */
+    bool atWork;    /* had been given a request, and did not let it wait */
     bool byUs;      /* put down for what it did, or for what it did not */
     int waitStatus; /* as from waitpid, or HELPER_STATUS_UNKNOWN; of no
                        meaning when byUs */

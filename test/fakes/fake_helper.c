@@ -33,6 +33,7 @@ typedef enum What {
     CRASH_AFTER,  /* =N answers: exit with 3 on the next request */
     ABORT_AFTER,  /* =N: abort */
     KILL_AFTER,   /* =N: kill -9 itself */
+    DIE,          /* exit with 3 when the line is "die" */
     ONE_SHOT,     /* end after one answer */
     EXIT_AT_START,
     BANNER,       /* speak before being asked */
@@ -79,6 +80,7 @@ static const char *const names[WHAT_COUNT] = {
     [CRASH_AFTER] = "crash-after",
     [ABORT_AFTER] = "abort-after",
     [KILL_AFTER] = "kill-after",
+    [DIE] = "die",
     [ONE_SHOT] = "one-shot",
     [EXIT_AT_START] = "exit-at-start",
     [BANNER] = "banner",
@@ -288,6 +290,8 @@ takeRequest(char *line)
     static long count;
 
     misbehave();
+    if (option[DIE] && strcmp(line, "die") == 0)
+        end(3);
     if (option[SILENT] || (option[SILENT_FIRST] && answers++ == 0) ||
         (option[SILENT_AFTER] && answers >= option[SILENT_AFTER] - 1))
         return;

@@ -574,3 +574,17 @@ Test(helperChannel, what_may_end_a_frame)
         cr_assert_eq(errno, EINVAL);
     }
 }
+
+/* A line that kills whoever is asked it does not spoil the others. */
+Test(helperChannel, lines_that_kill_cost_only_themselves)
+{
+    poolConfig.max = 2;
+    poolConfig.startup = 1;
+    poolCreate("die");
+    for (int i = 0; i < 40; i++)
+        cr_assert_eq(poolSubmit(i % 2 ? "good" : "die", i), 0);
+    cr_assert(poolRunUntil(40));
+    for (int i = 0; i < 40; i++)
+        cr_assert_eq(poolAnswer(i)->result, i % 2 ? HELPER_OK : HELPER_UNKNOWN,
+                     "%d: %s", i, poolAnswer(i)->message);
+}

@@ -129,6 +129,40 @@ Test(helperRestart, one_bad_request_does_not_make_it_hopeless)
     cr_assert_not(helperRestartIsHopeless(&restart));
 }
 
+static void
+dieAtWork(int count)
+{
+    HelperDeath death = {.atWork = true, .waitStatus = EXITED(4)};
+
+    for (int i = 0; i < count; i++)
+        helperRestartDied(&restart, &death, 0);
+}
+
+Test(helperRestart, requests_that_kill_do_not_stop_a_program_that_works)
+{
+    helperRestartWorked(&restart, 0);
+    dieAtWork(HELPER_RESTART_SPENT_MAX);
+    cr_assert_eq(restart.failures, 0);
+    cr_assert_eq(helperRestartWait(&restart, 0), 10 * MS);
+    dieAtWork(3);
+    cr_assert_gt(helperRestartWait(&restart, 0), 10 * MS);
+    helperRestartWorked(&restart, 1);
+    dieAtWork(HELPER_RESTART_SPENT_MAX);
+    cr_assert_not(helperRestartIsHopeless(&restart));
+}
+
+Test(helperRestart, a_program_that_never_worked_is_tried_less_often)
+{
+    dieAtWork(HELPER_RESTART_SPENT_NEW);
+    cr_assert_not(helperRestartIsHopeless(&restart));
+    for (int i = 0; i < 4; i++) {
+        HelperDeath death = {
+            .startedUs = i, .atWork = true, .waitStatus = EXITED(4)};
+        helperRestartDied(&restart, &death, i);
+    }
+    cr_assert(helperRestartIsHopeless(&restart));
+}
+
 Test(helperRestart, requests_are_blamed_for_crashes_only)
 {
     HelperDeath death = {.waitStatus = KILLED(SIGKILL)};
