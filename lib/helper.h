@@ -55,8 +55,10 @@ typedef struct HelperConfig {
                                 may have at once when it has shown that it
                                 takes lines ahead, and as long as it answers
                                 quickly; 0 (default) or 1: never more than
-                                one. An answer too many is then noticed only
-                                when no other is due */
+                                one. Only for programs that surely answer
+                                each line by one line, in order: answers are
+                                paired by counting, and a line that is left
+                                unanswered shifts them */
     unsigned queueMax;       /* requests waiting beyond what processes not yet
                                 started could take; 0: 2 * max (at least 64) */
     HelperOverload overload; /* HELPER_OVERLOAD_ERR */

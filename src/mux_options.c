@@ -12,7 +12,6 @@
 #include "xalloc.h"
 
 #define DRAIN_MS 10000
-#define PIPELINE 64
 
 typedef enum Kind {
     FLAG,    /* bool */
@@ -64,7 +63,7 @@ static const Row rows[] = {
     {"concurrency", COUNT, POOL(concurrency), NULL, "N",
      "the program knows channel-IDs; requests at once for each process"},
     {"pipeline", COUNT, POOL(pipeline), NULL, "N",
-     "without IDs: lines at once when it proves quick, in order, 64; 1: never"},
+     "without IDs: lines at once, if each one is surely answered; 1"},
     {"queue-size", COUNT, POOL(queueMax), NULL, "N",
      "requests that may wait, unless --overload wait"},
     {"overload", WORD, POOL(overload), overloadWords, "WORD",
@@ -347,7 +346,6 @@ setDefaults(MuxOptions *options)
     *options = (MuxOptions){.drainMs = DRAIN_MS};
     helperConfigInit(&options->pool);
     options->pool.startup = 1;
-    options->pool.pipeline = PIPELINE;
     options->pool.overload = HELPER_OVERLOAD_WAIT;
 }
 

@@ -9,8 +9,7 @@
  *
  * The programs take turns with the same load: so many requests with
  * channel-IDs are kept in flight, and each answer is checked. The relay hands
- * its child all lines as they come; squire-mux does so when the child has
- * shown that it is quick, unless --pipeline 1.
+ * its child all lines as they come; squire-mux does so with --pipeline.
  */
 #include <errno.h>
 #include <poll.h>
@@ -284,13 +283,12 @@ startAll(void)
 {
     startSubject(&direct, (const char *const[]){self, "echo", NULL});
     startSubject(&bare, (const char *const[]){self, "relay", self, NULL});
-    startSubject(&piped, (const char *const[]){ours, "--max", "1", "--", self,
-                                               "echo", NULL});
-    startSubject(&single,
-                 (const char *const[]){ours, "--max", "1", "--pipeline", "1",
-                                       "--", self, "echo", NULL});
-    startSubject(&many, (const char *const[]){ours, "--max", "16", "--pipeline",
-                                              "1", "--", self, "echo", NULL});
+    startSubject(&piped, (const char *const[]){ours, "--max", "1", "--pipeline",
+                                               "64", "--", self, "echo", NULL});
+    startSubject(&single, (const char *const[]){ours, "--max", "1", "--", self,
+                                                "echo", NULL});
+    startSubject(&many, (const char *const[]){ours, "--max", "16", "--", self,
+                                              "echo", NULL});
     if (access(HELPER_MUX, X_OK) == 0)
         startSubject(&perl,
                      (const char *const[]){HELPER_MUX, self, "echo", NULL});
@@ -310,17 +308,17 @@ static void
 measureAll(void)
 {
     startAll();
-    printRate(&(Figure){"squire-mux, one plain child", &piped, "bare relay",
-                        &bare, 16, 0.8});
-    printRate(&(Figure){"squire-mux --pipeline 1, one plain child", &single,
-                        "bare relay", &bare, 16, 0});
+    printRate(&(Figure){"squire-mux --pipeline 64, one plain child", &piped,
+                        "bare relay", &bare, 16, 0.8});
+    printRate(&(Figure){"squire-mux, one plain child, a line at a time",
+                        &single, "bare relay", &bare, 16, 0});
     if (perl.pid > 0) {
-        printRate(&(Figure){"squire-mux, one plain child", &piped, "helper-mux",
-                            &perl, 16, 1});
-        printRate(&(Figure){"squire-mux --pipeline 1, 16 plain children", &many,
+        printRate(&(Figure){"squire-mux --pipeline 64, one plain child", &piped,
+                            "helper-mux", &perl, 16, 1});
+        printRate(&(Figure){"squire-mux, 16 plain children", &many,
                             "helper-mux", &perl, 16, 1});
     }
-    printAdded("squire-mux", &piped, 1.3);
+    printAdded("squire-mux", &single, 1.3);
     printAdded("a bare relay", &bare, 0);
     stopAll();
 }

@@ -349,7 +349,7 @@ def try_answers():
 
 def try_pipeline():
     """Lines go ahead to a quick process; its end loses none of them."""
-    with Mux("--max", "1", *fake()) as mux:
+    with Mux("--max", "1", "--pipeline", "64", *fake()) as mux:
         for _ in range(5):
             mux.send("".join(f"{i} l{i}\n" for i in range(200)))
             equal(mux.lines(200), [f"{i} {ok(f'l{i}')}" for i in range(200)])
@@ -362,12 +362,28 @@ def try_pipeline():
 
 def try_lost_lines():
     """A program that drops what comes with a line is found out early."""
-    with Mux("--max", "2", *fake("one-per-read")) as mux:
+    with Mux("--max", "2", "--pipeline", "64",
+             *fake("one-per-read")) as mux:
         for _ in range(20):
             mux.send("".join(f"{i} l{i}\n" for i in range(100)))
             equal(sorted(mux.lines(100)),
                   sorted(f"{i} {ok(f'l{i}')}" for i in range(100)))
         check(mux.is_silent(), "no answer twice")
+
+
+def try_skipped_line():
+    """A line without answer makes one request late, and no other wrong."""
+    script = 'while read l; do [ "$l" = skip ] || echo "OK message=\\"$l\\""; done'
+    with Mux("--max", "2", "--timeout", "1", "--", "/bin/sh", "-c",
+             script) as mux:
+        wanted = {}
+        for i in range(300):
+            word = "skip" if i == 100 else f"l{i}"
+            wanted[i] = ok(word)
+            mux.send(f"{i} {word}\n")
+        wanted[100] = 'BH message="no answer in time"'
+        equal(sorted(mux.lines(300)),
+              sorted(f"{i} {reply}" for i, reply in wanted.items()))
 
 
 def try_env():
@@ -429,7 +445,7 @@ def main():
                  try_octets, try_concurrent, try_plain_order, try_kills,
                  try_stopped, try_end, try_squid_gone, try_back_pressure,
                  try_gone_while_waiting, try_stats, try_answers, try_pipeline,
-                 try_lost_lines, try_env):
+                 try_lost_lines, try_skipped_line, try_env):
         print(step.__name__, flush=True)
         step()
     with tempfile.TemporaryDirectory() as folder:
