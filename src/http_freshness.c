@@ -243,9 +243,7 @@ checkRequest(const HttpRequest *request, const HttpCacheControl *control)
 {
     HttpCacheControl asked;
 
-    if (request->method != HTTP_METHOD_GET)
-        return HTTP_STORE_METHOD;
-    if (hasBody(request))
+    if (hasBody(request) && request->method != HTTP_METHOD_POST)
         return HTTP_STORE_REQUEST_BODY;
     httpCacheControlParse(&request->headers, &asked);
     if (asked.flags & HTTP_CC_NO_STORE)
@@ -256,6 +254,19 @@ checkRequest(const HttpRequest *request, const HttpCacheControl *control)
         control->sMaxage < 0)
         return HTTP_STORE_AUTHORIZATION;
     return HTTP_STORE_OK;
+}
+
+/* RFC 9110 9.3.3: the answer to a POST that is what GET gets from now on. */
+static bool
+isMethodStorable(const HttpExchange *exchange, const HttpFreshness *freshness)
+{
+    HttpMethod method = exchange->request->method;
+
+    return method == HTTP_METHOD_GET ||
+           (method == HTTP_METHOD_POST && exchange->isLocated &&
+            exchange->response->status == 200 &&
+            freshness->source != HTTP_LIFETIME_NONE &&
+            freshness->source != HTTP_LIFETIME_HEURISTIC);
 }
 
 /* Not final, or an answer to conditions, a range or an expectation of one
@@ -327,6 +338,8 @@ httpFreshnessStorable(const HttpExchange *exchange, HttpFreshness *freshnessOut)
 
     readControl(exchange, &control);
     compute(exchange, &control, freshnessOut);
+    if (!isMethodStorable(exchange, freshnessOut))
+        return HTTP_STORE_METHOD;
     HttpStoreReason reason = checkRequest(exchange->request, &control);
     if (!reason)
         reason = checkResponse(exchange, &control);

@@ -77,7 +77,7 @@ typedef struct HttpRefresh {
 /* May a response be stored: name, text for logs. RFC 9111 3. */
 #define HTTP_STORE_REASONS(X)                                                  \
     X(OK, "storable")                                                          \
-    X(METHOD, "method is not GET")                                             \
+    X(METHOD, "method is not GET, or POST of what can be got")                 \
     X(STATUS, "status is not storable")                                        \
     X(PARTIAL, "partial content of no single place")                           \
     X(REQUEST_BODY, "request had a body")                                      \
@@ -155,6 +155,7 @@ typedef struct HttpExchange {
     time_t responseTime;        /* when the head of the response came */
     const HttpRefresh *refresh; /* NULL: the usual */
     bool isTargeted; /* CDN-Cache-Control is for this cache, RFC 9213 */
+    bool isLocated;  /* Content-Location is the URL asked for */
 } HttpExchange;
 
 /*

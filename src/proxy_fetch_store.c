@@ -38,6 +38,26 @@ mayStore(const ProxyFetch *fetch, const HttpResponse *response)
     return aclRulesCheck(rules, &input) == ACL_ALLOW;
 }
 
+/* Content-Location names what was asked for (RFC 9110 8.7, 9.3.3). */
+static bool
+isLocated(const ProxyFetch *fetch, const HttpResponse *response)
+{
+    HttpSlice value =
+        httpHeaderGet(&response->headers, HTTP_HEADER_CONTENT_LOCATION);
+    bool isSame;
+    Buf url;
+
+    if (fetch->asked->method != HTTP_METHOD_POST || fetch->request == NULL ||
+        value.data == NULL)
+        return false;
+    bufInit(&url, 4 * HTTP_URL_MAX);
+    isSame =
+        httpUrlResolve(&fetch->request->url, value, &url) == 0 &&
+        httpSliceEqual(httpSlice(bufData(&url), bufLen(&url)), fetch->key.text);
+    bufFini(&url);
+    return isSame;
+}
+
 void
 proxyFetchStore(ProxyFetch *fetch, const HttpResponse *response)
 {
@@ -47,6 +67,7 @@ proxyFetchStore(ProxyFetch *fetch, const HttpResponse *response)
     if (fetch->length < (uint64_t)fetch->config->minimumObjectSize ||
         fetch->isUncached || !mayStore(fetch, response))
         return;
+    exchange.isLocated = isLocated(fetch, response);
     HttpStoreReason reason = httpFreshnessStorable(&exchange, &freshness);
 
     debug(DBG_STORE, 3, "%s: %s", fetch->text, httpStoreReasonText(reason));

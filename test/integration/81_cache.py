@@ -293,6 +293,28 @@ class Caching(unittest.TestCase):
             self.squire.get(url)
             self.assertEqual(self.asked(), before, method)
 
+    def test_answer_to_a_post_that_get_may_have_9110_9_3_3(self):
+        def route(request, sock):
+            where = request.get("X-Where")
+            fields = [f"Content-Location: {where}"] if where else []
+            return answer(200, request.body or b"got",
+                          "Cache-Control: max-age=60", *fields)
+
+        for make, body in ((lambda path, url: path, b"posted"),
+                           (lambda path, url: url, b"posted"),
+                           (lambda path, url: path + "x", b"got"),
+                           (lambda path, url: None, b"got")):
+            url = self.serve(route)
+            where = make(self.path, url)
+            self.squire.get(url)
+            self.squire.get(url, [("X-Where", where)] if where else [],
+                            method="POST", body=b"posted")
+            self.assertEqual(self.squire.get(url).body, body, where)
+            # each POST is for the origin
+            before = self.asked()
+            self.squire.get(url, method="POST", body=b"again")
+            self.assertEqual(self.asked(), before + 1)
+
     def test_failed_post_does_not_invalidate_9111_4_4(self):
         def route(request, sock):
             status = 200 if request.method == "GET" else 500

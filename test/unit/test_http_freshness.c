@@ -228,6 +228,34 @@ Test(httpFreshness, what_may_be_stored_3)
     }
 }
 
+Test(httpFreshness, answers_to_post_that_get_may_have_9110_9_3_3)
+{
+    static const struct {
+        int status;
+        const char *lines;
+        bool isLocated;
+        HttpStoreReason reason;
+    } rows[] = {
+        {200, AGE60, true, S(OK)},
+        {200, DATE "Expires: " HOUR_LATER "\r\n", true, S(OK)},
+        {200, AGE60, false, S(METHOD)},
+        {201, AGE60, true, S(METHOD)},
+        {200, DATE "Last-Modified: " HOUR_BEFORE "\r\n", true, S(METHOD)},
+        {200, "ETag: \"x\"\r\n", true, S(METHOD)},
+        {200, "Cache-Control: max-age=60, no-store\r\n", true, S(NO_STORE)},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        HttpFreshness freshness;
+        setRequest(HTTP_METHOD_POST, "");
+        request.framing = HTTP_FRAMING_CHUNKED;
+        HttpExchange exchange = makeExchange(rows[i].status, rows[i].lines);
+        exchange.isLocated = rows[i].isLocated;
+        cr_expect_eq(httpFreshnessStorable(&exchange, &freshness),
+                     rows[i].reason, "row %zu", i);
+    }
+}
+
 Test(httpFreshness, an_answer_to_a_body_is_not_for_others)
 {
     HttpExchange exchange = makeExchange(200, AGE60);
