@@ -137,6 +137,20 @@ isManagerAddr(ConfigLoader *loader, const ConfigLine *line, const char *addr)
     return false;
 }
 
+/* What a port alone means: this machine. */
+static void
+keepLocal(ConfigPort *port)
+{
+    const char *colon = strrchr(port->addr, ':');
+
+    if (port->addr[0] == '/' || (colon != NULL && colon != port->addr))
+        return;
+    char *addr =
+        xasprintf("127.0.0.1%s%s", colon != NULL ? "" : ":", port->addr);
+    free(port->addr);
+    port->addr = addr;
+}
+
 /* "none" takes back the lines before it. */
 static void
 parseManager(ConfigLoader *loader, const ConfigRow *row, const ConfigLine *line)
@@ -151,9 +165,10 @@ parseManager(ConfigLoader *loader, const ConfigRow *row, const ConfigLine *line)
         dropPorts(&config->managerPorts, &config->managerPortCount);
         return;
     }
-    if (isManagerAddr(loader, line, addr))
-        addPort(&config->managerPorts, &config->managerPortCount, line, addr,
-                NULL);
+    if (!isManagerAddr(loader, line, addr))
+        return;
+    addPort(&config->managerPorts, &config->managerPortCount, line, addr, NULL);
+    keepLocal(&config->managerPorts[config->managerPortCount - 1]);
 }
 
 const ConfigKind configKindManager = {

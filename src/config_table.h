@@ -38,9 +38,10 @@
       "cipher=LIST (of TLS 1.2).")                                             \
     X("manager_port", Manager, managerPorts, NULL, "[ADDR:]PORT|/PATH|none",   \
       "Where the live page, /helpers and /metrics are served, and where "      \
-      "squirectl(1) asks. A path is a unix socket: whoever may write to it may "\
-      "command the proxy. Over an address only this machine may. May be given "\
-      "several times.")                                                        \
+      "squirectl(1) asks. Without ADDR it is 127.0.0.1: others see nothing; "  \
+      "with an address that they reach they can read (see manager_auth). A "   \
+      "path is a unix socket: whoever may write to it may command the proxy. " \
+      "Over an address only this machine may. May be given several times.")    \
     X("manager_auth", ManagerAuth, managerAuth, NULL,                          \
       "basic|digest PARAMETER VALUE",                                          \
       "Who may use a manager_port that is an address; with a program, nobody " \

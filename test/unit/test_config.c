@@ -196,6 +196,27 @@ Test(config, ports_repeat_and_have_names)
     configUnref(&config);
 }
 
+Test(config, managers_are_local_unless_there_is_an_address)
+{
+    static const char *const rows[][2] = {
+        {"3129", "127.0.0.1:3129"},
+        {":3129", "127.0.0.1:3129"},
+        {"0.0.0.0:3129", "0.0.0.0:3129"},
+        {"[::]:3129", "[::]:3129"},
+        {"/run/squire/manager.sock", "/run/squire/manager.sock"},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char *line = xasprintf("manager_port %s", rows[i][0]);
+        Config *config = loadLines(line);
+
+        cr_assert_eq(config->managerPortCount, 1);
+        cr_expect_str_eq(config->managerPorts[0].addr, rows[i][1]);
+        configUnref(&config);
+        free(line);
+    }
+}
+
 Test(config, words_are_split_quoted_continued_and_commented)
 {
     Config *config = loadLines("  visible_hostname  a\\\n  # not a comment\n"
