@@ -329,6 +329,7 @@ destroyConfig(Config *config)
     configHeadersFini(&config->requestHeaders);
     configHeadersFini(&config->replyHeaders);
     configBodyMaxFini(config);
+    configOutgoingFini(config);
     while (config->origins) {
         ConfigOrigin *origin = config->origins;
         config->origins = origin->next;
@@ -346,6 +347,8 @@ destroyConfig(Config *config)
     aclRulesDestroy(&config->cache);
     aclRulesDestroy(&config->sendHit);
     aclRulesDestroy(&config->storeMiss);
+    aclRulesDestroy(&config->missAccess);
+    aclRulesDestroy(&config->followForwarded);
     aclRulesDestroy(&config->alwaysDirect);
     aclRulesDestroy(&config->neverDirect);
     aclSetDestroy(&config->acls);

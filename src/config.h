@@ -144,6 +144,12 @@ typedef struct ConfigDenyInfo {
  * would be for nobody: no rule changes them. */
 bool configHeaderIsFixed(HttpHeaderId id);
 
+/* One tcp_outgoing_address. */
+typedef struct ConfigOutgoing {
+    char *addr;
+    AclRules *rules; /* NULL: for all */
+} ConfigOutgoing;
+
 /* One reply_body_max_size. */
 typedef struct ConfigBodyMax {
     int64_t octets;  /* 0: any number */
@@ -294,6 +300,8 @@ typedef struct Config {
     AclRules *cache; /* who may be served from it and have answers stored */
     AclRules *sendHit;
     AclRules *storeMiss;
+    AclRules *missAccess;
+    AclRules *followForwarded; /* follow_x_forwarded_for */
     AclRules *alwaysDirect;
     AclRules *neverDirect;
 
@@ -359,8 +367,12 @@ typedef struct Config {
 
     ConfigHeaderRules requestHeaders;
     ConfigHeaderRules replyHeaders;
+    ConfigOutgoing *outgoing; /* the first that fits */
+    size_t outgoingCount;
     ConfigBodyMax *replyBodyMax; /* the first that fits */
     size_t replyBodyMaxCount;
+    bool aclUsesIndirect; /* acl_uses_indirect_client */
+    bool logUsesIndirect;
     bool via;
     ConfigForwardedFor forwardedFor;
 

@@ -253,6 +253,9 @@ void configHeadersFini(ConfigHeaderRules *rules);
 /* Free what the lines of reply_body_max_size own. */
 void configBodyMaxFini(Config *config);
 
+/* Free what the lines of tcp_outgoing_address own. */
+void configOutgoingFini(Config *config);
+
 /* Read the pages of error_directory, and judge deny_info by them. Blocks. */
 void configErrorsFinish(ConfigLoader *loader);
 
@@ -299,6 +302,7 @@ extern const ConfigKind configKindHeaderAccess;
 extern const ConfigKind configKindHeaderReplace;
 extern const ConfigKind configKindHeaderAdd;
 extern const ConfigKind configKindBodyMax;
+extern const ConfigKind configKindOutgoing;
 extern const ConfigKind configKindAnySize;
 extern const ConfigKind configKindDescriptors;
 extern const ConfigKind configKindUmask;

@@ -109,6 +109,9 @@
       "Which kept answers are used; without any line all.")                    \
     X("store_miss", ReplyRules, storeMiss, NULL, "allow|deny [!]ACL...",       \
       "Which answers are kept; without any line all that may be.")             \
+    X("miss_access", Rules, missAccess, NULL, "allow|deny [!]ACL...",          \
+      "Whose requests are forwarded when the cache has no answer; without "    \
+      "any line all are.")                                                     \
     X("cache_log", File, cacheLog, CONFIG_LOG_DIR "/debug.log", "FILE|none",   \
       "The debug log: what the proxy and its helpers have to say.")            \
     X("debug_options", Debug, debugOptions, "ALL,1",                           \
@@ -284,6 +287,16 @@
       "X-Forwarded-For in requests: the client's address is added, hidden as " \
       "\"unknown\", the field is left alone, removed, or replaced by the "     \
       "client's address.")                                                     \
+    X("follow_x_forwarded_for", Rules, followForwarded, NULL,                  \
+      "allow|deny [!]ACL...",                                                  \
+      "Which clients are proxies that are believed in what X-Forwarded-For "   \
+      "says: the last address there is taken for the client's, and if it "     \
+      "is such a one, too, the one before it, and so on.")                     \
+    X("acl_uses_indirect_client", Bool, aclUsesIndirect, "on", "on|off",       \
+      "Whether the address found by follow_x_forwarded_for is the client's "   \
+      "for acls and helpers.")                                                 \
+    X("log_uses_indirect_client", Bool, logUsesIndirect, "on", "on|off",       \
+      "Whether it is the client's in the access log.")                         \
     X("request_header_access", HeaderAccess, requestHeaders, NULL,             \
       "NAME|All|Other allow|deny [!]ACL...",                                   \
       "Which fields of requests go to origins. A field that has no lines "     \
@@ -348,6 +361,10 @@
     X("never_direct", Rules, neverDirect, NULL, "allow|deny [!]ACL...",        \
       "Which requests go to parents and never to origins, unless "             \
       "always_direct allows them; without any line none.")                     \
+    X("tcp_outgoing_address", Outgoing, outgoing, NULL, "ADDR [[!]ACL...]",    \
+      "The address of ours that connections to origins and parents come "      \
+      "from: the first line whose acls all match counts. What would have "     \
+      "to be looked up for an acl must be known already.")                     \
     X("pinger_enable", Bool, pingerEnable, "off", "on|off",                    \
       "Whether round trips to origins and parents are measured, and the "      \
       "nearest address of a host is connected to first.")                      \
@@ -429,7 +446,6 @@
 #define CONFIG_FOREIGN(X)                                                      \
     X("accept_filter")                                                         \
     X("access_log_format")                                                     \
-    X("acl_uses_indirect_client")                                              \
     X("adaptation_access")                                                     \
     X("adaptation_masterx_shared_names")                                       \
     X("adaptation_meta")                                                       \
@@ -517,7 +533,6 @@
     X("eui_lookup")                                                            \
     X("extension_methods")                                                     \
     X("external_refresh_check")                                                \
-    X("follow_x_forwarded_for")                                                \
     X("force_request_body_continuation")                                       \
     X("forward_log")                                                           \
     X("fqdncache_size")                                                        \
@@ -594,7 +609,6 @@
     X("log_icap")                                                              \
     X("log_icp_queries")                                                       \
     X("log_ip_on_direct")                                                      \
-    X("log_uses_indirect_client")                                              \
     X("mail_from")                                                             \
     X("mail_program")                                                          \
     X("mark_client_connection")                                                \
@@ -621,7 +635,6 @@
     X("minimum_direct_rtt")                                                    \
     X("minimum_expiry_time")                                                   \
     X("minimum_icp_query_timeout")                                             \
-    X("miss_access")                                                           \
     X("negative_dns_ttl")                                                      \
     X("neighbor_type_domain")                                                  \
     X("netdb_filename")                                                        \
@@ -690,7 +703,6 @@
     X("store_avg_object_size")                                                 \
     X("store_dir_select_algorithm")                                            \
     X("store_objects_per_bucket")                                              \
-    X("tcp_outgoing_address")                                                  \
     X("tcp_outgoing_mark")                                                     \
     X("tcp_outgoing_tos")                                                      \
     X("tcp_recv_bufsize")                                                      \

@@ -62,6 +62,8 @@
       "A helper process of this proxy did not answer.")                        \
     X(CANNOT_FORWARD, 503, "Cannot forward",                                   \
       "This request cannot be forwarded now.")                                 \
+    X(FORWARDING_DENIED, 403, "Forwarding denied",                             \
+      "This proxy has no answer of its own, and may not fetch one for you.")   \
     X(SHUTTING_DOWN, 503, "Shutting down", "This proxy is shutting down.")     \
     X(ONLY_IF_CACHED_MISS, 504, "Not in the cache",                            \
       "The request asks for a cached answer only, and there is none.")         \

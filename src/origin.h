@@ -91,6 +91,7 @@ typedef struct OriginConfig {
     bool isIdempotent;  /* may use, and retry after, a reused connection */
     bool isAlone;       /* on a connection that nothing else is sent on */
     int connectTimeoutMs;
+    const char *outgoing; /* our address, or NULL */
     int64_t idleMs;    /* a connection that has been kept for longer is not
                           used; 0: any */
     int readTimeoutMs; /* silence allowed while an answer is due */
@@ -143,6 +144,7 @@ typedef struct OriginRoute {
     const struct sockaddr_storage *addrs; /* of what is connected to, best
                                              first */
     size_t addrCount;                     /* 0: it is looked up */
+    const char *outgoing;                 /* our address, or NULL */
 } OriginRoute;
 
 /* Resolve and connect without blocking; borrows route until return. cb runs

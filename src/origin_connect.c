@@ -124,6 +124,7 @@ originConnectStart(const OriginRoute *route, int timeoutMs, OriginConnectCb *cb,
 
     if (rc == 0) {
         setRoute(connect->transfer.easy, via);
+        originTransferFrom(&connect->transfer, route->outgoing);
         if (via != NULL && route->viaLogin != NULL)
             setLogin(connect, route->viaLogin);
         originTransferPrefer(&connect->transfer, via != NULL ? via : base,

@@ -463,6 +463,17 @@ originTransferSecure(OriginTransfer *transfer, const char *base,
 }
 
 void
+originTransferFrom(OriginTransfer *transfer, const char *outgoing)
+{
+    char text[ADDRESS_TEXT_MAX + 8];
+
+    if (outgoing == NULL)
+        return;
+    snprintf(text, sizeof(text), "host!%s", outgoing);
+    ORIGIN_SET(transfer->easy, CURLOPT_INTERFACE, text);
+}
+
+void
 originTransferStart(OriginTransfer *transfer)
 {
     transfer->lastUs = commNowUs();

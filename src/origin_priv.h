@@ -47,6 +47,9 @@ void originTransferPrefer(OriginTransfer *transfer, const char *base,
 void originTransferSecure(OriginTransfer *transfer, const char *base,
                           const OriginTls *tls);
 
+/* Connect from this address of ours; NULL: from any. */
+void originTransferFrom(OriginTransfer *transfer, const char *outgoing);
+
 /* Its connection may be used again by others. */
 void originTransferShare(OriginTransfer *transfer);
 

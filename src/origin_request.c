@@ -349,6 +349,7 @@ setOptions(OriginRequest *request, const OriginConfig *config)
     ORIGIN_SET(easy, CURLOPT_CUSTOMREQUEST, config->method);
     if (!config->isIdempotent || config->bodyLen != ORIGIN_NO_BODY)
         ORIGIN_SET(easy, CURLOPT_FRESH_CONNECT, 1L);
+    originTransferFrom(&request->transfer, config->outgoing);
     if (config->idleMs > 0)
         ORIGIN_SET(easy, CURLOPT_MAXAGE_CONN,
                    (long)((config->idleMs + 999) / 1000));

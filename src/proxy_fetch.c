@@ -547,6 +547,7 @@ createOrigin(ProxyFetch *fetch, const char *method)
         .isAlone =
             isConnectionBound(request->http) || !config->serverPersistent,
         .idleMs = config->serverIdlePconnTimeoutMs,
+        .outgoing = proxyPeerOutgoing(request),
         .connectTimeoutMs = (int)config->connectTimeoutMs,
         .readTimeoutMs = (int)config->readTimeoutMs,
         .headMax = (size_t)config->replyHeaderMaxSize,

@@ -177,7 +177,7 @@ entryOf(const ProxyRequest *request, AccessEnd end)
     return (AccessEntry){
         .wallUs = commWallUs(),
         .elapsedUs = commNowUs() - request->startUs,
-        .client = (const struct sockaddr *)&request->client->peer,
+        .client = proxyForwardedClient(request, true),
         .result = reply->result,
         .end = end,
         .status = reply->status,
@@ -230,6 +230,7 @@ addFormatted(const ProxyRequest *request, AccessLog *log, const Format *format,
     FormatInput input = proxyStepFacts(request);
     char line[ACCESS_LOG_LINE_MAX];
 
+    input.client = entry->client;
     input.log = &facts;
     input.response = &request->replyHeaders;
     if (input.user == NULL && request->reply.status == 407)

@@ -93,6 +93,22 @@ proxyPeerLogin(const ProxyRequest *request, const ConfigPeer *peer)
     }
 }
 
+const char *
+proxyPeerOutgoing(const ProxyRequest *request)
+{
+    const Config *config = request->config;
+    AclInput input = proxyStepInput(request);
+
+    for (size_t i = 0; i < config->outgoingCount; i++) {
+        const ConfigOutgoing *outgoing = &config->outgoing[i];
+
+        if (outgoing->rules == NULL ||
+            aclRulesCheck(outgoing->rules, &input) == ACL_ALLOW)
+            return outgoing->addr;
+    }
+    return NULL;
+}
+
 int
 proxyPeerConnectMs(const ProxyRequest *request, const ConfigPeer *peer)
 {

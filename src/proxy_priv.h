@@ -223,6 +223,7 @@ typedef enum ProxyStep {
     PROXY_STEP_STORE_ID,
     PROXY_STEP_CACHE,
     /* only for what is forwarded */
+    PROXY_STEP_MISS,
     PROXY_STEP_ALWAYS_DIRECT,
     PROXY_STEP_NEVER_DIRECT,
     PROXY_STEP_COUNT
@@ -286,6 +287,8 @@ struct ProxyRequest {
     AccessHierarchy hierarchy; /* of the route in use */
     uint64_t peersTried;
     unsigned tries;                      /* routes so far */
+    struct sockaddr_storage indirect;    /* the client by X-Forwarded-For; else
+                                            family 0 */
     char peerName[CONFIG_PEER_NAME_MAX]; /* empty: direct */
     OriginResult routeResult; /* of the last one that came to nothing */
     char routeWhy[128];
@@ -501,6 +504,18 @@ const ConfigPeer *proxyPeerLookup(const Proxy *proxy, const char *name);
 /* The credentials that it is told: the value of a field; returns owned, NULL:
  * none. */
 char *proxyPeerLogin(const ProxyRequest *request, const ConfigPeer *peer);
+
+/* Our address for connections to others, or NULL: any; borrowed from its
+ * configuration. */
+const char *proxyPeerOutgoing(const ProxyRequest *request);
+
+/* Find out which client the request comes from as far as those who say so are
+ * believed. */
+void proxyForwardedFollow(ProxyRequest *request);
+
+/* The client for acls and helpers, or for logs; borrows from the request. */
+const struct sockaddr *proxyForwardedClient(const ProxyRequest *request,
+                                            bool isForLog);
 
 /* How long connecting to it may take. */
 int proxyPeerConnectMs(const ProxyRequest *request, const ConfigPeer *peer);

@@ -87,6 +87,7 @@ proxyRequestCreate(ProxyClient *client)
     request->peersTried = 0;
     request->routeWhy[0] = '\0';
     request->tries = 0;
+    request->indirect.ss_family = AF_UNSPEC;
     memset(&request->body, 0, sizeof(request->body));
     memset(&request->reply, 0, offsetof(ProxyReply, contentType));
     request->reply.contentType[0] = '\0';
@@ -499,6 +500,7 @@ proxyRequestStart(ProxyRequest *request)
         proxyRequestIsBodyDone(request);
     if (!readUrl(request) || refuseEarly(request))
         return;
+    proxyForwardedFollow(request);
     proxyClientArmTimeout(request->client, 0);
     proxyClientSetState(request->client, PROXY_CLIENT_ACCESS, "head");
     proxyStepStart(request);

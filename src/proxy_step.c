@@ -30,7 +30,7 @@ proxyStepInput(const ProxyRequest *request)
     bool isConnect = request->url.scheme == HTTP_SCHEME_NONE;
 
     return (AclInput){
-        .client = (const struct sockaddr *)&client->peer,
+        .client = proxyForwardedClient(request, false),
         .local = (const struct sockaddr *)&client->local,
         .portName = client->port->name,
         .method = request->method,
@@ -69,7 +69,7 @@ proxyStepFacts(const ProxyRequest *request)
     const ProxyClient *client = request->client;
 
     return (FormatInput){
-        .client = (const struct sockaddr *)&client->peer,
+        .client = proxyForwardedClient(request, false),
         .local = (const struct sockaddr *)&client->local,
         .method = request->http->methodText,
         .url = proxyRequestUrl(request),
@@ -391,6 +391,21 @@ denyCache(ProxyRequest *request, const AclDecision *decision)
 }
 
 static const AclRules *
+missRules(const Config *config)
+{
+    return config->missAccess;
+}
+
+static StepResult
+denyMiss(ProxyRequest *request, const AclDecision *decision)
+{
+    (void)decision;
+    request->reply.result = ACCESS_DENIED;
+    proxyReplyError(request, ERR_FORWARDING_DENIED, NULL);
+    return STEP_WAIT;
+}
+
+static const AclRules *
 alwaysDirectRules(const Config *config)
 {
     return config->alwaysDirect;
@@ -442,6 +457,9 @@ static const Step steps[PROXY_STEP_COUNT] = {
     [PROXY_STEP_CACHE] = {.rules = cacheRules,
                           .isOptional = true,
                           .denied = denyCache},
+    [PROXY_STEP_MISS] = {.rules = missRules,
+                         .isOptional = true,
+                         .denied = denyMiss},
     [PROXY_STEP_ALWAYS_DIRECT] = {.rules = alwaysDirectRules,
                                   .isWanted = hasAlwaysDirect,
                                   .allowed = setAlwaysDirect},
@@ -487,7 +505,7 @@ void
 proxyStepResume(ProxyRequest *request)
 {
     ProxyStep end =
-        request->forward != NULL ? PROXY_STEP_COUNT : PROXY_STEP_ALWAYS_DIRECT;
+        request->forward != NULL ? PROXY_STEP_COUNT : PROXY_STEP_MISS;
 
     while (request->step < end) {
         if (takeStep(&steps[request->step], request) == STEP_WAIT)
@@ -506,8 +524,7 @@ void
 proxyStepForward(ProxyRequest *request, void (*forward)(ProxyRequest *request))
 {
     request->forward = forward;
-    request->step =
-        request->isRouted ? PROXY_STEP_COUNT : PROXY_STEP_ALWAYS_DIRECT;
+    request->step = request->isRouted ? PROXY_STEP_COUNT : PROXY_STEP_MISS;
     proxyStepResume(request);
 }
 

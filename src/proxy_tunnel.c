@@ -119,7 +119,8 @@ startVia(ProxyRequest *request, const ProxyRoute *route, const char *login,
     ViaConfig config = {.proxy = {.host = route->host,
                                   .port = route->port,
                                   .addrs = route->addrs,
-                                  .addrCount = route->addrCount},
+                                  .addrCount = route->addrCount,
+                                  .outgoing = proxyPeerOutgoing(request)},
                         .tls = &tls,
                         .target = target,
                         .login = login,
@@ -141,7 +142,8 @@ startPlain(ProxyRequest *request, const ProxyRoute *route, const char *login,
                           .viaPort = route->port,
                           .viaLogin = login,
                           .addrs = route->addrs,
-                          .addrCount = route->addrCount};
+                          .addrCount = route->addrCount,
+                          .outgoing = proxyPeerOutgoing(request)};
 
     request->connect =
         originConnectStart(&origin, timeoutMs, onConnected, request);

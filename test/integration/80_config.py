@@ -75,6 +75,8 @@ WRONG = [
     ("max_filedescriptors 10", "2: error: expected 0 or a number from 64"),
     ("quick_abort_min -2", "2: error: expected a size such as"),
     ("forward_max_tries often", "2: error: expected a number from 0"),
+    ("tcp_outgoing_address example.com", "2: error: expected an address, not"),
+    ("tcp_outgoing_address 127.0.0.1 nobody", "2: error: no acl is called"),
     ("debug_options everything", "2: error: expected SECTION,LEVEL"),
     ("url_rewrite_program", "2: error: expected: url_rewrite_program"),
     ("url_rewrite_children 10 concurrency=lots",

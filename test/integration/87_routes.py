@@ -175,6 +175,44 @@ class Routes(unittest.TestCase):
                 self.ask(squire, "/")
             self.assertEqual(len(self.first.requests), 3)
 
+    def test_our_address(self):
+        seen = []
+
+        def whence(request, sock):
+            del request
+            seen.append(sock.getpeername()[0])
+            return answer(200, b"x", "Cache-Control: no-store")
+        origin = Origin({"/": whence, "/far": whence})
+        self.addCleanup(origin.close)
+        conf = ("acl far urlpath_regex ^/far\n"
+                "acl tunnels method CONNECT\n"
+                "tcp_outgoing_address 127.0.0.3 far\n"
+                "tcp_outgoing_address 127.0.0.4 tunnels\n"
+                "tcp_outgoing_address 127.0.0.2 !far\n")
+        with Squire(conf) as squire:
+            for path in ("/", "/far", "/"):
+                self.assertEqual(squire.get(origin.url(path)).status, 200)
+            with squire.connect() as connection:
+                connection.request(origin.authority, method="CONNECT")
+                connection.request("/", headers=[("X-One", "1")])
+            self.assertEqual(seen, ["127.0.0.2", "127.0.0.3", "127.0.0.2",
+                                    "127.0.0.4"])
+
+    def test_whose_requests_are_forwarded(self):
+        conf = ("acl known req_header X-Known .\n"
+                "miss_access allow known\n")
+        with Squire(conf) as squire:
+            response = self.ask(squire, "/")
+            self.assertEqual(response.status, 403)
+            self.assertIn("ERR_FORWARDING_DENIED",
+                          response.get("X-Squire-Error"))
+            self.assertEqual(self.ask(squire, "/", X_Known="1").status, 200)
+            self.assertEqual(self.ask(squire, "/").status, 200)
+            self.assertEqual(self.origin.count("/"), 1)
+            with squire.connect() as connection:
+                self.assertEqual(connection.request(
+                    self.origin.authority, method="CONNECT").status, 403)
+
     def test_who_uses_the_cache(self):
         conf = ("acl odd req_header X-Odd .\n"
                 "acl fresh req_header X-Fresh .\n"
