@@ -15,6 +15,7 @@
 #define FILE_MODE 0640
 #define READERS_MAX 1024
 #define BATCH_MAX (4u * 1024 * 1024)
+#define PENDING_MAX (16u * 1024 * 1024)
 #define MISSING_MAX (1024 * 1024)
 #define DELETES_MAX 512 /* chunks removed in one transaction */
 
@@ -292,6 +293,9 @@ setLimits(CacheLmdbEnv *env, uint64_t bytesMax)
     env->batchMax = bytesMax / 64;
     if (env->batchMax > BATCH_MAX)
         env->batchMax = BATCH_MAX;
+    env->pendingMax = bytesMax / 8; /* what waits cannot be evicted */
+    if (env->pendingMax > PENDING_MAX)
+        env->pendingMax = PENDING_MAX;
     env->usedMax = bytesMax - bytesMax / 8 - 2 * env->batchMax;
 }
 

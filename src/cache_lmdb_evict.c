@@ -28,10 +28,12 @@ deleteKey(CacheLmdbTxn *txn, CacheLmdbTable table, const void *key, size_t len)
     return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
+/* owner: the only process that holds it, or 0. */
 static int
-putHeld(CacheLmdbTxn *txn, uint64_t id, int64_t until)
+putOrphan(CacheLmdbTxn *txn, uint64_t id, int64_t until, uint32_t owner)
 {
-    CacheLmdbHeld held = {.until = until, .kind = CACHE_LMDB_HELD_ORPHAN};
+    CacheLmdbHeld held = {
+        .until = until, .kind = CACHE_LMDB_HELD_ORPHAN, .owner = owner};
     uint8_t number[8];
     MDB_val key = cacheLmdbNumber(number, id);
     MDB_val val = cacheLmdbVal(&held, sizeof(held));
@@ -39,7 +41,7 @@ putHeld(CacheLmdbTxn *txn, uint64_t id, int64_t until)
     return mdb_put(txn->txn, tableOf(txn, CACHE_LMDB_HELD), &key, &val, 0);
 }
 
-/* Until when somebody holds a body; 0: nobody does. */
+/* Until when another process holds a body; 0: none does. */
 static int
 heldUntil(CacheLmdbTxn *txn, uint64_t id, int64_t *untilOut)
 {
@@ -54,7 +56,8 @@ heldUntil(CacheLmdbTxn *txn, uint64_t id, int64_t *untilOut)
     if (rc)
         return rc == MDB_NOTFOUND ? 0 : rc;
     memcpy(&held, val.mv_data, sizeof(held));
-    *untilOut = held.until;
+    if (held.owner != (uint32_t)txn->env->epoch)
+        *untilOut = held.until;
     return 0;
 }
 
@@ -97,7 +100,7 @@ cacheLmdbDeleteBody(CacheLmdbTxn *txn, uint64_t id)
     if (isAll)
         return deleteKey(txn, CACHE_LMDB_HELD, number, sizeof(number));
     txn->hasOrphans = true;
-    return putHeld(txn, id, 0);
+    return putOrphan(txn, id, 0, 0);
 }
 
 /* Remove a body without a record, unless somebody reads it. */
@@ -109,13 +112,15 @@ dropBody(CacheLmdbTxn *txn, uint64_t id)
 
     if (rc)
         return rc;
+    bool isOurs = until <= txn->now;
     if (!cacheLmdbBodyDoom(&txn->env->bodies, id)) {
         if (until < txn->now + CACHE_LMDB_HELD_S)
             until = txn->now + CACHE_LMDB_HELD_S;
-        return putHeld(txn, id, until);
+        return putOrphan(txn, id, until,
+                         isOurs ? (uint32_t)txn->env->epoch : 0);
     }
-    if (until > txn->now)
-        return putHeld(txn, id, until);
+    if (!isOurs)
+        return putOrphan(txn, id, until, 0);
     return cacheLmdbDeleteBody(txn, id);
 }
 
@@ -135,7 +140,7 @@ cacheLmdbDelete(CacheLmdbTxn *txn, const CacheLmdbObjectKey *key,
     return rc;
 }
 
-/* One entry of HELD whose time is over. */
+/* One entry of HELD whose time is over, or that only this process has. */
 static int
 reclaimOne(CacheLmdbTxn *txn, uint64_t id, const CacheLmdbHeld *held)
 {
@@ -171,7 +176,9 @@ cacheLmdbReclaim(CacheLmdbTxn *txn)
         }
         memcpy(&held, val.mv_data, sizeof(held));
         uint64_t id = cacheLmdbGetNumber(key.mv_data);
-        if (held.until <= txn->now && (rc = reclaimOne(txn, id, &held)) != 0)
+        bool isOurs = held.owner == (uint32_t)txn->env->epoch;
+        if ((isOurs || held.until <= txn->now) &&
+            (rc = reclaimOne(txn, id, &held)) != 0)
             break;
         cacheLmdbPutNumber(last, id + 1);
         key = cacheLmdbVal(last, sizeof(last));

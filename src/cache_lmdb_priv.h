@@ -61,9 +61,9 @@ typedef struct CacheLmdbState {
 } CacheLmdbState;
 
 typedef struct CacheLmdbHeld {
-    int64_t until; /* seconds since 1970 */
-    uint32_t kind; /* CacheLmdbHeldKind */
-    uint32_t zero;
+    int64_t until;  /* seconds since 1970 */
+    uint32_t kind;  /* CacheLmdbHeldKind */
+    uint32_t owner; /* epoch of the only process that holds it, or 0 */
 } CacheLmdbHeld;
 
 typedef enum CacheLmdbHeldKind {
@@ -146,9 +146,10 @@ typedef struct CacheLmdbEnv {
     MDB_dbi tables[CACHE_LMDB_TABLE_COUNT];
     char *path;
     uint64_t mapSize;
-    uint64_t usedMax; /* octets of pages, above which is evicted */
-    uint64_t batchMax;
-    uint64_t epoch; /* of this process */
+    uint64_t usedMax;    /* octets of pages, above which is evicted */
+    uint64_t batchMax;   /* octets of one transaction */
+    uint64_t pendingMax; /* octets that wait to be written */
+    uint64_t epoch;      /* of this process */
     bool isReadOnly;
     CacheLmdbBodies bodies;
 } CacheLmdbEnv;

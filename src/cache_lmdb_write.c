@@ -29,9 +29,10 @@ readHeld(CacheLmdbTxn *txn, uint64_t id, CacheLmdbHeld *out)
 }
 
 static int
-putHeld(CacheLmdbTxn *txn, uint64_t id, CacheLmdbHeldKind kind, int64_t until)
+putHeld(CacheLmdbTxn *txn, uint64_t id, CacheLmdbHeldKind kind, uint32_t owner)
 {
-    CacheLmdbHeld held = {.until = until, .kind = kind};
+    CacheLmdbHeld held = {
+        .until = txn->now + CACHE_LMDB_HELD_S, .kind = kind, .owner = owner};
     uint8_t number[8];
     MDB_val key = cacheLmdbNumber(number, id);
     MDB_val val = cacheLmdbVal(&held, sizeof(held));
@@ -77,7 +78,7 @@ applyChunk(CacheLmdbTxn *txn, CacheLmdbOp *op)
 
     if (rc == 0)
         rc = putHeld(txn, op->body->id, CACHE_LMDB_HELD_WRITE,
-                     txn->now + CACHE_LMDB_HELD_S);
+                     (uint32_t)txn->env->epoch);
     return rc ? rc : putChunk(txn, op);
 }
 
@@ -478,15 +479,16 @@ cacheLmdbApply(CacheLmdbTxn *txn, CacheLmdbOp *op)
 int
 cacheLmdbRenew(CacheLmdbTxn *txn, const uint64_t *ids, size_t count)
 {
+    const uint32_t own = (uint32_t)txn->env->epoch;
     int rc = 0;
 
     for (size_t i = 0; rc == 0 && i < count; i++) {
-        CacheLmdbHeld held = {.kind = CACHE_LMDB_HELD_READ};
+        CacheLmdbHeld held = {.kind = CACHE_LMDB_HELD_READ, .owner = own};
         rc = readHeld(txn, ids[i], &held);
         if (rc == MDB_NOTFOUND)
             rc = 0;
         if (rc == 0)
-            rc = putHeld(txn, ids[i], held.kind, txn->now + CACHE_LMDB_HELD_S);
+            rc = putHeld(txn, ids[i], held.kind, held.owner == own ? own : 0);
     }
     return rc;
 }

@@ -7,7 +7,6 @@
 #include "check.h"
 #include "xalloc.h"
 
-#define PENDING_MAX (16u * 1024 * 1024) /* octets that wait to be written */
 #define ROOM_WANTED (2u * CACHE_LMDB_CHUNK)
 #define PATIENCE_MS 2000
 #define BUFFER_MIN 4096u
@@ -121,7 +120,7 @@ cacheLmdbBegin(CacheStore *base, const CacheMeta *meta)
 static bool
 isFull(const CacheLmdbStore *store, uint64_t need)
 {
-    return cacheLmdbQueueBytes(store->queue) + need > PENDING_MAX;
+    return cacheLmdbQueueBytes(store->queue) + need > store->env.pendingMax;
 }
 
 static void
