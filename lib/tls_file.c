@@ -8,6 +8,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "check.h"
@@ -223,14 +224,49 @@ distrustRevoked(const char *path, X509_STORE *store, char **whyOut)
     return 0;
 }
 
+/* True for a folder as c_rehash makes it: "01234567.0" and so on. */
+static bool
+isHashed(const char *path)
+{
+    DIR *folder = opendir(path);
+    const struct dirent *entry;
+    bool isFound = false;
+
+    if (folder == NULL)
+        return false;
+    while (!isFound && (entry = readdir(folder)) != NULL)
+        isFound = strspn(entry->d_name, "0123456789abcdef") == 8 &&
+                  strcmp(entry->d_name + 8, ".0") == 0;
+    closedir(folder);
+    return isFound;
+}
+
+/* From a folder each authority is read when it is needed; a file is read as a
+ * whole now, which takes some ten milliseconds. */
+static int
+trustSystem(X509_STORE *store, char **whyOut)
+{
+    const char *file = getenv(X509_get_default_cert_file_env());
+    const char *folder = getenv(X509_get_default_cert_dir_env());
+    int rc;
+
+    if (folder == NULL)
+        folder = X509_get_default_cert_dir();
+    if (file == NULL && isHashed(folder))
+        rc = X509_STORE_load_path(store, folder);
+    else
+        rc = X509_STORE_set_default_paths(store);
+    return rc == 1 ? 0 : tlsFileComplain("the system's authorities", whyOut);
+}
+
 int
 tlsFileTrust(const TlsAuthority *authority, X509_STORE *store, char **whyOut)
 {
     int rc = 0;
 
     ERR_clear_error();
-    if (authority->useSystem && X509_STORE_set_default_paths(store) != 1)
-        rc = tlsFileComplain("the system's authorities", whyOut);
+    if (authority->useSystem)
+        rc = trustSystem(store, whyOut);
     if (rc == 0 && authority->caFile != NULL)
         rc = trustCaFile(authority->caFile, store, whyOut);
     if (rc == 0 && authority->caPath != NULL)

@@ -365,7 +365,9 @@ parseOutgoing(ConfigLoader *loader, const ConfigRow *row,
         if (!configTlsOption(loader, tls, CONFIG_TLS_OUTGOING, line, i))
             configError(loader, line, i, "%s: option \"%s\" is not supported",
                         row->name, line->words[i].text);
-    configTlsClient(loader, tls, line);
+    /* The system's authorities may take a while to read: not for nothing. */
+    if (loader->errors == 0)
+        configTlsClient(loader, tls, line);
 }
 
 const ConfigKind configKindTlsOutgoing = {

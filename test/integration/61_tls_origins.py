@@ -250,7 +250,7 @@ class Parents(Case):
         fake.routes["a.test:443"] = serve
         squire = Squire(f"cache_peer localhost parent {fake.port} 0 "
                         f"no-query tls tls-{self.trust} {options}\n"
-                        "never_direct allow all\nconnect_timeout 1 second\n")
+                        "never_direct allow all\n")
         squire.start()
         self.addCleanup(squire.stop)
         return squire, fake
@@ -289,7 +289,8 @@ class Parents(Case):
         done = threading.Event()
         self.addCleanup(done.set)
         squire, _ = self.fake_parent(
-            lambda *_: done.wait(squire_test.PATIENCE) and None)
+            lambda *_: done.wait(squire_test.PATIENCE) and None,
+            "connect-timeout=1")
         _, response = self.tunnel(squire, "a.test:443")
         self.assertEqual(response.status, 504)
         self.assertIn(b"it takes too long", response.body)
