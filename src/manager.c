@@ -22,6 +22,7 @@
 #define WRITE_TIMEOUT_MS 30000
 #define LINGER_MS 1000
 #define CONNECTIONS_MAX 128
+#define TRANSLATION_EXTRA 32 /* octets that a new target may be longer by */
 #define DRAIN_MS 5000
 
 typedef struct ManagerPort {
@@ -121,13 +122,17 @@ onConnReadable(int fd, void *data)
     size_t used;
 
     CHECK_OBJ(conn, MANAGER_CONN_MAGIC);
-    ssize_t n = read(fd, text, sizeof(text));
+    ssize_t n = read(fd, text, sizeof(text) - TRANSLATION_EXTRA);
     if (n == 0 || (n == -1 && errno != EAGAIN && errno != EINTR)) {
         managerConnClose(conn);
         return;
     }
+    size_t len = n > 0 ? (size_t)n : 0;
+    if (!conn->isBegun)
+        len = managerTextTranslate(text, len, sizeof(text));
+    conn->isBegun = conn->isBegun || len > 0;
     HttpParseEvent event =
-        httpParserFeed(conn->parser, text, n > 0 ? (size_t)n : 0, &used, &body);
+        httpParserFeed(conn->parser, text, len, &used, &body);
     if (event == HTTP_PARSE_HEAD)
         managerLoginAnswer(conn);
     else if (event == HTTP_PARSE_MORE)

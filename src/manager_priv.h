@@ -20,7 +20,8 @@ typedef struct ManagerConn {
     ListNode node;
     Manager *manager;
     int fd;
-    bool isUnix; /* came by a unix socket */
+    bool isUnix;  /* came by a unix socket */
+    bool isBegun; /* some of the request is here */
     HttpParser *parser;
     Buf out;
     struct ManagerStream *stream; /* NULL: the answer has an end */
@@ -74,6 +75,12 @@ const char *managerGuardRefusal(const ManagerConn *conn);
 /* The document of "/squid-internal-mgr/NAME", also with "http://HOST" before
  * it: its name, "menu" without one. Absent: it is none of them. Borrows. */
 HttpSlice managerTextName(HttpSlice target);
+
+/* What squidclient sends has a target that parsers refuse: len octets of text,
+ * which has room for size, that begin to ask for "cache_object://HOST/NAME" ask
+ * for the document of that name afterwards. Returns their number then; other
+ * texts stay as they are. */
+size_t managerTextTranslate(char *text, size_t len, size_t size);
 
 /* Write it, as plain text. 0, -ENOENT: there is no such document, or
  * -ENOBUFS. */

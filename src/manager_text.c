@@ -302,6 +302,28 @@ upTo(HttpSlice text, const char *marks)
     return httpSlice(text.data, len);
 }
 
+size_t
+managerTextTranslate(char *text, size_t len, size_t size)
+{
+    static const char old[] = "GET cache_object://";
+    static const char now[] = "GET /squid-internal-mgr/";
+    const size_t oldLen = sizeof(old) - 1, nowLen = sizeof(now) - 1;
+
+    if (len < oldLen || memcmp(text, old, oldLen) != 0)
+        return len;
+    HttpSlice rest = httpSlice(text + oldLen, len - oldLen);
+    size_t host = upTo(rest, "/ \r\n").len;
+    if (host == rest.len || rest.data[host] != '/')
+        return len;
+    const char *name = rest.data + host + 1;
+    size_t nameLen = rest.len - host - 1;
+    if (nowLen + nameLen > size)
+        return len;
+    memmove(text + nowLen, name, nameLen);
+    memcpy(text, now, nowLen);
+    return nowLen + nameLen;
+}
+
 HttpSlice
 managerTextName(HttpSlice target)
 {

@@ -199,12 +199,14 @@ class Manager(unittest.TestCase):
 
     @unittest.skipUnless(shutil.which("squidclient"), "no squidclient")
     def test_squidclient(self):
-        done = subprocess.run(
-            ["squidclient", "-h", "127.0.0.1", "-p", str(self.squire.manager),
-             f"http://127.0.0.1:{self.squire.manager}/squid-internal-mgr/info"],
-            capture_output=True, text=True, check=True,
-            timeout=squire_test.PATIENCE)
-        self.assertIn("Squire Object Cache: Version", done.stdout)
+        for target in ("mgr:info", f"http://127.0.0.1:{self.squire.manager}"
+                       "/squid-internal-mgr/info"):
+            done = subprocess.run(
+                ["squidclient", "-h", "127.0.0.1", "-p",
+                 str(self.squire.manager), target],
+                capture_output=True, text=True, check=True,
+                timeout=squire_test.PATIENCE)
+            self.assertIn("Squire Object Cache: Version", done.stdout)
 
     def test_head(self):
         response = self.squire.ask_manager("/helpers", "HEAD")
