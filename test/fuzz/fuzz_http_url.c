@@ -59,6 +59,30 @@ checkUrls(HttpSlice text)
         CHECK(url.port && url.host.len);
 }
 
+/* What a reference means is a URL in its canonical form, or nothing. */
+static void
+checkReference(HttpSlice text)
+{
+    HttpUrl base;
+    HttpUrl url;
+    Buf first;
+    Buf second;
+
+    bufInit(&first, TEXT_MAX);
+    bufInit(&second, TEXT_MAX);
+    CHECK(httpUrlParse(httpSliceText("http://a/b/c/d;p?q"), &base) == 0);
+    if (httpUrlResolve(&base, text, &first) == 0 &&
+        httpUrlParse(bufSlice(&first), &url) == 0) {
+        CHECK(httpUrlFormat(&url, &second) == 0);
+        CHECK(httpSliceEqual(bufSlice(&first), bufSlice(&second)));
+        bufClear(&second);
+        CHECK(httpUrlResolve(&base, bufSlice(&first), &second) == 0);
+        CHECK(httpSliceEqual(bufSlice(&first), bufSlice(&second)));
+    }
+    bufFini(&first);
+    bufFini(&second);
+}
+
 static void
 checkDate(HttpSlice text)
 {
@@ -101,6 +125,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         memcpy(copy, data, size);
     HttpSlice text = httpSlice(copy, size);
     checkUrls(text);
+    checkReference(text);
     checkDate(text);
     checkLists(text);
     free(copy);
