@@ -36,12 +36,14 @@ bool
 proxyAnswerRefuse(ProxyRequest *request, int status, uint64_t length)
 {
     const AclRules *rules = request->config->httpReplyAccess;
-    AclInput input = proxyStepReplyInput(request, &request->replyHeaders);
     bool isHead = request->http->method == HTTP_METHOD_HEAD;
     AclDecision decision = {.answer = ACL_ALLOW};
+    AclInput input;
 
-    if (isHarmless(status))
+    if (isHarmless(status) ||
+        (rules == NULL && request->config->replyBodyMaxCount == 0))
         return false;
+    input = proxyStepReplyInput(request, &request->replyHeaders);
     input.status = status;
     request->reply.bodyMax = bodyMax(request->config, &input);
     if (request->reply.bodyMax > 0 && length != CACHE_LENGTH_UNKNOWN &&

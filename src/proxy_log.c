@@ -239,18 +239,24 @@ addFormatted(const ProxyRequest *request, AccessLog *log, const Format *format,
                      formatExpandLog(format, &input, line, sizeof(line)));
 }
 
+static bool
+isFor(const AclRules *rules, const ProxyRequest *request)
+{
+    AclInput input = proxyStepReplyInput(request, &request->replyHeaders);
+
+    return aclRulesCheck(rules, &input) == ACL_ALLOW;
+}
+
 /* Lines have their rules in the order of the configuration. */
 static void
 addToLogs(const ProxyRequest *request, const AccessEntry *entry)
 {
     const Proxy *proxy = request->proxy;
-    AclInput input = proxyStepReplyInput(request, &request->replyHeaders);
 
     for (size_t i = 0; i < proxy->logCount; i++) {
         const ConfigAccessLog *line = &proxy->config->accessLogs[i];
 
-        if (line->rules != NULL &&
-            aclRulesCheck(line->rules, &input) != ACL_ALLOW)
+        if (line->rules != NULL && !isFor(line->rules, request))
             continue;
         if (line->path == NULL)
             return;

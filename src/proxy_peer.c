@@ -23,9 +23,12 @@ uint64_t
 proxyPeerRuledOut(const ProxyRequest *request)
 {
     const Config *config = request->proxy->config;
-    AclInput input = proxyStepInput(request);
     uint64_t out = 0;
+    AclInput input;
 
+    if (config->peerCount == 0)
+        return 0;
+    input = proxyStepInput(request);
     for (size_t i = 0; i < config->peerCount; i++)
         if (!isAllowed(&config->peers[i], &input))
             out |= UINT64_C(1) << i;
@@ -97,8 +100,11 @@ const char *
 proxyPeerOutgoing(const ProxyRequest *request)
 {
     const Config *config = request->config;
-    AclInput input = proxyStepInput(request);
+    AclInput input;
 
+    if (config->outgoingCount == 0)
+        return NULL;
+    input = proxyStepInput(request);
     for (size_t i = 0; i < config->outgoingCount; i++) {
         const ConfigOutgoing *outgoing = &config->outgoing[i];
 
