@@ -103,6 +103,7 @@ cacheLmdbCreateObject(CacheLmdbStore *store, const CacheLmdbStored *from,
         .magic = CACHE_OBJECT_MAGIC,
         .refs = 1,
         .ops = &cacheLmdbOps,
+        .isOnDisk = true,
         .status = stored->status,
         .length = from->record.length,
         .freshness = *stored->freshness,
@@ -358,7 +359,8 @@ readChunk(CacheReader *reader, uint32_t chunk, HttpSlice *out)
     *out = httpSlice((const char *)val.mv_data + sizeof(sum), len);
     if (chunk < reader->chunkOffset)
         return 0;
-    askAhead(&val);
+    if (chunk == 0 || chunk != reader->chunkOffset)
+        askAhead(&val); /* else it was the next one before */
     askForNext(store, object->body->id, chunk + 1);
     memcpy(&sum, val.mv_data, sizeof(sum));
     if (sum != cacheLmdbChunkSum(&name, out->data, len)) {

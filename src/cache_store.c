@@ -181,6 +181,13 @@ cacheObjectStatus(const CacheObject *object)
     return object->status;
 }
 
+bool
+cacheObjectIsOnDisk(const CacheObject *object)
+{
+    CHECK_OBJ(object, CACHE_OBJECT_MAGIC);
+    return object->isOnDisk;
+}
+
 uint64_t
 cacheObjectLength(const CacheObject *object)
 {

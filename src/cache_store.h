@@ -212,6 +212,9 @@ HttpSlice cacheObjectHead(const CacheObject *object);
 /* Status of the stored response. */
 int cacheObjectStatus(const CacheObject *object);
 
+/* True when the body is read from a disk. */
+bool cacheObjectIsOnDisk(const CacheObject *object);
+
 /* Octets of the body. */
 uint64_t cacheObjectLength(const CacheObject *object);
 

@@ -47,6 +47,7 @@ struct CacheObject {
     uint32_t magic;
     unsigned refs;
     const CacheStoreOps *ops;
+    bool isOnDisk;
     int status;
     uint64_t length;
     HttpSlice head;

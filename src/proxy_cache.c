@@ -12,6 +12,12 @@ proxyCacheText(const ProxyRequest *request)
                                     : request->urlText;
 }
 
+AccessResult
+proxyCacheHit(const CacheObject *object)
+{
+    return cacheObjectIsOnDisk(object) ? ACCESS_HIT : ACCESS_MEM_HIT;
+}
+
 /* Requests that a stored response may answer. */
 static bool
 isCacheable(const ProxyRequest *request)
@@ -60,7 +66,7 @@ proxyCacheServe(ProxyRequest *request, AccessResult result)
         serveWhole(request);
         return;
     }
-    if (result == ACCESS_MEM_HIT)
+    if (result == ACCESS_MEM_HIT || result == ACCESS_HIT)
         request->reply.result =
             httpHeaderHas(headers, HTTP_HEADER_IF_NONE_MATCH) ? ACCESS_INM_HIT
                                                               : ACCESS_IMS_HIT;
@@ -115,7 +121,7 @@ serveFound(ProxyRequest *request)
         request->reply.isCollapsed = true;
     else
         request->reply.cacheStatus = PROXY_STATUS_HIT;
-    proxyCacheServe(request, ACCESS_MEM_HIT);
+    proxyCacheServe(request, proxyCacheHit(request->object));
 }
 
 static void

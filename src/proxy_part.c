@@ -36,7 +36,7 @@ servePart(ProxyRequest *request, const HttpPlace *part, const HttpRange *range)
     const HttpPlace place = {*range, part->total};
 
     request->reply.cacheStatus = PROXY_STATUS_HIT;
-    request->reply.result = ACCESS_MEM_HIT;
+    request->reply.result = proxyCacheHit(request->object);
     if (httpCondEvaluate(&request->http->headers,
                          cacheObjectValidators(request->object),
                          proxyNowSec()) == HTTP_COND_NOT_MODIFIED)

@@ -466,6 +466,9 @@ void proxyCacheResume(ProxyRequest *request);
  * none, nothing was done. */
 bool proxyPartServe(ProxyRequest *request);
 
+/* How the access log tells of an answer by this object alone. */
+AccessResult proxyCacheHit(const CacheObject *object);
+
 /* Answer PURGE: remove what is stored of the request's URL. */
 void proxyCachePurge(ProxyRequest *request);
 

@@ -12,6 +12,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
 import squire_test
 from squire_test import Origin, Squire, answer
 
+HIT = "TCP_MEM_HIT"
 OLD = "Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT"
 
 
@@ -408,7 +409,7 @@ class Caching(unittest.TestCase):
                     if words[6] == url]
 
         squire_test.wait_for("three lines", lambda: len(results()) == 3)
-        self.assertEqual(results(), ["TCP_MISS/200", "TCP_MEM_HIT/200",
+        self.assertEqual(results(), ["TCP_MISS/200", f"{HIT}/200",
                                      "TCP_INM_HIT/304"])
 
 

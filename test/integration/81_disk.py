@@ -28,8 +28,9 @@ squire_test.Squire = OnDisk
 def load_tests(loader, tests, pattern):
     suites = unittest.TestSuite()
     for name in ("81_cache", "81_range", "81_stale", "81_validate"):
-        suites.addTests(
-            loader.loadTestsFromModule(importlib.import_module(name)))
+        module = importlib.import_module(name)
+        module.HIT = "TCP_HIT"  # in the access log
+        suites.addTests(loader.loadTestsFromModule(module))
     return suites
 
 
