@@ -3,8 +3,6 @@
 #include "helper_priv.h"
 
 #include <errno.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "check.h"
 #include "debug.h"
@@ -108,17 +106,6 @@ mayStart(HelperPool *pool)
     return false;
 }
 
-/* What the kernel's word for a failed exec leaves open. */
-static const char *
-explainStart(const HelperPool *pool, int error)
-{
-    if (error == ENOENT && access(pool->config.argv[0], F_OK) == 0)
-        return " (the program is there: its interpreter is not)";
-    if (error == ENOEXEC)
-        return " (a script begins with a line such as #!/bin/sh)";
-    return "";
-}
-
 static void
 startOne(HelperPool *pool)
 {
@@ -128,9 +115,8 @@ startOne(HelperPool *pool)
     if (helperChannelStart(pool)) {
         helperRestartStarted(&pool->restart, nowUs);
     } else {
-        int error = errno;
-        helperPoolNoteTrouble(pool, "cannot start %s: %s%s", pool->program,
-                              strerror(error), explainStart(pool, error));
+        helperPoolNoteTrouble(pool, "cannot start %s: %s", pool->program,
+                              ipcErrorText(errno));
         helperRestartFailed(&pool->restart, nowUs);
         debug(DBG_HELPER, 1, "%s: %s; next try in %lld ms", pool->config.name,
               pool->trouble,

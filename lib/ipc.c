@@ -21,6 +21,7 @@ typedef struct IpcStart {
     const char *const *args;
     int64_t deadlineUs;
     IpcConfine confine;
+    IpcStep failedAt;
     IpcChannel channel;
     int errRead; /* our end of the stderr pipe, or -1 */
     int errWrite;
@@ -115,6 +116,7 @@ spawnChild(IpcStart *start)
     };
     pid_t pid = ipcSpawnRun(&spawn, start->prog, start->args, start->attr->env);
 
+    start->failedAt = spawn.failedAt;
     if (pid < 0)
         return pid;
     start->pid = pid;
@@ -126,6 +128,8 @@ runSteps(IpcStart *start)
 {
     int rc = ipcConfinePrepare(&start->confine, start->attr);
 
+    if (rc)
+        start->failedAt = start->confine.user.failedAt;
     if (!rc)
         rc = openEnds(start);
     if (!rc)
@@ -165,10 +169,12 @@ checkRequest(int type, const char *prog, const char *name, const IpcAttr *attr,
 
 /* Level 2: who asked has errno and tells it, perhaps for the tenth time. */
 static pid_t
-failStart(int type, const char *prog, const char *name, int err)
+failStart(int type, const char *prog, const char *name, const IpcStart *start,
+          int err)
 {
+    ipcErrorNote(prog, start->attr, start->failedAt, err);
     debug(DBG_IPC, 2, "%s: cannot start %s (%s): %s", name ? name : "(no name)",
-          prog ? prog : "(no program)", ipcTypeName(type), strerror(err));
+          prog ? prog : "(no program)", ipcTypeName(type), ipcErrorText(err));
     errno = err;
     return -1;
 }
@@ -199,18 +205,18 @@ ipcCreateAttr(int type, const char *prog, const char *const args[],
     ipcAttrInit(&defaults);
     attr = attr ? attr : &defaults;
     ipcReapSweep();
+    start.attr = attr;
     rc = checkRequest(type, prog, name, attr, hIpc != NULL);
     if (rc)
-        return failStart(type, prog, name, -rc);
+        return failStart(type, prog, name, &start, -rc);
     start.transport = transports[type];
-    start.attr = attr;
     start.prog = prog;
     start.args = args;
     start.deadlineUs = commClockUs() + attr->chatTimeoutMs * INT64_C(1000);
     ipcChannelInit(&start.channel);
     rc = runSteps(&start);
     if (rc)
-        return failStart(type, prog, name, -rc);
+        return failStart(type, prog, name, &start, -rc);
     child = ipcChildCreate(start.pid, name, start.errRead, hIpc != NULL);
     if (hIpc)
         *hIpc = child;

@@ -121,6 +121,13 @@ pid_t ipcCreateAttr(int type, const char *prog, const char *const args[],
                     void **hIpc);
 
 /*
+ * Why the last start of this thread failed with error (its errno): which user,
+ * group, folder or interpreter is not there, else errno's text. Borrowed until
+ * the next start.
+ */
+const char *ipcErrorText(int error);
+
+/*
  * Close both descriptors (by commClose where this thread's loop knows them;
  * -1 is skipped), send SIGTERM, and see to it that the child is reaped; its
  * process group gets SIGKILL when it has not ended 2 s later. Frees the

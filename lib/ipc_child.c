@@ -247,5 +247,5 @@ ipcChildRun(IpcSpawn *spawn)
         err = leaveOurGroup();
     if (!err)
         err = ipcConfineApply(spawn->confine);
-    return err ? err : execFirst(spawn);
+    return err ? err : IPC_STEP_MARK(IPC_STEP_EXEC, execFirst(spawn));
 }

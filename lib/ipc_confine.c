@@ -218,7 +218,7 @@ setUser(const IpcUser *user)
         err = errOf(syscall(CALL_SETRESGID, user->gid, user->gid, user->gid));
     if (!err && user->hasUid)
         err = errOf(syscall(CALL_SETRESUID, user->uid, user->uid, user->uid));
-    return err;
+    return IPC_STEP_MARK(user->hasUid ? IPC_STEP_USER : IPC_STEP_GROUP, err);
 }
 
 IPC_IN_CHILD static int
@@ -264,7 +264,8 @@ ipcConfineApply(const IpcConfine *confine)
     if (!err && confine->diesWithUs)
         err = dieWithParent(confine->parent);
     if (!err && confine->cwd)
-        err = errOf(syscall(SYS_chdir, confine->cwd));
+        err = IPC_STEP_MARK(IPC_STEP_CWD,
+                            errOf(syscall(SYS_chdir, confine->cwd)));
     if (!err && confine->noNewPrivs)
         err = control(PR_SET_NO_NEW_PRIVS, 1);
     if (!err && confine->filter)

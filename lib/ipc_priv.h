@@ -97,9 +97,23 @@ typedef struct IpcLimit {
     } value;
 } IpcLimit;
 
+/* What a start failed at; a child puts it beside its errno. */
+typedef enum IpcStep {
+    IPC_STEP_OTHER,
+    IPC_STEP_USER,
+    IPC_STEP_GROUP,
+    IPC_STEP_CWD,
+    IPC_STEP_EXEC,
+    IPC_STEP_COUNT
+} IpcStep;
+
+#define IPC_STEP_SHIFT 16 /* errno is below */
+#define IPC_STEP_MARK(step, err) ((err) ? (err) | (step) << IPC_STEP_SHIFT : 0)
+
 /* Whom a helper becomes. */
 typedef struct IpcUser {
-    bool isOther; /* than we are: there is something to do */
+    IpcStep failedAt; /* user or group, when it cannot be told whom */
+    bool isOther;     /* than we are: there is something to do */
     bool hasUid;
     bool hasGid;
     uid_t uid;
@@ -144,7 +158,8 @@ void ipcConfineEnter(const IpcConfine *confine);
 /* The other half. */
 void ipcConfineLeave(const IpcConfine *confine);
 
-/* In the child, all but the descriptors. 0 or a positive errno. */
+/* In the child, all but the descriptors. 0 or a positive errno, marked with
+ * its step. */
 int ipcConfineApply(const IpcConfine *confine);
 
 /* Fill *user from a name or number of either kind, one may be NULL; groups
@@ -167,7 +182,9 @@ typedef struct IpcSpawn {
     char **envp;
     int timeoutMs;
     int64_t deadlineUs;
-    atomic_int error; /* answer of the child: why there was no exec */
+    atomic_int error; /* answer of the child: why there was no exec, with the
+                         step */
+    IpcStep failedAt; /* of that */
     int reportFd;     /* by fork() only: the error as an int; exec closes it;
                          may get another number in the child */
     struct ChildStack *stack; /* by clone() only */
@@ -197,7 +214,12 @@ extern const IpcSpawnOps *ipcSpawnOps;
 pid_t ipcSpawnRun(IpcSpawn *spawn, const char *prog, const char *const args[],
                   const char *const *env);
 
-/* The child's part, up to exec: returns only its error, positive. */
+/* Keep what a start failed at, for ipcErrorText. */
+void ipcErrorNote(const char *prog, const IpcAttr *attr, IpcStep step,
+                  int error);
+
+/* The child's part, up to exec: returns only its error, positive, marked with
+ * its step. */
 int ipcChildRun(IpcSpawn *spawn);
 
 /* Copy env (NULL: ours) with the debug options in it; one block, free(). */

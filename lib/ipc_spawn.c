@@ -237,7 +237,8 @@ startAndAwait(IpcSpawn *spawn)
         if (rc)
             isGone = ipcReapKill(pid);
         ipcSpawnOps->finish(spawn, isGone);
-        pid = rc ? rc : pid;
+        spawn->failedAt = (IpcStep)(-rc >> IPC_STEP_SHIFT);
+        pid = rc ? -(-rc & ((1 << IPC_STEP_SHIFT) - 1)) : pid;
     }
     pthread_sigmask(SIG_SETMASK, &saved, NULL);
     pthread_setcancelstate(cancelState, NULL);
@@ -256,6 +257,7 @@ ipcSpawnRun(IpcSpawn *spawn, const char *prog, const char *const args[],
     spawn->envp = ipcEnvCreate(env);
     spawn->reportFd = -1;
     spawn->error = 0;
+    spawn->failedAt = IPC_STEP_OTHER;
     ipcConfineEnter(spawn->confine);
     pid = startAndAwait(spawn);
     ipcConfineLeave(spawn->confine);

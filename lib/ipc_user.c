@@ -177,11 +177,13 @@ ipcUserResolve(IpcUser *user, const char *name, const char *group)
         rc = lookup(findUser, name, user, &entryName);
     if (!rc && name && !user->hasUid)
         rc = -ENOENT;
+    user->failedAt = rc || !group ? IPC_STEP_USER : IPC_STEP_GROUP;
     if (!rc && group)
         rc = lookup(findGroup, group, user, &none);
     if (!rc && !user->hasGid)
         rc = -ENOENT;
     if (!rc) {
+        user->failedAt = IPC_STEP_OTHER;
         fillGroups(user, entryName);
         user->isOther = !isOurs(user);
     }

@@ -66,6 +66,7 @@ configHelperProgram(ConfigLoader *loader, ConfigHelper *helper,
     helper->argv = xcalloc(line->count - first + 1, sizeof(char *));
     for (size_t i = first; i < line->count; i++)
         helper->argv[i - first] = xstrdup(line->words[i].text);
+    configCheckProgram(loader, line, first);
 }
 
 static void

@@ -234,6 +234,24 @@ setText(const Setting *setting)
     return true;
 }
 
+static bool
+setUser(const Setting *setting)
+{
+    return configUserExists(setting->value) && setText(setting);
+}
+
+static bool
+setGroup(const Setting *setting)
+{
+    return configGroupExists(setting->value) && setText(setting);
+}
+
+static bool
+setFolder(const Setting *setting)
+{
+    return configFolderExists(setting->value) && setText(setting);
+}
+
 /* NAME=VALUE, or NAME to pass ours on. With the first one, a helper has
  * nothing of our environment but what is named. */
 static bool
@@ -359,11 +377,11 @@ static const Option options[] = {
      .help = "Whether equal requests at the same time are asked once; off, "
              "external_acl_type on."},
     /* What a process may. */
-    {"user", "USER", setText, "a user", MEMBER(attr.user),
+    {"user", "USER", setUser, "a user that there is", MEMBER(attr.user),
      .help = "Whom the processes become; needs the right to."},
-    {"group", "GROUP", setText, "a group", MEMBER(attr.group),
+    {"group", "GROUP", setGroup, "a group that there is", MEMBER(attr.group),
      .help = "Their group, instead of the user's own."},
-    {"cwd", "DIR", setText, "a directory", MEMBER(attr.cwd),
+    {"cwd", "DIR", setFolder, "a directory that there is", MEMBER(attr.cwd),
      .help = "The directory they run in."},
     {"env", "NAME[=VALUE]", setEnv, "NAME=VALUE or NAME",
      .help =

@@ -265,6 +265,16 @@ void configErrorsFini(Config *config);
 /* Set what follows from several directives about logs together. */
 void configLogsFinish(ConfigLoader *loader);
 
+/* Whether the system knows this user or group, which may be a number. */
+bool configUserExists(const char *name);
+bool configGroupExists(const char *name);
+
+/* False when there is no such folder; true when we may not look. */
+bool configFolderExists(const char *path);
+
+/* Warn when word i names no program that can be executed. */
+void configCheckProgram(ConfigLoader *loader, const ConfigLine *line, size_t i);
+
 /* Free what the lines about logs own. */
 void configLogsFini(Config *config);
 

@@ -503,7 +503,7 @@ start(Try *try, char *argv[])
                       "try", &attr, &try->fd, &writeFd, (void **)&try->child);
     if (try->pid == -1)
         return ctlFail(try->ctl, "cannot start %s: %s", argv[0],
-                       strerror(errno));
+                       ipcErrorText(errno));
     try->errFd = ipcChildTakeStderr(try->child);
     ipcChildDestroy(&try->child);
     return CTL_OK;

@@ -406,7 +406,7 @@ tellNotStarted(LogDaemon *daemon)
         debug(DBG_ACCESS_LOG, 0,
               "access log %s: cannot start %s: %s; lines wait, %" PRIu64
               " lost so far",
-              daemon->config.path, daemon->config.program, strerror(error),
+              daemon->config.path, daemon->config.program, ipcErrorText(error),
               lostLines(daemon));
 }
 

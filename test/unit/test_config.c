@@ -289,6 +289,46 @@ Test(config, children_warn_about_what_is_overridden)
     configUnref(&config);
 }
 
+/* What a line names has to be there; a program may come later. */
+static void
+expectAbsent(const char *line, bool isError, const char *text)
+{
+    Messages messages;
+    char *lines = xasprintf("http_port 1\n%s\n", line);
+    Config *config = loadText(lines, &messages);
+
+    cr_expect_eq(config == NULL, isError, "%s", line);
+    cr_expect_eq(messages.errors, isError, "%s", messages.text);
+    cr_expect_eq(messages.warnings, !isError, "%s", messages.text);
+    cr_expect_not_null(strstr(messages.text, text), "%s", messages.text);
+    cr_expect_not_null(strstr(messages.text, "squid.conf:2: "));
+    configUnref(&config);
+    free(lines);
+}
+
+Test(config, what_helpers_need_has_to_be_there)
+{
+    expectAbsent("url_rewrite_children 2 user=no-such-user", true,
+                 "user= expected a user that there is, not \"no-such-user\"");
+    expectAbsent("url_rewrite_children 2 group=no-such-group", true,
+                 "not \"no-such-group\"");
+    expectAbsent("external_acl_type x cwd=/nonexistent %SRC /bin/cat", true,
+                 "not \"/nonexistent\"");
+    expectAbsent("url_rewrite_children 2 cwd=/etc/passwd", true,
+                 "not \"/etc/passwd\"");
+    expectAbsent("url_rewrite_program /nonexistent/foo -x", false,
+                 "/nonexistent/foo cannot be started: No such file");
+    expectAbsent("store_id_program /etc/passwd", false,
+                 "/etc/passwd cannot be started: it is not executable");
+    expectAbsent("external_acl_type x %SRC /etc", false,
+                 "/etc cannot be started: it is a directory");
+    expectAbsent("auth_param basic program no-such-program", false,
+                 "no-such-program cannot be started: it is not in PATH");
+    Config *config = loadLines("url_rewrite_program sh\n"
+                               "url_rewrite_children 2 user=12345 group=54321");
+    configUnref(&config);
+}
+
 Test(config, children_have_all_options_of_pools)
 {
     Config *config = loadLines(
@@ -348,7 +388,7 @@ Test(config, children_are_confined)
     cr_expect_eq(attr->filter, IPC_FILTER_DEFAULT);
     configUnref(&config);
 
-    config = loadLines("url_rewrite_children 7 user=a env=A=1\n"
+    config = loadLines("url_rewrite_children 7 user=root env=A=1\n"
                        "url_rewrite_children 3");
     attr = &config->rewrite.helper.pool.attr;
     cr_expect_null(attr->user, "the last line counts, whole");
@@ -730,18 +770,18 @@ Test(config, ports_that_stand_for_web_servers)
 
 Test(config, refresh_patterns_are_found_in_order)
 {
-    Config *config = loadLines(
-        "refresh_pattern -i ^HTTP://A/ 5 50% 10 override-expire "
-        "ignore-reload max-stale=3\n"
-        "refresh_pattern ^http://b/ 1 20 2\n"
-        "max_stale 2 days\nnegative_ttl 5 minutes");
+    Config *config =
+        loadLines("refresh_pattern -i ^HTTP://A/ 5 50% 10 override-expire "
+                  "ignore-reload max-stale=3\n"
+                  "refresh_pattern ^http://b/ 1 20 2\n"
+                  "max_stale 2 days\nnegative_ttl 5 minutes");
     const HttpRefresh *rule = configRefreshLookup(config, "http://a/x");
 
     cr_expect_eq(rule->min, 300);
     cr_expect_eq(rule->percent, 50);
     cr_expect_eq(rule->max, 600);
-    cr_expect_eq(rule->flags, HTTP_REFRESH_OVERRIDE_EXPIRE |
-                                  HTTP_REFRESH_IGNORE_RELOAD);
+    cr_expect_eq(rule->flags,
+                 HTTP_REFRESH_OVERRIDE_EXPIRE | HTTP_REFRESH_IGNORE_RELOAD);
     cr_expect_eq(rule->staleMax, 180);
     cr_expect_eq(rule->negative, 300);
     rule = configRefreshLookup(config, "http://b/x");

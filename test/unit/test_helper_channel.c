@@ -350,6 +350,17 @@ Test(helperChannel, a_script_without_its_first_line_is_told)
     expectNoStart("echo OK\n", "such as #!/bin/sh)");
 }
 
+Test(helperChannel, an_unknown_user_is_told_and_not_the_program)
+{
+    poolConfig.restartMinMs = 5;
+    poolConfig.attr.user = "no-such-user";
+    poolCreate("");
+    cr_assert_eq(poolSubmit("x", 0), 0);
+    cr_assert(poolRunUntil(1));
+    cr_assert(isLogged(": there is no user no-such-user"), "%s", logText);
+    cr_assert(!isLogged("interpreter"), "%s", logText);
+}
+
 Test(helperChannel, a_missing_program_is_told_soon)
 {
     poolConfig.restartMinMs = 5;
