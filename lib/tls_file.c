@@ -38,6 +38,8 @@ tlsFileContext(const SSL_METHOD *method)
                                   SSL_MODE_NO_AUTO_CHAIN |
                                   SSL_MODE_ENABLE_PARTIAL_WRITE |
                                   SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    /* One read for a record, not one for its head and one for the rest. */
+    SSL_CTX_set_read_ahead(context, 1);
     return context;
 }
 
