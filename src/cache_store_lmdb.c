@@ -419,6 +419,18 @@ startQueue(CacheLmdbStore *store)
     return store->queue == NULL ? -errno : 0;
 }
 
+static void
+tellOpen(const CacheLmdbStore *store)
+{
+    CacheStoreStats stats;
+
+    readStats(&store->base, &stats);
+    debug(DBG_STORE, 1, "cache_dir %s: %llu responses, %llu of %llu MB",
+          store->env.path, (unsigned long long)stats.objects,
+          (unsigned long long)(stats.bytes >> 20),
+          (unsigned long long)(stats.bytesMax >> 20));
+}
+
 CacheStore *
 cacheLmdbCreate(const CacheLmdbConfig *config)
 {
@@ -443,8 +455,10 @@ cacheLmdbCreate(const CacheLmdbConfig *config)
     commDeferInit(&store->endRead, onEndRead, store);
     rc = startQueue(store);
     store->changeSeen = cacheLmdbChangeSeq(store);
-    if (rc == 0)
+    if (rc == 0) {
+        tellOpen(store);
         return &store->base;
+    }
     debug(DBG_STORE, 0, "cache_dir %s: no thread: %s", config->path,
           cacheLmdbErrorText(-rc));
     cacheLmdbDrop(store);

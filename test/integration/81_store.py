@@ -259,6 +259,32 @@ class Size(Disk):
         self.assertGreater(info["objects"], 20)
         squire.stop()
 
+    def test_a_slow_client_stops_nobody(self):
+        """It reads a large response from the disk; much more than the disk
+        holds is stored meanwhile, and another one of its URL."""
+        bodies = [os.urandom(6 << 20), os.urandom(6 << 20)]
+        self.origin.routes["/slow"] = answer(200, bodies[0], FRESH)
+        squire = self.start("maximum_object_size_in_memory 1 KB\n",
+                            megabytes=32)
+        url = self.origin.url("/slow")
+        squire.get(url)
+        self.wait_stored(squire, 1)
+        slow = squire.connect()
+        self.addCleanup(slow.close)
+        slow.send(f"GET {url} HTTP/1.1\r\nHost: x\r\n\r\n")
+        start = slow.read_head(), slow.read_exactly(1000)
+        self.origin.routes["/slow"] = answer(200, bodies[1], FRESH)
+        squire.get(url, [("Cache-Control", "no-cache")])
+        for number in range(60):
+            path = f"/other/{number}"
+            self.origin.routes[path] = answer(200, bodies[0][:1 << 20], FRESH)
+            squire.get(self.origin.url(path))
+        rest = slow.read_exactly(len(bodies[0]) - 1000)
+        self.assertEqual(start[1] + rest, bodies[0])
+        self.assertGreater(squire.info()["disk"]["evictions"], 20)
+        self.assertNotIn(" 20,0| ", squire.log())
+        squire.stop()
+
     def big_route(self, size):
         """A body of that many octets, made of numbered blocks."""
         def route(request, sock):

@@ -232,6 +232,106 @@ Test(cacheLmdb, what_was_written_outlives_the_process)
     cacheObjectUnref(&object);
 }
 
+/* Run it in another process that opens the store only now, as it must; ours
+ * stays open. */
+static pid_t
+startOther(void (*run)(void), int *startFdOut)
+{
+    int pipes[2];
+    char octet;
+
+    cr_assert_eq(pipe(pipes), 0);
+    cacheStoreDestroy(&store);
+    pid_t pid = fork();
+    cr_assert_neq(pid, -1);
+    if (pid == 0) {
+        close(pipes[1]);
+        if (read(pipes[0], &octet, 1) != 1)
+            _exit(1);
+        storesOpen();
+        run();
+        cacheStoreFlush(store);
+        _exit(0);
+    }
+    close(pipes[0]);
+    storesOpen();
+    *startFdOut = pipes[1];
+    return pid;
+}
+
+static void
+waitForOther(pid_t pid, int startFd)
+{
+    int status;
+
+    cr_assert_eq(write(startFd, "x", 1), 1);
+    cr_assert_eq(waitpid(pid, &status, 0), pid);
+    cr_assert_eq(status, 0);
+    close(startFd);
+    cacheStoreFlush(store); /* what was read is of before */
+}
+
+static void
+removeBlock(void)
+{
+    storesInvalidate("u1");
+}
+
+/* As the thread does after some time. */
+static void
+renewAll(void)
+{
+    CacheLmdbTxn txn = {0};
+    uint64_t *ids;
+
+    free((cacheLmdbBodyLong(&envOf()->bodies, &ids), ids));
+    size_t count = cacheLmdbBodyLong(&envOf()->bodies, &ids);
+    cr_assert_eq(count, 1);
+    cr_assert_eq(cacheLmdbTxnBegin(&txn, envOf()), 0);
+    cr_assert_eq(cacheLmdbRenew(&txn, ids, count), 0);
+    cr_assert_eq(cacheLmdbTxnEnd(&txn, 0), 0);
+    free(ids);
+}
+
+Test(cacheLmdb, a_body_that_is_read_for_long_is_left_alone_by_others)
+{
+    int startFd;
+    pid_t pid = startOther(removeBlock, &startFd);
+
+    putBlock(1);
+    CacheObject *object = storesLookup("u1");
+    renewAll();
+    waitForOther(pid, startFd);
+    cr_expect_null(storesLookup("u1"));
+    cr_expect(storesHasBody(object, block, sizeof(block)));
+    cr_expect_eq(entries(CACHE_LMDB_BODIES), 4);
+    cacheObjectUnref(&object);
+    letTimePass();
+    reclaimAll();
+    cr_expect_eq(entries(CACHE_LMDB_BODIES), 0);
+    cr_expect_eq(entries(CACHE_LMDB_HELD), 0);
+}
+
+/* Whoever has just begun to read it must not take the next chunk of anything
+ * else for it. */
+Test(cacheLmdb, a_body_that_others_remove_cannot_be_read_on)
+{
+    CacheReader reader;
+    struct iovec iov[1];
+    int startFd;
+    pid_t pid = startOther(removeBlock, &startFd);
+
+    putBlock(1);
+    CacheObject *object = storesLookup("u1");
+    cacheReaderInit(&reader, object);
+    cr_expect_eq(cacheReaderPeek(&reader, iov, 1), 1);
+    cacheReaderAdvance(&reader, iov[0].iov_len);
+    waitForOther(pid, startFd);
+    putBlock(2);
+    cr_expect_eq(cacheReaderPeek(&reader, iov, 1), -EIO);
+    cacheObjectUnref(&object);
+}
+
 static void
 countChange(const uint8_t digest[16], void *data)
 {
@@ -244,28 +344,11 @@ countChange(const uint8_t digest[16], void *data)
 Test(cacheLmdb, others_learn_what_was_invalidated_once)
 {
     unsigned count = 0;
-    int pipes[2];
-    char octet;
+    int startFd;
+    pid_t pid = startOther(writeAll, &startFd);
 
-    /* Both have it open, so the child must be there before the store. */
-    cacheStoreDestroy(&store);
-    cr_assert_eq(pipe(pipes), 0);
-    pid_t pid = fork();
-    if (pid == 0) {
-        close(pipes[1]);
-        if (read(pipes[0], &octet, 1) != 1)
-            _exit(1);
-        storesOpen();
-        writeAll();
-        _exit(0);
-    }
-    storesOpen();
     cr_expect(cacheLmdbForEachChange(store, countChange, &count));
-    cr_assert_eq(write(pipes[1], "x", 1), 1);
-    cr_assert_eq(waitpid(pid, NULL, 0), pid);
-    close(pipes[0]);
-    close(pipes[1]);
-    cacheStoreFlush(store); /* what was read is of before */
+    waitForOther(pid, startFd);
     cr_expect(cacheLmdbForEachChange(store, countChange, &count));
     cr_expect_eq(count, 1);
     storesInvalidate("small");
