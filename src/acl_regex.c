@@ -12,6 +12,9 @@
 /* Patterns are joined to one of this many octets: one scan for all. */
 #define JOINED_MAX 4096
 
+/* More than any head has. */
+#define VALUE_MAX (128 * 1024)
+
 /* So few patterns are worth a look for their literals before a scan. */
 #define LITERALS_MAX 4
 
@@ -248,18 +251,19 @@ matchText(const AclRegexSet *set, const char *text)
     return ACL_MATCH_NO;
 }
 
-/* Without a look for literals: that wants an end by NUL. */
+/* The library wants an end by NUL. */
 AclMatch
 aclRegexSetMatch(const AclRegexSet *set, HttpSlice text)
 {
-    for (size_t i = 0; text.data && i < set->compiledCount; i++) {
-        regmatch_t place = {.rm_so = 0, .rm_eo = (regoff_t)text.len};
+    char copy[VALUE_MAX];
 
-        if (regexec(&set->compiled[i].regex, text.data, 1, &place,
-                    REG_STARTEND) == 0)
-            return ACL_MATCH_YES;
-    }
-    return ACL_MATCH_NO;
+    if (!text.data)
+        return ACL_MATCH_NO;
+    if (text.len >= sizeof(copy))
+        text.len = sizeof(copy) - 1;
+    memcpy(copy, text.data, text.len);
+    copy[text.len] = '\0';
+    return matchText(set, copy);
 }
 
 static AclMatch

@@ -19,6 +19,27 @@ ignore(const char *text, void *data)
     CHECK(text[0] != '\0');
 }
 
+/* The same text for a log, which no value makes fail. */
+static void
+expandLog(const char *text, const FormatInput *facts, char *out)
+{
+    static const FormatLog log = {.result = "TCP_MISS",
+                                  .end = "",
+                                  .hierarchy = "HIER_NONE",
+                                  .type = "a/b; c",
+                                  .stripQuery = true};
+    Format *format = formatCreateLog(text, ignore, NULL);
+    FormatInput input = *facts;
+
+    input.log = &log;
+    size_t len = formatExpandLog(format, &input, out, ROOM);
+    CHECK(len <= ROOM);
+    for (size_t i = 0; i < len; i++)
+        CHECK(out[i] != '\0' && out[i] != '\n' && out[i] != '\r');
+    CHECK(formatExpandLog(format, &input, out, 0) == 0);
+    formatDestroy(&format);
+}
+
 static void
 expand(const char *text, HttpSlice octets, const char *word)
 {
@@ -44,6 +65,7 @@ expand(const char *text, HttpSlice octets, const char *word)
     for (ssize_t i = 0; i < len; i++)
         CHECK(out[i] != '\0' && out[i] != '\n' && out[i] != '\r');
     CHECK(formatExpand(format, &input, out, 0) <= 0);
+    expandLog(text, &input, out);
     formatIsEmpty(format);
     formatHas(format, text);
     formatDestroy(&format);

@@ -135,6 +135,25 @@ class Fields(unittest.TestCase):
                               "TCP_DENIED_REPLY/403"])
             squire.check_idle()
 
+    def test_what_a_helper_said_before_counts(self):
+        squire = Squire(access="")
+        helper = squire.write("helper.py", (
+            "import sys\n"
+            "for line in sys.stdin:\n"
+            "    print('OK' if '/zip' in line else 'ERR', flush=True)\n"))
+        squire.access = (
+            f"external_acl_type asker %URI {sys.executable} {helper}\n"
+            "acl found external asker\n"
+            "http_access deny found !all\nhttp_access allow all\n"
+            "http_reply_access deny found\n"
+            "reply_header_access Server deny found\n")
+        squire.write_conf("")
+        with squire:
+            self.assertEqual(squire.get(self.origin.url("/zip")).status, 403)
+            response = squire.get(self.origin.url("/"))
+            self.assertEqual(response.status, 200)
+            self.assertEqual(response.get("Server"), "nginx")
+
     def test_kept_answers_are_denied_too(self):
         with Squire("acl tag rep_header ETag .\n") as squire:
             self.assertEqual(squire.get(self.origin.url("/kept")).status, 200)
