@@ -3,6 +3,7 @@
 test/integration/screenshots of the build folder, for people to look at."""
 
 import contextlib
+import json
 import os
 import re
 import subprocess
@@ -215,6 +216,38 @@ class Page(unittest.TestCase):
                 node.getAttribute("aria-label") ||
                 node.labels && node.labels.length))
               .map((node) => node.outerHTML)"""), [])
+
+    def test_many_pools_have_a_list(self):
+        """Two are no reason for one."""
+        self.assertTrue(self.page.js(
+            "return document.getElementById('index').hidden"))
+        self.page.js("""
+            const sample = arguments[0];
+            const pool = sample.pools[0];
+            sample.time = points[points.length - 1].t;
+            sample.pools = [1, 2, 3, 4].map((i) =>
+              ({...pool, name: "external/many " + i, queue: i - 1}));
+            disconnect();
+            showPools(sample);""", json.loads(self.squire.ask_manager(
+                "/", headers={"Accept": "application/json"}).body))
+        self.assertEqual(self.page.js("""
+            return [...document.querySelectorAll("#index a")].map((link) =>
+              [link.firstChild.textContent, link.className])"""),
+            [["external/many 1", ""]] +
+            [[f"external/many {i}", "waits"] for i in (2, 3, 4)])
+        self.page.js("document.querySelector('#index a:last-child').click()")
+        wait_for("the last pool in sight", lambda: self.page.js("""
+            return document.getElementById("pool-external/many 4")
+              .getBoundingClientRect().top < innerHeight"""))
+        self.assertFalse(self.is_wide())
+
+    def test_scales_have_whole_middles(self):
+        self.assertEqual(self.page.js(
+            "return [0, 1, 2, 3, 5, 10, 11, 99, 101, 4001].map((value) => "
+            "niceTop(value))"), [2, 2, 2, 4, 10, 10, 20, 100, 200, 10000])
+        self.assertEqual(self.page.js(
+            "return [0, 1024, 1025, 3000, 5e5, 2e6].map((value) => "
+            "niceTop(value, 1024) / 1024)"), [1, 1, 2, 4, 1000, 2048])
 
     def test_facts(self):
         self.assertEqual(self.page.js(
