@@ -4,14 +4,17 @@ and CDN-Cache-Control (RFC 9213)."""
 
 import os
 import re
+import shutil
 import socket
 import sys
+import tempfile
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "support"))
 import squire_test
 from squire_test import Connection, Origin, Squire, answer
+from tls import Authority, TlsSquire
 
 FRESH = "Cache-Control: max-age=60"
 
@@ -231,6 +234,30 @@ class Direct(Accelerator):
             self.assertEqual(self.get(path, self.origin.authority).body,
                              b"text")
         self.assertEqual(self.asked(), 1)
+
+
+@unittest.skipUnless(shutil.which("openssl"), "openssl is missing")
+class Tls(unittest.TestCase):
+    def test_https_port_stands_for_https_servers(self):
+        folder = tempfile.mkdtemp(prefix="squire-accel-")
+        self.addCleanup(shutil.rmtree, folder, True)
+        ca = Authority(folder)
+        ca.make("a", "localhost")
+        origin = Origin({"/": answer(200, b"text", "CDN-Cache-Control: "
+                                     "max-age=60")})
+        self.addCleanup(origin.close)
+        squire = TlsSquire(f"{ca.words('a')} accel",
+                           f"cache_peer 127.0.0.1 parent {origin.port} 0 "
+                           "no-query originserver\n")
+        squire.start()
+        self.addCleanup(squire.stop)
+        with squire.connect_tls(ca.client()) as connection:
+            for _ in range(2):
+                connection.send("GET / HTTP/1.1\r\nHost: www.test\r\n\r\n")
+                self.assertEqual(connection.read_response().body, b"text")
+        self.assertEqual(origin.count("/"), 1)
+        urls = [words[6] for words in squire.wait_logged(2)]
+        self.assertEqual(urls, ["https://www.test/"] * 2)
 
 
 del Accelerator
