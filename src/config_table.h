@@ -222,7 +222,8 @@
     X("collapsed_forwarding", Bool, collapsedForwarding, "on", "on|off",       \
       "Whether requests wait for the answer to another one for the same URL "  \
       "that has been sent to the origin already, if it seems to do for them, " \
-      "too. A body is waited for at most 2 seconds.")                          \
+      "too. Nobody waits for longer than 5 seconds, nor, for a minute, for "   \
+      "what was of no use to others.")                                         \
     X("refresh_pattern", Refresh, refreshes, NULL,                             \
       "[-i] REGEX MIN PERCENT% MAX [OPTION...]",                               \
       "How long answers are good that do not say so; the first line whose "    \

@@ -93,7 +93,8 @@ waitForOther(ProxyRequest *request, const CacheKey *key, ProxyStatus status)
     ProxyFetch *other = NULL;
 
     if (request->config->collapsedForwarding && !request->hasWaited &&
-        httpFreshnessMayWait(&request->http->headers))
+        httpFreshnessMayWait(&request->http->headers) &&
+        proxyFlightIsShared(request->proxy, key))
         other = proxyFlightLookup(request->proxy, key);
     if (other == NULL)
         return false;

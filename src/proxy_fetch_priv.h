@@ -92,7 +92,7 @@ bool proxyFetchMayBeStale(const CacheObject *object, const HttpHeaders *asked);
 /* From now on others may wait for what the fetch stores. */
 void proxyFlightAdd(ProxyFetch *fetch);
 
-/* The head is here: whoever waits does not wait long any more. */
+/* The head is here: nobody waits for what is not stored. */
 void proxyFlightHead(ProxyFetch *fetch);
 
 /* Nothing more to wait for: those who do go on, later in this turn. */

@@ -1,10 +1,16 @@
 /* Requests that wait for what another one fetches. DEBUG: section 17 */
+#include <string.h>
+
 #include "check.h"
 #include "debug.h"
 #include "proxy_fetch_priv.h"
 
-/* A body that takes longer is not waited for. */
-#define PATIENCE_MS 2000
+/* What takes longer is not waited for. */
+#define PATIENCE_MS 5000
+
+/* So long nobody waits for what could not be shared; else all who ask for the
+ * same slow page would get it twice as late. */
+#define UNSHARED_SEC 60
 
 static ListNode *
 bucketOf(Proxy *proxy, const CacheKey *key)
@@ -12,6 +18,34 @@ bucketOf(Proxy *proxy, const CacheKey *key)
     unsigned index = (unsigned)key->digest[0] << 8 | key->digest[1];
 
     return &proxy->flights[index % PROXY_FLIGHT_BUCKETS];
+}
+
+static uint64_t
+partOf(const CacheKey *key)
+{
+    uint64_t part;
+
+    memcpy(&part, key->digest, sizeof(part));
+    return part;
+}
+
+/* Remember whether others could have used the answer. */
+static void
+noteShared(ProxyFetch *fetch, bool isShared)
+{
+    uint64_t part = partOf(&fetch->key);
+
+    fetch->proxy->unshared[part % PROXY_UNSHARED_SLOTS] = (ProxyUnshared){
+        .part = part, .until = isShared ? 0 : proxyNowSec() + UNSHARED_SEC};
+}
+
+bool
+proxyFlightIsShared(const Proxy *proxy, const CacheKey *key)
+{
+    uint64_t part = partOf(key);
+    const ProxyUnshared *slot = &proxy->unshared[part % PROXY_UNSHARED_SLOTS];
+
+    return slot->part != part || slot->until <= proxyNowSec();
 }
 
 void
@@ -53,22 +87,15 @@ onImpatience(void *data)
     proxyFlightEnd(fetch);
 }
 
-static void
-limitPatience(ProxyFetch *fetch)
-{
-    if (fetch->hasHead && fetch->patience == NULL &&
-        !listIsEmpty(&fetch->waiters))
-        fetch->patience = commTimerAdd(PATIENCE_MS, onImpatience, fetch);
-}
-
 void
 proxyFlightHead(ProxyFetch *fetch)
 {
     CHECK_OBJ(fetch, PROXY_FETCH_MAGIC);
+    if (listIsEmpty(&fetch->flight))
+        return;
+    noteShared(fetch, fetch->writer != NULL);
     if (fetch->writer == NULL)
         proxyFlightEnd(fetch);
-    else
-        limitPatience(fetch);
 }
 
 static void
@@ -88,7 +115,8 @@ proxyFlightJoin(ProxyFetch *fetch, ProxyRequest *request)
                         "another one has asked");
     commDeferInit(&request->released, onReleased, request);
     listPushBack(&fetch->waiters, &request->waiting);
-    limitPatience(fetch);
+    if (fetch->patience == NULL)
+        fetch->patience = commTimerAdd(PATIENCE_MS, onImpatience, fetch);
 }
 
 void

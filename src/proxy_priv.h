@@ -50,6 +50,7 @@
 #define PROXY_INPUT_MAX (4 * PROXY_READ_SIZE)
 #define PROXY_OUTPUT_MAX (320 * 1024)
 #define PROXY_FLIGHT_BUCKETS 1024
+#define PROXY_UNSHARED_SLOTS 1024
 #define PROXY_PIECES 14 /* of one writev */
 #define PROXY_OUTPUT_HIGH (64 * 1024) /* the origin waits above this */
 
@@ -93,6 +94,12 @@ typedef struct ProxyPort {
     bool isNoted;       /* that it listens is in the log */
 } ProxyPort;
 
+/* A key whose last answer was of no use to others. */
+typedef struct ProxyUnshared {
+    uint64_t part; /* of its digest */
+    time_t until;
+} ProxyUnshared;
+
 struct Proxy {
     uint32_t magic;
     Config *config;
@@ -111,6 +118,7 @@ struct Proxy {
     ProxyAddr *addrs; /* of the clients */
     ListNode fetches; /* those without a request */
     ListNode flights[PROXY_FLIGHT_BUCKETS]; /* those that others wait for */
+    ProxyUnshared unshared[PROXY_UNSHARED_SLOTS];
     ListNode spare;   /* requests not in use */
     unsigned spareCount;
     const char *program; /* "squire", perhaps with its version */
@@ -557,6 +565,9 @@ void proxyFlightInit(Proxy *proxy);
 
 /* A fetch whose answer will be stored under this key as it seems, or NULL. */
 ProxyFetch *proxyFlightLookup(Proxy *proxy, const CacheKey *key);
+
+/* False when the answer to that key was of no use to others lately. */
+bool proxyFlightIsShared(const Proxy *proxy, const CacheKey *key);
 
 /* Wait for it; proxyCacheResume is called. */
 void proxyFlightJoin(ProxyFetch *fetch, ProxyRequest *request);

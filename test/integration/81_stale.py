@@ -248,6 +248,31 @@ class Collapsed(Shared):
             self.assertEqual([a.body for a in read()], [b"x"] * 4)
             self.assertEqual(self.asked(), 4)
 
+    def test_what_was_not_stored_is_not_waited_for_again(self):
+        go = threading.Event()
+
+        def route(request, sock):
+            if self.asked() > 1:
+                go.wait(squire_test.PATIENCE)
+            return answer(200, b"x", "Cache-Control: no-store")
+
+        url = self.serve(route)
+        self.get(url)
+        read = self.ask(url, 3)
+        wait_for("four questions", lambda: self.asked() == 4)
+        go.set()
+        self.assertEqual([a.body for a in read()], [b"x"] * 3)
+
+    def test_slow_head_is_not_waited_for(self):
+        url = self.held(lambda _: answer(200, b"x", FRESH))
+        slow = self.ask(url, 1)
+        self.settle()
+        began = time.monotonic()
+        self.assertEqual(self.ask(url, 1)()[0].body, b"x")
+        self.assertGreater(time.monotonic() - began, 4)
+        self.go.set()
+        slow()
+
     def test_no_cache_is_validated_for_each_9111_5_2_2_4(self):
         url = self.held(lambda _: answer(200, b"x", "Cache-Control: no-cache",
                                          'ETag: "1"'))
@@ -366,7 +391,7 @@ class Collapsed(Shared):
         wait_for("the first question", lambda: self.asked() == 1)
         began = time.monotonic()
         self.assertEqual(self.ask(url, 1)()[0].body, b"quick")
-        self.assertGreater(time.monotonic() - began, 1)
+        self.assertGreater(time.monotonic() - began, 4)
         stop.set()
         self.assertEqual(slow()[0].body, b"12")
 
