@@ -80,8 +80,8 @@ stateKey(void)
     return cacheLmdbVal("state", 5);
 }
 
-int
-cacheLmdbReadState(const CacheLmdbEnv *env, MDB_txn *txn, CacheLmdbState *out)
+static int
+readStateRaw(const CacheLmdbEnv *env, MDB_txn *txn, CacheLmdbState *out)
 {
     MDB_val key = stateKey(), val;
     int rc = mdb_get(txn, env->tables[CACHE_LMDB_STATE], &key, &val);
@@ -90,6 +90,17 @@ cacheLmdbReadState(const CacheLmdbEnv *env, MDB_txn *txn, CacheLmdbState *out)
         rc = MDB_CORRUPTED;
     if (rc == 0)
         memcpy(out, val.mv_data, sizeof(*out));
+    return rc;
+}
+
+int
+cacheLmdbReadState(const CacheLmdbEnv *env, MDB_txn *txn, CacheLmdbState *out)
+{
+    int rc = readStateRaw(env, txn, out);
+
+    /* A newer program has begun it anew while we run. */
+    if (rc == 0 && out->format != formatNumber())
+        rc = MDB_VERSION_MISMATCH;
     return rc;
 }
 
@@ -185,7 +196,7 @@ enter(CacheLmdbEnv *env, MDB_txn *txn, const char **whyOut)
     if (rc == 0)
         rc = openTables(env, txn, MDB_CREATE);
     if (rc == 0)
-        rc = cacheLmdbReadState(env, txn, &state);
+        rc = readStateRaw(env, txn, &state);
     if (rc == MDB_NOTFOUND || (rc == 0 && (state.magic != STATE_MAGIC ||
                                            state.format != formatNumber())))
         rc = emptyTables(env, txn, &state);
@@ -201,10 +212,9 @@ enterReadOnly(CacheLmdbEnv *env, MDB_txn *txn, const char **whyOut)
 
     if (rc == 0)
         rc = cacheLmdbReadState(env, txn, &state);
-    if (rc == 0 && state.format == formatNumber())
-        return 0;
-    *whyOut = "it can only be read, and has nothing of this version";
-    return rc ? rc : EINVAL;
+    if (rc)
+        *whyOut = "it can only be read, and has nothing of this version";
+    return rc;
 }
 
 /* Pages that are missing would stop the process when they are read. */

@@ -228,7 +228,8 @@ bool cacheLmdbIsFatal(int rc);
 /* Octets of the pages in use. 0 or an error. Thread: any. */
 int cacheLmdbUsed(const CacheLmdbEnv *env, MDB_txn *txn, uint64_t *usedOut);
 
-/* The state, as it is in this transaction. Thread: any. */
+/* The state, as it is in this transaction; MDB_VERSION_MISMATCH when it is of
+ * another version. Thread: any. */
 int cacheLmdbReadState(const CacheLmdbEnv *env, MDB_txn *txn,
                        CacheLmdbState *out);
 

@@ -33,27 +33,25 @@ reasonOf(const CacheLmdbStore *store, int rc)
 void
 cacheLmdbNoteError(CacheLmdbStore *store, int rc)
 {
-    if (store->isBroken)
-        return;
-    rc = reasonOf(store, rc);
-    debug(DBG_STORE, 0, "cache_dir %s: %s: %s", store->env.path,
-          cacheLmdbErrorText(rc),
-          cacheLmdbIsFatal(rc) ? "it is not used any more; remove its files "
-                                 "to start anew"
-                               : "nothing is stored there for now");
-    store->isBroken = cacheLmdbIsFatal(rc);
-    store->isFailing = true;
+    bool isFatal = cacheLmdbIsFatal(rc);
+
     store->pausedUntilUs = commClockUs() + PAUSE_US;
+    if (store->isBroken || (store->isFailing && !isFatal))
+        return;
+    debug(DBG_STORE, 0, "cache_dir %s: %s: %s", store->env.path,
+          cacheLmdbErrorText(reasonOf(store, rc)),
+          isFatal ? "it is not used any more; remove its files to start anew"
+                  : "nothing is stored there for now");
+    store->isBroken = isFatal;
+    store->isFailing = true;
 }
 
 /* hasStored: something was written since the last time. */
 static void
 noteResult(CacheLmdbStore *store, int error, bool hasStored)
 {
-    if (error && (!store->isFailing || cacheLmdbIsFatal(error)))
+    if (error)
         cacheLmdbNoteError(store, error);
-    else if (error)
-        store->pausedUntilUs = commClockUs() + PAUSE_US;
     else if (store->isFailing && !store->isBroken && hasStored) {
         store->isFailing = false;
         complain(store, "responses are stored there again");
@@ -363,7 +361,10 @@ cacheLmdbForEachChange(CacheStore *base, CacheLmdbChangeCb *cb, void *data)
         info.me_last_txnid == store->txnSeen)
         return true;
     MDB_txn *txn = cacheLmdbRead(store);
-    if (txn == NULL || cacheLmdbReadState(&store->env, txn, &state))
+    int rc = txn != NULL ? cacheLmdbReadState(&store->env, txn, &state) : 0;
+    if (rc)
+        cacheLmdbNoteError(store, rc);
+    if (rc || txn == NULL)
         return true;
     store->txnSeen = mdb_txn_id(txn);
     while (store->changeSeen < state.changeSeq) {

@@ -106,7 +106,8 @@ typedef enum HttpLifetimeSource {
     HTTP_LIFETIME_COUNT
 } HttpLifetimeSource;
 
-/* All that reuse needs to know of a stored response; a plain value. */
+/* All that reuse needs to know of a stored response; a plain value, which is
+ * stored as it is: another meaning needs another CACHE_LMDB_FORMAT. */
 typedef struct HttpFreshness {
     time_t responseTime; /* when it came */
     int64_t initialAge;  /* corrected initial age, RFC 9111 4.2.3 */

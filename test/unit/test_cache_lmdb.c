@@ -357,6 +357,34 @@ Test(cacheLmdb, others_learn_what_was_invalidated_once)
     cr_expect_eq(count, 1, "what it did itself it knows");
 }
 
+static void
+setFormat(uint32_t format)
+{
+    CacheLmdbTxn txn = {0};
+
+    cr_assert_eq(cacheLmdbTxnBegin(&txn, envOf()), 0);
+    txn.state.format = format;
+    cr_assert_eq(cacheLmdbTxnEnd(&txn, 0), 0);
+}
+
+/* Both ways: who opens it begins anew, who has it open stops. */
+Test(cacheLmdb, another_version_and_this_one_do_not_mix)
+{
+    CacheLmdbTxn txn = {0};
+
+    storesPut("u", "hello");
+    setFormat(1);
+    cr_expect_eq(cacheLmdbTxnBegin(&txn, envOf()), MDB_VERSION_MISMATCH);
+    cr_expect(cacheLmdbForEachChange(store, countChange, NULL));
+    cr_expect_null(storesLookup("u"));
+    cacheStoreDestroy(&store);
+    storesOpen();
+    cr_expect_null(storesLookup("u"));
+    cr_expect_eq(entries(CACHE_LMDB_OBJECTS), 0);
+    storesPut("u", "again");
+    storesExpect("u", "", "again");
+}
+
 /* A value of a byte more or less is no record; nor is one for another key. */
 Test(cacheLmdb, records_are_believed_only_whole)
 {
