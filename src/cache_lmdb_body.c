@@ -29,6 +29,12 @@ addLocked(CacheLmdbBodies *bodies, uint64_t id)
 static void
 removeLocked(CacheLmdbBodies *bodies, CacheLmdbBody *body)
 {
+    while (body->pending != NULL) {
+        CacheLmdbOp *op = body->pending;
+        body->pending = op->nextOfBody;
+        free(op->data);
+        free(op);
+    }
     HASH_DELETE(hh, bodies->tableLocked, body);
     CHECK_OBJ_CLEAR(body);
     free(body);

@@ -129,7 +129,8 @@ typedef struct CacheLmdbBody {
     bool isDoomedLocked;         /* its record is gone: remove it after use */
     uint64_t goneInLocked;       /* the batch that removed it, or 0 */
     atomic_bool hasFailed;       /* a chunk could not be written */
-    struct CacheLmdbOp *pending; /* of the loop: chunks, the newest first */
+    struct CacheLmdbOp *pending; /* of the loop: chunks, the newest first;
+                                    those that failed belong to the body */
     UT_hash_handle hh;
 } CacheLmdbBody;
 
@@ -293,7 +294,7 @@ CacheLmdbBody *cacheLmdbBodyRef(CacheLmdbBodies *bodies, CacheLmdbBody *body);
 
 /*
  * Give one back and clear the pointer; NULL is fine. Returns the number of a
- * body that is to be removed now, else 0. Thread: any.
+ * body that is to be removed now, else 0.
  */
 uint64_t cacheLmdbBodyUnref(CacheLmdbBodies *bodies, CacheLmdbBody **body);
 

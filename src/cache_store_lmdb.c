@@ -95,6 +95,12 @@ freeFinished(CacheLmdbStore *store, CacheLmdbOp *finished)
     while (finished != NULL) {
         CacheLmdbOp *op = finished;
         finished = op->next;
+        if (op->kind == CACHE_LMDB_OP_CHUNK &&
+            atomic_load(&op->body->hasFailed)) {
+            /* Who has begun to read the body can do so to its end. */
+            cacheLmdbDropBody(store, &op->body);
+            continue;
+        }
         if (op->kind == CACHE_LMDB_OP_CHUNK)
             unlinkChunk(op);
         else

@@ -357,6 +357,23 @@ Test(cacheLmdb, others_learn_what_was_invalidated_once)
     cr_expect_eq(count, 1, "what it did itself it knows");
 }
 
+/* Without room for it nothing is written, however much is evicted. */
+Test(cacheLmdb, what_could_not_be_written_is_read_to_its_end)
+{
+    CacheWriter *writer = storesBegin("u", sizeof(block));
+    CacheObject *object = NULL;
+
+    storesFill(block, sizeof(block), 5);
+    cr_assert_eq(cacheWriterAppend(writer, block, sizeof(block)), 0);
+    cr_assert_eq(cacheWriterCommit(&writer, &object), 0);
+    envOf()->usedMax = 1; /* there is never room */
+    cacheStoreFlush(store);
+    cr_expect_eq(entries(CACHE_LMDB_OBJECTS), 0);
+    cr_expect_null(storesLookup("u"));
+    cr_expect(storesHasBody(object, block, sizeof(block)));
+    cacheObjectUnref(&object);
+}
+
 static void
 setFormat(uint32_t format)
 {
