@@ -304,6 +304,8 @@ typedef struct Config {
     AclRules *followForwarded; /* follow_x_forwarded_for */
     AclRules *alwaysDirect;
     AclRules *neverDirect;
+    bool preferDirect;
+    bool nonhierarchicalDirect;
 
     char *cacheLog;
     char *debugOptions;

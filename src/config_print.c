@@ -155,7 +155,8 @@ configPrintManual(FILE *out)
           out);
     configHelperForEachOption(printOption, out);
     fputs(".SH FORMAT CODES\n"
-          "What helpers are told is written with codes of the form\n"
+          "What helpers are told, lines of logs and fields that are added "
+          "are written with\ncodes of the form\n"
           "%[QUOTE][\\-][0][WIDTH][.MAX]CODE or %...{ARGUMENT}CODE or "
           "%...CODE{ARGUMENT}.\n"
           "A value that is missing is \\-.\n"

@@ -362,6 +362,11 @@
     X("never_direct", Rules, neverDirect, NULL, "allow|deny [!]ACL...",        \
       "Which requests go to parents and never to origins, unless "             \
       "always_direct allows them; without any line none.")                     \
+    X("prefer_direct", Bool, preferDirect, "off", "on|off",                    \
+      "Whether origins are tried first, and parents when an origin cannot "    \
+      "be connected to.")                                                      \
+    X("nonhierarchical_direct", Bool, nonhierarchicalDirect, "off", "on|off",  \
+      "The same for tunnels and for other methods than GET and HEAD.")         \
     X("tcp_outgoing_address", Outgoing, outgoing, NULL, "ADDR [[!]ACL...]",    \
       "The address of ours that connections to origins and parents come "      \
       "from: the first line whose acls all match counts. What would have "     \
@@ -642,7 +647,6 @@
     X("netdb_high")                                                            \
     X("netdb_low")                                                             \
     X("netdb_ping_period")                                                     \
-    X("nonhierarchical_direct")                                                \
     X("note")                                                                  \
     X("offline_mode")                                                          \
     X("on_unsupported_protocol")                                               \
@@ -650,7 +654,6 @@
     X("persistent_connection_after_error")                                     \
     X("pipeline_prefetch")                                                     \
     X("positive_dns_ttl")                                                      \
-    X("prefer_direct")                                                         \
     X("proxy_protocol_access")                                                 \
     X("qos_flows")                                                             \
     X("query_icmp")                                                            \

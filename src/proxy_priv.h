@@ -295,6 +295,7 @@ struct ProxyRequest {
     AccessHierarchy hierarchy; /* of the route in use */
     uint64_t peersTried;
     unsigned tries;                      /* routes so far */
+    bool isDirectTried;
     struct sockaddr_storage indirect;    /* the client by X-Forwarded-For; else
                                             family 0 */
     char peerName[CONFIG_PEER_NAME_MAX]; /* empty: direct */

@@ -87,6 +87,7 @@ proxyRequestCreate(ProxyClient *client)
     request->peersTried = 0;
     request->routeWhy[0] = '\0';
     request->tries = 0;
+    request->isDirectTried = false;
     request->indirect.ss_family = AF_UNSPEC;
     memset(&request->body, 0, sizeof(request->body));
     memset(&request->reply, 0, offsetof(ProxyReply, contentType));

@@ -65,6 +65,36 @@ pickDeadPeer(ProxyRequest *request, ProxyRoute *route)
     return pickPeer(request, route);
 }
 
+/* The origin before any parent: what rarely is in a parent's cache, or
+ * everything. */
+static bool
+isDirectFirst(const ProxyRequest *request)
+{
+    const Config *config = request->config;
+    HttpMethod method = request->http->method;
+    bool isHierarchical =
+        method == HTTP_METHOD_GET || method == HTTP_METHOD_HEAD;
+
+    return request->accel == NULL && mayGoDirect(request) &&
+           (config->preferDirect ||
+            (config->nonhierarchicalDirect && !isHierarchical));
+}
+
+/* False: there is no way left. */
+static bool
+pickWay(ProxyRequest *request, ProxyRoute *route)
+{
+    bool isFirst = isDirectFirst(request) && !request->isDirectTried;
+
+    if (!isFirst && pickPeer(request, route))
+        return true;
+    if (mayGoDirect(request) && !request->isDirectTried) {
+        request->isDirectTried = true;
+        return true;
+    }
+    return !mayGoDirect(request) && pickDeadPeer(request, route);
+}
+
 bool
 proxyRoutePick(ProxyRequest *request, ProxyRoute *routeOut)
 {
@@ -77,8 +107,7 @@ proxyRoutePick(ProxyRequest *request, ProxyRoute *routeOut)
     routeOut->peer = NULL;
     routeOut->host = request->host;
     routeOut->port = request->url.port;
-    if (!pickPeer(request, routeOut) && !mayGoDirect(request) &&
-        !pickDeadPeer(request, routeOut))
+    if (!pickWay(request, routeOut))
         return false;
     routeOut->addrCount =
         pingerPrefer(request->proxy->pinger, routeOut->host, routeOut->addrs);
@@ -110,9 +139,13 @@ bool
 proxyRouteFailed(ProxyRequest *request, OriginResult result, const char *why)
 {
     CHECK_OBJ(request, PROXY_REQUEST_MAGIC);
-    if (request->peerName[0] == '\0' || !isNoConnection(result))
+    bool isPeer = request->peerName[0] != '\0';
+
+    if (!isNoConnection(result) || (!isPeer && !isDirectFirst(request)))
         return false;
-    peerSetFailed(request->proxy->peers, request->peerName, why, commNowUs());
+    if (isPeer)
+        peerSetFailed(request->proxy->peers, request->peerName, why,
+                      commNowUs());
     request->routeResult = result;
     snprintf(request->routeWhy, sizeof(request->routeWhy), "%s", why);
     return request->reply.status == 0 && request->body.octets == 0 &&

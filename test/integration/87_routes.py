@@ -175,6 +175,32 @@ class Routes(unittest.TestCase):
                 self.ask(squire, "/")
             self.assertEqual(len(self.first.requests), 3)
 
+    def test_origins_before_parents(self):
+        conf = self.peers() + ("acl far urlpath_regex ^/far\n"
+                               "never_direct allow far\n")
+        with Squire(conf + "prefer_direct on\n") as squire:
+            self.assertEqual(self.ask(squire, "/").body, b"origin")
+            self.assertEqual(self.ask(squire, "/far").body, b"first")
+            # Where there is no origin, a parent may know one.
+            self.assertEqual(squire.get("http://nowhere.invalid/").body,
+                             b"first")
+            squire.reconfigure(conf + "nonhierarchical_direct on\n")
+            self.assertEqual(self.ask(squire, "/2").body, b"first")
+            response = squire.get(self.origin.url("/3"), method="POST",
+                                  body=b"")
+            self.assertEqual(response.body, b"origin")
+            with squire.connect() as connection:
+                connection.request(self.origin.authority, method="CONNECT")
+                self.assertEqual(connection.request("/in").body, b"origin")
+            self.assertEqual(squire.wait_logged(6)[5][8],
+                             "HIER_DIRECT/127.0.0.1")
+
+    def test_a_failure_is_told_when_no_way_is_left(self):
+        with Squire("prefer_direct on\n") as squire:
+            response = squire.get("http://nowhere.invalid/")
+            self.assertEqual(response.status, 503)
+            self.assertIn("ERR_DNS_FAIL", response.get("X-Squire-Error"))
+
     def test_our_address(self):
         seen = []
 
