@@ -355,6 +355,13 @@ httpFreshnessAge(const HttpFreshness *freshness, time_t now)
 }
 
 bool
+httpFreshnessIsFresh(const HttpFreshness *freshness, time_t now)
+{
+    return !(freshness->flags & HTTP_CC_NO_CACHE) &&
+           httpFreshnessAge(freshness, now) < freshness->lifetime;
+}
+
+bool
 httpFreshnessMustRevalidate(const HttpFreshness *freshness)
 {
     return (freshness->flags & NEVER_STALE) ||

@@ -216,6 +216,9 @@ HttpUse httpFreshnessUse(const HttpFreshness *freshness,
  */
 bool httpFreshnessOnlyIfCached(const HttpHeaders *request);
 
+/* True when a request without wishes may be answered without asking. */
+bool httpFreshnessIsFresh(const HttpFreshness *freshness, time_t now);
+
 /*
  * True when the answer to a question that another client has put already
  * would do for a request with these fields (RFC 9111 4): it has no

@@ -45,6 +45,7 @@ struct ProxyFetch {
     ProxyFetchUse use;
     bool isValidation;
     bool isAboutVariants;
+    bool isShared;   /* what is stored does for others as it is */
     bool isTargeted; /* CDN-Cache-Control of the answer counts */
     bool isUncached; /* its answer is not to be stored */
     bool hasHead;
@@ -92,8 +93,12 @@ bool proxyFetchMayBeStale(const CacheObject *object, const HttpHeaders *asked);
 /* From now on others may wait for what the fetch stores. */
 void proxyFlightAdd(ProxyFetch *fetch);
 
-/* The head is here: nobody waits for what is not stored. */
+/* The head is here: nobody waits for what is not stored, or only to be
+ * validated by each. */
 void proxyFlightHead(ProxyFetch *fetch);
+
+/* Remember whether the answer was of use to others. */
+void proxyFlightNote(ProxyFetch *fetch, bool isShared);
 
 /* Nothing more to wait for: those who do go on, later in this turn. */
 void proxyFlightEnd(ProxyFetch *fetch);

@@ -73,6 +73,7 @@ proxyFetchStore(ProxyFetch *fetch, const HttpResponse *response)
     debug(DBG_STORE, 3, "%s: %s", fetch->text, httpStoreReasonText(reason));
     if (reason != HTTP_STORE_OK)
         return;
+    fetch->isShared = httpFreshnessIsFresh(&freshness, proxyNowSec());
     if (response->status == 206) {
         proxyPartStore(fetch, response, &freshness);
         return;
@@ -116,6 +117,7 @@ updateStored(ProxyFetch *fetch, const HttpResponse *newer)
     httpResponseFini(&merged);
     if (updated == NULL)
         return;
+    proxyFlightNote(fetch, httpFreshnessIsFresh(&freshness, proxyNowSec()));
     if (freshness.flags & (HTTP_CC_NO_STORE | HTTP_CC_PRIVATE))
         cacheStoreInvalidate(store, &fetch->key);
     replaceObject(fetch, updated);

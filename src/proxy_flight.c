@@ -29,9 +29,8 @@ partOf(const CacheKey *key)
     return part;
 }
 
-/* Remember whether others could have used the answer. */
-static void
-noteShared(ProxyFetch *fetch, bool isShared)
+void
+proxyFlightNote(ProxyFetch *fetch, bool isShared)
 {
     uint64_t part = partOf(&fetch->key);
 
@@ -93,8 +92,10 @@ proxyFlightHead(ProxyFetch *fetch)
     CHECK_OBJ(fetch, PROXY_FETCH_MAGIC);
     if (listIsEmpty(&fetch->flight))
         return;
-    noteShared(fetch, fetch->writer != NULL);
     if (fetch->writer == NULL)
+        fetch->isShared = false;
+    proxyFlightNote(fetch, fetch->isShared);
+    if (!fetch->isShared)
         proxyFlightEnd(fetch);
 }
 

@@ -263,6 +263,26 @@ class Collapsed(Shared):
         go.set()
         self.assertEqual([a.body for a in read()], [b"x"] * 3)
 
+    def test_what_each_validates_is_not_waited_for_again(self):
+        go = threading.Event()
+
+        def route(request, sock):
+            if self.asked() > 2:
+                go.wait(squire_test.PATIENCE)
+            fields = ['ETag: "1"', "Cache-Control: max-age=0"]
+            if request.get("If-None-Match"):
+                return ("HTTP/1.1 304 No\r\n" + "\r\n".join(fields)
+                        + "\r\n\r\n").encode()
+            return answer(200, b"x", *fields)
+
+        url = self.serve(route)
+        for _ in range(2):
+            self.get(url)
+        read = self.ask(url, 3)
+        wait_for("five questions", lambda: self.asked() == 5)
+        go.set()
+        self.assertEqual([a.body for a in read()], [b"x"] * 3)
+
     def test_slow_head_is_not_waited_for(self):
         url = self.held(lambda _: answer(200, b"x", FRESH))
         slow = self.ask(url, 1)
@@ -317,8 +337,8 @@ class Collapsed(Shared):
             if request.get("If-None-Match") == '"1"':
                 return (b'HTTP/1.1 304 No\r\nETag: "1"\r\n'
                         b"Cache-Control: max-age=60\r\n\r\n")
-            return answer(200, b"text", 'ETag: "1"', "Age: 10",
-                          "Cache-Control: max-age=5")
+            return answer(200, b"text", 'ETag: "1"',
+                          "Cache-Control: max-age=1")
 
         self.go = threading.Event()
 
@@ -329,6 +349,7 @@ class Collapsed(Shared):
 
         url = self.serve(route)
         self.get(url)
+        time.sleep(2.1)
         read = self.ask(url, 5)
         wait_for("the validation", lambda: self.asked() == 2)
         time.sleep(0.2)
