@@ -356,6 +356,7 @@ managerWriteInfo(Buf *out, const Proxy *proxy)
     setText(object, "http_port", proxyFirstAddress(proxy));
     setText(object, "cache_log", debugPath() != NULL ? debugPath() : "");
     setInt(object, "connections", stats.connections);
+    setInt(object, "tls_failures", stats.tlsFailures);
     setInt(object, "clients", stats.clients);
     setInt(object, "active", stats.active);
     setInt(object, "tunnels", stats.tunnels);

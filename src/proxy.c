@@ -286,6 +286,7 @@ proxyStatsGet(const Proxy *proxy, ProxyStats *statsOut)
     CHECK_OBJ(proxy, PROXY_MAGIC);
     *statsOut = proxy->stats;
     statsOut->origins = originActive();
+    statsOut->tlsFailures += proxyPortsTlsFailures(proxy);
     statsOut->isStopping = proxy->isStopping;
     cacheStoreStats(proxy->store, &statsOut->cache);
     statsOut->disk = (CacheStoreStats){0};

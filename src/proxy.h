@@ -21,6 +21,7 @@ typedef struct Proxy Proxy;
 typedef struct ProxyStats {
     int64_t startedUs;    /* commNowUs() then */
     uint64_t connections; /* accepted */
+    uint64_t tlsFailures; /* handshakes of others that came to nothing */
     uint64_t requests;    /* finished, whatever came of them */
     uint64_t byResult[ACCESS_RESULT_COUNT];
     uint64_t octetsIn;  /* from clients */

@@ -137,9 +137,18 @@ createPort(Proxy *proxy, const ConfigPort *config)
 }
 
 static void
+closeListener(ProxyPort *port)
+{
+    if (port->listener == NULL)
+        return;
+    port->proxy->stats.tlsFailures += listenerTlsFailures(port->listener);
+    listenerDestroy(&port->listener);
+}
+
+static void
 destroyPort(ProxyPort *port)
 {
-    listenerDestroy(&port->listener);
+    closeListener(port);
     listRemove(&port->node);
     free(port->addr);
     free(port->name);
@@ -196,7 +205,7 @@ makeRoom(Proxy *proxy, const Config *config, const char *addr)
         if (port->listener == NULL || lineOf(config, port) != NULL ||
             !addressIsSamePort(port->addr, addr))
             continue;
-        listenerDestroy(&port->listener);
+        closeListener(port);
         isClosed = true;
     }
     return isClosed;
@@ -269,7 +278,7 @@ proxyPortsSettle(Proxy *proxy, const Config *config)
         const ConfigPort *line = lineOf(config, port);
 
         if (line == NULL)
-            listenerDestroy(&port->listener);
+            closeListener(port);
         if (port->listener == NULL)
             continue;
         if (port->isTls)
@@ -279,13 +288,28 @@ proxyPortsSettle(Proxy *proxy, const Config *config)
     }
 }
 
+uint64_t
+proxyPortsTlsFailures(const Proxy *proxy)
+{
+    uint64_t failures = 0;
+    ListNode *it, *tmp;
+
+    LIST_FOREACH(&proxy->ports, it, tmp) {
+        const ProxyPort *port = LIST_OBJ(it, ProxyPort, node);
+
+        if (port->listener != NULL)
+            failures += listenerTlsFailures(port->listener);
+    }
+    return failures;
+}
+
 void
 proxyPortsClose(Proxy *proxy)
 {
     ListNode *it, *tmp;
 
     LIST_FOREACH(&proxy->ports, it, tmp)
-        listenerDestroy(&LIST_OBJ(it, ProxyPort, node)->listener);
+        closeListener(LIST_OBJ(it, ProxyPort, node));
 }
 
 void

@@ -321,6 +321,10 @@ int proxyPortsOpen(Proxy *proxy, const Config *config,
 /* Close the ports that are not in config, and log which are new. */
 void proxyPortsSettle(Proxy *proxy, const Config *config);
 
+/* Handshakes that failed at ports that are open; those of ports that were
+ * closed are in the proxy's figures. */
+uint64_t proxyPortsTlsFailures(const Proxy *proxy);
+
 /* Close all. Their clients stay. */
 void proxyPortsClose(Proxy *proxy);
 

@@ -9,6 +9,7 @@ import ssl
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
@@ -151,6 +152,53 @@ class Proxying(Case):
         self.assertEqual((body, told), (b"inner", "200 200 0\n"))
 
 
+    def test_a_client_that_reads_late_gets_all(self):
+        self.origin.routes["/much"] = answer(200, self.big * 4,
+                                             "Cache-Control: no-store")
+        connection = self.squire.connect_tls(self.ca.client())
+        with connection:
+            connection.send(f"GET {self.origin.url('/much')} HTTP/1.1\r\n"
+                            f"Host: {self.origin.authority}\r\n\r\n")
+            wait_for("the origin", lambda: self.origin.count("/much"))
+            time.sleep(0.3)  # until nothing fits any more
+            self.assertTrue(connection.read_response().body == self.big * 4)
+
+    def test_an_end_told_early_does_not_stop_the_answer(self):
+        connection = self.squire.connect_tls(self.ca.client())
+        with connection:
+            connection.send(f"GET {self.origin.url('/small')} HTTP/1.1\r\n"
+                            f"Host: {self.origin.authority}\r\n\r\n")
+            sock = connection.sock
+            sock.settimeout(squire_test.PATIENCE)
+            # Python has no half-close: what unwrap() sends is the end, and
+            # what it then reads is the answer.
+            with self.assertRaisesRegex(ssl.SSLError, "application data"):
+                sock.unwrap()
+        self.assertEqual(self.squire.wait_logged(1)[-1][3][-3:], "200")
+
+
+class Accelerating(Case):
+    def test_paths_have_urls_of_https(self):
+        with socket.create_server(("127.0.0.1", 0)) as sock:
+            port = sock.getsockname()[1]
+        squire = self.start(
+            self.ca.words("a"),
+            f"https_port 127.0.0.1:{port} {self.ca.words('a')} accel\n"
+            f"cache_peer 127.0.0.1 parent {self.origin.port} 0 no-query "
+            "originserver\n")
+        for _ in range(2):
+            with Connection(port) as connection:
+                connection.sock = self.ca.client().wrap_socket(
+                    connection.sock, server_hostname="localhost")
+                connection.send("GET /small HTTP/1.1\r\nHost: www.test"
+                                "\r\n\r\n")
+                self.assertEqual(connection.read_response().body, b"hello\n")
+        lines = squire.wait_logged(2)
+        self.assertEqual([line[6] for line in lines],
+                         ["https://www.test/small"] * 2)
+        self.assertIn("HIT", lines[1][3])
+
+
 class Handshakes(Case):
     def test_sni(self):
         self.ca.make("b", "b.test")
@@ -252,10 +300,14 @@ class Strangers(Case):
                 connection.send(b"GET http://x.test/ HTTP/1.1\r\n\r\n")
                 self.read_what_comes(connection)
             with Connection(squire.tls_port) as connection:
-                connection.send(os.urandom(600))
+                # Not the beginning of a record of which more would be due.
+                connection.send(b"\0\0" + os.urandom(600))
                 self.read_what_comes(connection)
         self.assertEqual(squire.log().count("TLS handshake"), 1)
         self.assertIn("plain HTTP where TLS is due", squire.log())
+        self.assertEqual(squire.info()["tls_failures"], 40)
+        self.assertIn(b"squire_client_tls_failures_total 40\n",
+                      squire.ask_manager("/metrics").body)
         squire.check_idle()
         body, _ = squire.curl(self.origin.url("/small"), "--proxy-cacert",
                               self.ca.path("ca.crt"))
