@@ -175,8 +175,7 @@ int helperSubmit(HelperPool *pool, const char *line, HelperReplyCb *cb,
 /* helperSubmit for len octets at line, and a handle for helperCancel;
  * requestOut may be NULL; it is borrowed until cb has begun. */
 int helperSubmitLen(HelperPool *pool, const char *line, size_t len,
-                    HelperReplyCb *cb, void *data,
-                    HelperRequest **requestOut);
+                    HelperReplyCb *cb, void *data, HelperRequest **requestOut);
 
 /* Give up a request: cb will not run after this call, the handle is no longer
  * valid. An answer still to come is dropped, unless others with the same line
@@ -262,14 +261,16 @@ typedef struct HelperProcessStats {
                           way out */
     uint64_t requests;
     unsigned inflight;
-    long rssKb;        /* as of the last second, 0: not known yet */
-    int64_t startedUs; /* commNowUs() at start */
+    long rssKb;              /* as of the last second, 0: not known yet */
+    int64_t startedUs;       /* commNowUs() at start */
     HelperLatency serviceMs; /* off by at most 7 % */
 } HelperProcessStats;
 
 typedef struct HelperPoolStats {
-    const char *name;    /* borrowed from the pool */
-    const char *program; /* argv joined with blanks, borrowed */
+    const char *name;        /* borrowed from the pool */
+    const char *program;     /* argv joined with blanks, borrowed */
+    const char *const *argv; /* borrowed likewise */
+    unsigned concurrency;    /* as configured */
     unsigned max, active, idle, queue, inflight;
     unsigned reserved; /* processes that serve a dialog */
     uint64_t requests; /* submitted; each is in byResult, was cancelled or
@@ -280,20 +281,20 @@ typedef struct HelperPoolStats {
                           more, and for refreshes */
     uint64_t timeouts; /* of requests */
     uint64_t retries, overloads;
-    uint64_t restarts; /* processes that died or were put down */
+    uint64_t restarts;                /* processes that died or were put down */
     uint64_t gone[HELPER_GONE_COUNT]; /* those, and those sent off, by why */
-    const char *trouble; /* how the last process ended badly or could not be
-                            started; "": none did; borrowed likewise */
-    unsigned cacheEntries;           /* answers kept, fresh or not */
+    const char *trouble;   /* how the last process ended badly or could not be
+                              started; "": none did; borrowed likewise */
+    unsigned cacheEntries; /* answers kept, fresh or not */
     uint64_t cacheHits, cacheMisses; /* fresh answers given, also by
                                         helperLookup, which is no request; and
                                         submissions that found none */
     uint64_t cacheRefreshes; /* asked again in the background; no requests */
     uint64_t cacheRefreshFailures; /* of them; tried again after a pause */
-    uint64_t staleAnswers;   /* given past their ttl, for fail=stale */
-    uint64_t collapsed;      /* requests that joined another one's question */
-    unsigned traceMax;       /* exchanges that helperTraceForEach may show */
-    char endMark;            /* as configured */
+    uint64_t staleAnswers;         /* given past their ttl, for fail=stale */
+    uint64_t collapsed; /* requests that joined another one's question */
+    unsigned traceMax;  /* exchanges that helperTraceForEach may show */
+    char endMark;       /* as configured */
     HelperLatency queueMs, serviceMs;
 } HelperPoolStats;
 

@@ -94,6 +94,8 @@ helperPoolStats(const HelperPool *pool, HelperPoolStats *statsOut)
         .staleAnswers = pool->answers.stale,
         .collapsed = pool->answers.collapsed,
         .traceMax = pool->config.traceMax,
+        .argv = pool->config.argv,
+        .concurrency = pool->config.concurrency,
         .endMark = pool->config.endMark,
         .trouble = pool->trouble,
     };

@@ -1,4 +1,5 @@
 /* The manager's stream of what a pool asks and is told. DEBUG: section 16 */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,14 +62,23 @@ putJsonLost(Buf *out, uint64_t lost)
     return bufPrintf(out, "{\"lost\": %llu}\n", (unsigned long long)lost);
 }
 
+/* No file can name a program that has LF in its words. */
 static int
 putRecordHead(Buf *out, const HelperPool *pool)
 {
     HelperPoolStats stats;
 
     helperPoolStats(pool, &stats);
-    const HelperRecord head = {.endMark = stats.endMark};
+    HelperRecord head = {
+        .argv = stats.argv,
+        .concurrency = stats.concurrency,
+        .endMark = stats.endMark,
+    };
     int rc = helperRecordFormatHead(&head, out);
+    if (rc == -EINVAL) {
+        head.argv = NULL;
+        rc = helperRecordFormatHead(&head, out);
+    }
     return rc < 0
                ? rc
                : bufPrintf(out, "# pool %s: %s\n", stats.name, stats.program);

@@ -174,7 +174,11 @@ class Tap(unittest.TestCase):
             self.get(word)
         self.assertEqual(process.wait(squire_test.PATIENCE), 0)
         text = self.squire.read("exchanges.rec")
-        self.assertTrue(text.startswith("# squire record 1\n# pool "), text)
+        self.assertTrue(text.startswith(
+            f"# squire record 1\nprogram {self.program}\nconcurrency 9\n"), text)
+        result = run("replay", path)
+        self.assertEqual((result.returncode, result.stdout),
+                         (0, "3 exchanges, 0 differ\n"), result.stderr)
         self.assertIn("\n< OK note_=a\n", text)
         for concurrency in ("1", "3"):
             result = run("replay", "--concurrency", concurrency, path, "--",
