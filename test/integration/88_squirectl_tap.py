@@ -276,6 +276,18 @@ class Replay(unittest.TestCase):
         result = self.replay(text, "--ignore-order", program=counter)
         self.assertEqual(result.returncode, 1)
 
+    def test_what_expects_nothing_is_asked_and_not_compared(self):
+        text = ("> ok\n> silence\n> exit\n> ok\n< OK\n"
+                "> err\n\n>! eof\n")
+        result = self.replay(text, "--timeout", "3")
+        self.assertEqual((result.returncode, result.stdout),
+                         (0, "6 exchanges, 0 differ\n"), result.stderr)
+        text = "> 1\n> 2\n> q\n< OK 2\n> q\n< OK 3\n"
+        counter = [sys.executable, self.write(
+            "counter.py", "import sys\nfor i, line in enumerate(sys.stdin):\n"
+            "    print('OK', i, flush=True)\n")]
+        self.assertEqual(self.replay(text, program=counter).returncode, 0)
+
     def test_pace(self):
         text = "".join(f"@ time=2026-01-01T00:00:0{i}.000000Z\n> ok\n< OK\n"
                        for i in (1, 3))
