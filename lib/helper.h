@@ -327,7 +327,8 @@ size_t helperPoolProcesses(const HelperPool *pool, HelperProcessStats *rows,
  * end with a NUL. */
 typedef struct HelperTrace {
     int64_t wallUs;    /* of the answer, since 1970 */
-    unsigned number;   /* of the process; 0: the pool or its kept answers */
+    unsigned number;   /* of the process, also of one that did not answer in
+                          time; 0: the pool or its kept answers */
     pid_t pid;         /* 0 likewise */
     int64_t queueUs;   /* from submission to a process */
     int64_t serviceUs; /* from there to the answer */
@@ -336,6 +337,7 @@ typedef struct HelperTrace {
     size_t requestLen;
     const char *reply; /* the same; "" when the pool answered */
     size_t replyLen;
+    bool isOwn; /* the pool answered, not a helper, now or before */
     bool isCut; /* the ring keeps the first octets of long lines only */
 } HelperTrace;
 

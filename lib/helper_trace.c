@@ -24,6 +24,7 @@ struct HelperTrail {
     uint16_t requestLen;
     uint16_t replyLen;
     uint8_t result;
+    bool isOwn;
     bool isCut;
     char text[TEXT_MAX]; /* request and reply */
 };
@@ -126,6 +127,7 @@ keep(HelperTraces *traces, const HelperTrace *trace, int64_t atUs)
         (uint32_t)(trace->serviceUs < UINT32_MAX ? trace->serviceUs
                                                  : UINT32_MAX);
     trail->result = (uint8_t)trace->result;
+    trail->isOwn = trace->isOwn;
     keepTexts(trail, trace);
 }
 
@@ -179,11 +181,18 @@ helperTraceOwn(const HelperRequest *request, HelperResult result)
         .queueUs = nowUs - request->submitUs,
         .result = result,
         .reply = "",
+        .isOwn = true,
     };
 
     trace.request = helperRequestLine(request, &trace.requestLen);
     if (!trace.request)
         trace.request = "";
+    if (request->state == HELPER_REQUEST_SENT) {
+        trace.number = request->channel->number;
+        trace.pid = request->channel->pid;
+        trace.queueUs = request->dispatchUs - request->submitUs;
+        trace.serviceUs = nowUs - request->dispatchUs;
+    }
     add(request->pool, &trace, nowUs);
 }
 
@@ -218,6 +227,7 @@ show(const HelperTrail *trail, HelperTraceCb *cb, void *data)
         .requestLen = trail->requestLen,
         .reply = trail->text + trail->requestLen,
         .replyLen = trail->replyLen,
+        .isOwn = trail->isOwn,
         .isCut = trail->isCut,
     };
 

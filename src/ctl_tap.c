@@ -24,17 +24,22 @@ putMember(const char *mark, const json_t *trace, const char *name)
     ctlPutLine(mark, text, strlen(text));
 }
 
-/* An answer of the pool itself has no process. */
+/* Of an answer that the pool itself gave, the process is the one that was
+ * asked, if there is one. */
 static void
 show(const json_t *trace)
 {
+    const char *result = ctlJsonText(trace, "result");
+    bool isTold = json_is_true(json_object_get(trace, "by_pool")) &&
+                  ctlJsonInt(trace, "id") > 0 && strcmp(result, "TIMEOUT") != 0;
+
     ctlPutTime(ctlJsonReal(trace, "time"));
     if (ctlJsonInt(trace, "id") > 0)
         printf("  #%lld (pid %lld)", (long long)ctlJsonInt(trace, "id"),
                (long long)ctlJsonInt(trace, "pid"));
     else
         printf("  the pool");
-    printf("  %s  %.3f ms", ctlJsonText(trace, "result"),
+    printf("  %s%s  %.3f ms", result, isTold ? " by the pool" : "",
            ctlJsonReal(trace, "service_ms"));
     if (ctlJsonReal(trace, "queue_ms") >= 1)
         printf(" (+%.3f ms in the queue)", ctlJsonReal(trace, "queue_ms"));

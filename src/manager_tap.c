@@ -36,12 +36,12 @@ putJson(Buf *out, const HelperTrace *trace)
 {
     bufPrintf(out,
               "{\"time\": %.6f, \"id\": %u, \"pid\": %ld, \"queue_ms\": %.3f, "
-              "\"service_ms\": %.3f, \"result\": \"%s\", \"cut\": %s, "
-              "\"request\": ",
+              "\"service_ms\": %.3f, \"result\": \"%s\", \"by_pool\": %s, "
+              "\"cut\": %s, \"request\": ",
               (double)trace->wallUs / 1e6, trace->number, (long)trace->pid,
               (double)trace->queueUs / 1000, (double)trace->serviceUs / 1000,
               helperProtoResultName(trace->result),
-              trace->isCut ? "true" : "false");
+              trace->isOwn ? "true" : "false", trace->isCut ? "true" : "false");
     jsonTextPut(out, trace->request, trace->requestLen);
     bufPrintf(out, ", \"reply\": ");
     jsonTextPut(out, trace->reply, trace->replyLen);
@@ -108,8 +108,7 @@ putRecord(Buf *out, const HelperTrace *trace)
 
     if (trace->isCut)
         return bufPrintf(out, "# left out: only its beginning is known\n");
-    if (trace->number == 0 && trace->replyLen == 0 &&
-        trace->result != HELPER_TIMEOUT)
+    if (trace->isOwn && trace->result != HELPER_TIMEOUT)
         return bufPrintf(out, "# left out: answered by the pool, %s\n",
                          helperProtoResultName(trace->result));
     return helperRecordFormatExchange(&exchange, out);

@@ -97,6 +97,25 @@ class Tap(unittest.TestCase):
                          rf"\(pid \d+\)  OK  .* ms\n  > {url}a GET\n"
                          rf"  < OK note_=a\n.*  > {url}x GET\n  < ERR\n$")
 
+    def test_a_process_that_is_late_is_named(self):
+        silent = self.squire.rewriter(
+            "def rewrite(url, extras):\n    __import__('time').sleep(9)\n"
+            "    return 'OK'\n", name="silent.py")
+        conf = self.conf.replace(self.program, silent).replace(
+            "concurrency=9", "concurrency=9 timeout=1s")
+        for fail in ("closed", "open"):
+            self.squire.reconfigure(conf.replace("=1s", f"=1s fail={fail}"))
+            process = self.follow("tap", "url_rewrite", "-n", "1")
+            self.get("late")
+            lines, _ = process.communicate(timeout=squire_test.PATIENCE)
+            word = "TIMEOUT" if fail == "closed" else "OK by the pool"
+            self.assertRegex(lines, rf"  #\d+ \(pid \d+\)  {word}  "
+                                    r"[19]\d+\.\d{3} ms\b")
+        result = self.ctl("record", "url_rewrite", "-", "--last")
+        self.assertIn("\n<! silence\n", result.stdout)
+        self.assertIn("\n# left out: answered by the pool, OK\n",
+                      result.stdout)
+
     def test_refusals(self):
         result = self.ctl("tap", "nonsense")
         self.assertEqual(result.returncode, 1)

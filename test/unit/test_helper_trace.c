@@ -154,17 +154,17 @@ Test(helperTrace, the_ring_cuts_and_a_tap_does_not)
     helperTapRemove(&tap);
 }
 
-static void
+static const Seen *
 expectOwn(HelperResult result, const char *reply)
 {
     lookBack();
     const Seen *last = &seen[seenCount - 1];
 
-    cr_assert_eq(last->trace.number, 0);
-    cr_assert_eq(last->trace.pid, 0);
+    cr_assert_eq(last->trace.isOwn, reply[0] == '\0');
     cr_assert_eq(last->trace.result, result);
     cr_assert_str_eq(last->request, "a");
     cr_assert_str_eq(last->reply, reply);
+    return last;
 }
 
 Test(helperTrace, answers_of_the_pool_are_seen)
@@ -175,11 +175,37 @@ Test(helperTrace, answers_of_the_pool_are_seen)
     cr_assert_eq(poolSubmit("b", 0), 0);
     cr_assert_eq(poolSubmit("c", 1), 0);
     cr_assert_eq(poolSubmit("a", 2), 0);
-    expectOwn(HELPER_OVERLOAD, "");
+    const Seen *last = expectOwn(HELPER_OVERLOAD, "");
+    cr_assert_eq(last->trace.number, 0);
+    cr_assert_eq(last->trace.pid, 0);
     cr_assert(poolRunUntil(3));
     cr_assert_eq(poolSubmit("a", 3), 0);
     cr_assert(poolRunUntil(4));
-    expectOwn(HELPER_TIMEOUT, "");
+    (void)expectOwn(HELPER_TIMEOUT, "");
+}
+
+static void
+expectLate(HelperFail fail, HelperResult result)
+{
+    poolConfig.timeoutMs = 100;
+    poolConfig.fail = fail;
+    poolCreate("silent");
+    poolAnswerCount = 0;
+    cr_assert_eq(poolSubmit("a", 0), 0);
+    cr_assert(poolRunUntil(1));
+    const Seen *last = expectOwn(result, "");
+    cr_assert_eq(last->trace.number, 1);
+    cr_assert_gt(last->trace.pid, 0);
+    cr_assert_geq(last->trace.serviceUs + last->trace.queueUs, 100000);
+    cr_assert_gt(last->trace.serviceUs, 0);
+    helperPoolDestroy(&pool);
+}
+
+/* The time is that of the process that was asked. */
+Test(helperTrace, a_late_process_is_named)
+{
+    expectLate(HELPER_FAIL_CLOSED, HELPER_TIMEOUT);
+    expectLate(HELPER_FAIL_OPEN, HELPER_OK);
 }
 
 Test(helperTrace, kept_answers_are_seen)
