@@ -17,7 +17,7 @@
 typedef struct CacheLmdbConfig {
     const char *path;   /* a folder; made if only the last part is missing */
     uint64_t bytesMax;  /* of the database, at least CACHE_LMDB_BYTES_MIN */
-    uint64_t objectMax; /* maximum_object_size */
+    uint64_t objectMax; /* maximum_object_size; also what fits */
 } CacheLmdbConfig;
 
 /*

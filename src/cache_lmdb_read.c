@@ -154,7 +154,8 @@ cacheLmdbLookup(CacheStore *base, const CacheKey *key,
 
     store->scratch.namesDone = (HttpSlice){0};
     store->stats.lookups++;
-    wanted.object = cacheLmdbPendingFind(store, key, request);
+    if (!store->isBroken)
+        wanted.object = cacheLmdbPendingFind(store, key, request);
     if (wanted.object != NULL)
         cacheObjectRef(&wanted.object->base);
     else

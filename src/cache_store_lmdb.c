@@ -10,7 +10,8 @@
 #include "xalloc.h"
 
 #define PAUSE_US (10 * INT64_C(1000000))
-#define FULL_BLOCKS 64 /* fewer are free where a batch found no room */
+#define RECENT_MAX 200000 /* digests remembered for a disk that fails */
+#define FULL_BLOCKS 64    /* fewer are free where a batch found no room */
 
 static void
 complain(const CacheLmdbStore *store, const char *what)
@@ -272,6 +273,13 @@ invalidateKey(CacheStore *base, const CacheKey *key)
     CacheLmdbStore *store = (CacheLmdbStore *)base;
     unsigned count = cacheLmdbCount(store, key);
 
+    if (!store->isBroken && HASH_COUNT(store->recent) >= RECENT_MAX) {
+        complain(store, "too much that is invalid cannot be written: it is not "
+                        "used any more");
+        store->isBroken = true;
+    }
+    if (store->isBroken)
+        return 0;
     cacheLmdbCancelWriters(store, key->digest);
     cacheLmdbHide(
         store, key->digest,
@@ -438,6 +446,15 @@ tellOpen(const CacheLmdbStore *store)
           (unsigned long long)(stats.bytesMax >> 20));
 }
 
+/* What would not fit is not to push out all others first. */
+static uint64_t
+objectMaxOf(const CacheLmdbEnv *env, const CacheLmdbConfig *config)
+{
+    uint64_t max = env->usedMax - env->usedMax / 16;
+
+    return config->objectMax < max ? config->objectMax : max;
+}
+
 CacheStore *
 cacheLmdbCreate(const CacheLmdbConfig *config)
 {
@@ -456,7 +473,7 @@ cacheLmdbCreate(const CacheLmdbConfig *config)
     store->base.ops = &cacheLmdbOps;
     store->holders = 1;
     store->bytesMax = config->bytesMax;
-    store->objectMax = config->objectMax;
+    store->objectMax = objectMaxOf(&store->env, config);
     listInit(&store->writers);
     bufInit(&store->scratch.values, CACHE_VARY_MAX);
     commDeferInit(&store->endRead, onEndRead, store);

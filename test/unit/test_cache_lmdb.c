@@ -357,6 +357,36 @@ Test(cacheLmdb, others_learn_what_was_invalidated_once)
     cr_expect_eq(count, 1, "what it did itself it knows");
 }
 
+Test(cacheLmdb, what_cannot_fit_pushes_nothing_out)
+{
+    static char piece[65536];
+    const CacheLmdbConfig config = {.path = supportTempPath("small"),
+                                    .bytesMax = CACHE_LMDB_BYTES_MIN,
+                                    .objectMax = UINT64_MAX / 2};
+    CacheStore *usual = store;
+    CacheStoreStats stats;
+    int rc = 0;
+
+    store = cacheLmdbCreate(&config);
+    cr_assert_not_null(store);
+    storesPut("u", "hello");
+    StoresWritten refused = storesStart(
+        &(StoresWrite){.url = "large", .length = CACHE_LMDB_BYTES_MIN});
+    cr_expect_null(refused.writer);
+    cr_expect_eq(refused.error, EFBIG);
+    CacheWriter *writer = storesBegin("large", CACHE_LENGTH_UNKNOWN);
+    while ((rc = cacheWriterAppend(writer, piece, sizeof(piece))) == 0)
+        cacheStoreFlush(store);
+    cr_expect_eq(rc, -EFBIG);
+    cacheWriterAbort(&writer);
+    cacheStoreFlush(store);
+    storesExpect("u", "", "hello");
+    cacheStoreStats(store, &stats);
+    cr_expect_eq(stats.evictions, 0);
+    cacheStoreDestroy(&store);
+    store = usual;
+}
+
 /* Without room for it nothing is written, however much is evicted. */
 Test(cacheLmdb, what_could_not_be_written_is_read_to_its_end)
 {
@@ -372,6 +402,24 @@ Test(cacheLmdb, what_could_not_be_written_is_read_to_its_end)
     cr_expect_null(storesLookup("u"));
     cr_expect(storesHasBody(object, block, sizeof(block)));
     cacheObjectUnref(&object);
+}
+
+Test(cacheLmdb, what_is_invalid_and_cannot_be_written_is_bounded)
+{
+    CacheLmdbTxn txn = {0};
+    char url[32];
+
+    storesPut("u", "hello");
+    /* The thread waits for us. */
+    cr_assert_eq(cacheLmdbTxnBegin(&txn, envOf()), 0);
+    for (int i = 0; i < 200000; i++) {
+        snprintf(url, sizeof(url), "u%d", i);
+        storesInvalidate(url);
+    }
+    storesExpect("u", "", "hello");
+    cr_expect_eq(storesInvalidate("one more"), 0);
+    cr_expect_null(storesLookup("u"), "nothing is found any more");
+    cr_assert_eq(cacheLmdbTxnEnd(&txn, 0), 0);
 }
 
 static void
