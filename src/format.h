@@ -43,6 +43,12 @@ typedef struct FormatLog {
     const char *hierarchy; /* "HIER_DIRECT" */
     const char *peer;      /* address of the origin, or NULL */
     const char *peerName;  /* of a parent, or NULL */
+    unsigned peerPort;     /* 0: not known, as the next two */
+    const char *ownAddr;   /* our end of that connection */
+    unsigned ownPort;
+    int64_t peerMs;        /* from the last asking of an origin to its last
+                              octet; -1: none was asked */
+    int64_t peersMs;       /* the same from the first */
     unsigned minor;        /* of the request's HTTP version */
     int status;            /* sent; 0: none */
     int originStatus;      /* the same of the origin's answer */

@@ -33,6 +33,17 @@ putText(FormatValue *value, const char *text)
             putNumber(value, (int64_t)(expression));                           \
     }
 
+/* Numbers that may be absent. */
+#define KNOWN(name, isKnown, expression)                                       \
+    static void name(const FormatInput *input, const FormatToken *token,       \
+                     FormatValue *value)                                       \
+    {                                                                          \
+        const FormatLog *log = input->log;                                     \
+        (void)token;                                                           \
+        if (log != NULL && (isKnown))                                          \
+            putNumber(value, (int64_t)(expression));                           \
+    }
+
 #define TEXT(name, expression)                                                 \
     static void name(const FormatInput *input, const FormatToken *token,       \
                      FormatValue *value)                                       \
@@ -54,7 +65,12 @@ NUMBER(getReceived, log->received)
 NUMBER(getReceivedHead, log->receivedHead)
 NUMBER(getSent, log->sent)
 NUMBER(getOriginBody, log->originBody)
+TEXT(getOwnAddress, log->ownAddr)
 TEXT(getHierarchy, log->hierarchy)
+KNOWN(getPeerPort, log->peerPort != 0, log->peerPort)
+KNOWN(getOwnPort, log->ownPort != 0, log->ownPort)
+KNOWN(getPeerTime, log->peerMs >= 0, log->peerMs)
+KNOWN(getPeersTime, log->peersMs >= 0, log->peersMs)
 TEXT(getPeer, log->peer)
 TEXT(getError, log->error)
 TEXT(getVersion, log->minor > 0 ? "1.1" : "1.0")
@@ -160,9 +176,10 @@ const FormatCode formatLogCodes[] = {
     {"Sh", getHierarchy, 0, "who was asked, as HIER_DIRECT"},
     {"<a", getPeer, FORMAT_CODE_FREE, "address of the origin or parent"},
     {"<A", getPeerName, FORMAT_CODE_FREE, "its name"},
-    {"<p", NULL, 0, NULL},
-    {"<la", NULL, 0, NULL},
-    {"<lp", NULL, 0, NULL},
+    {"<p", getPeerPort, 0, "its port"},
+    {"<la", getOwnAddress, FORMAT_CODE_FREE,
+     "address of ours that it was asked from"},
+    {"<lp", getOwnPort, 0, "port of that"},
     {">qos", NULL, 0, NULL},
     {"<qos", NULL, 0, NULL},
     {">nfmark", NULL, 0, NULL},
@@ -185,8 +202,9 @@ const FormatCode formatLogCodes[] = {
     {"<sH", NULL, 0, NULL},
     {"<sS", NULL, 0, NULL},
     {"<bs", getOriginBody, 0, "octets of the body that the origin has sent"},
-    {"<pt", NULL, 0, NULL},
-    {"<tt", NULL, 0, NULL},
+    {"<pt", getPeerTime, 0,
+     "milliseconds from asking the origin or parent to its last octet"},
+    {"<tt", getPeersTime, 0, "the same from asking the first that was tried"},
     {"icap::", NULL, 0, NULL},
     {"adapt::", NULL, 0, NULL},
     {"proxy_protocol::", NULL, 0, NULL},

@@ -41,9 +41,18 @@ typedef enum OriginResult {
 #define ORIGIN_NO_BODY (-1)
 #define ORIGIN_CHUNKED (-2)
 
-/* The head of an answer and the address it came from; borrowed until
- * return, the header fields may be changed. */
-typedef void OriginHeadCb(HttpResponse *response, const char *peer, void *data);
+/* Both ends of a connection; addresses are texts, NULL: not known. */
+typedef struct OriginEnds {
+    const char *peer;
+    unsigned peerPort;
+    const char *local;
+    unsigned localPort;
+} OriginEnds;
+
+/* The head of an answer and where it came from; borrowed until return, the
+ * header fields may be changed. */
+typedef void OriginHeadCb(HttpResponse *response, const OriginEnds *ends,
+                          void *data);
 
 /* Octets of the body, without framing. False: not taken, offer them again
  * after originResume. */

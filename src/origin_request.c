@@ -75,17 +75,30 @@ cutRefusal(OriginRequest *request, HttpResponse *response)
                   httpSliceText("0"));
 }
 
+static void
+findEnds(CURL *easy, OriginEnds *ends)
+{
+    char *peer = NULL, *local = NULL;
+    long peerPort = 0, localPort = 0;
+
+    curl_easy_getinfo(easy, CURLINFO_PRIMARY_IP, &peer);
+    curl_easy_getinfo(easy, CURLINFO_PRIMARY_PORT, &peerPort);
+    curl_easy_getinfo(easy, CURLINFO_LOCAL_IP, &local);
+    curl_easy_getinfo(easy, CURLINFO_LOCAL_PORT, &localPort);
+    *ends = (OriginEnds){peer, (unsigned)peerPort, local, (unsigned)localPort};
+}
+
 static bool
 deliverHead(OriginRequest *request)
 {
     HttpResponse *response = &request->response;
-    const char *peer = NULL;
+    OriginEnds ends;
 
     request->hasHead = true;
     if (response->status == 417 && request->hasExpect)
         cutRefusal(request, response);
-    curl_easy_getinfo(request->transfer.easy, CURLINFO_PRIMARY_IP, &peer);
-    request->ops->head(response, peer, request->data);
+    findEnds(request->transfer.easy, &ends);
+    request->ops->head(response, &ends, request->data);
     return !request->transfer.isDead && !request->isComplete;
 }
 
@@ -94,7 +107,8 @@ static bool
 deliverEarly(OriginRequest *request)
 {
     if (request->ops->early != NULL && request->response.status != 100)
-        request->ops->early(&request->response, NULL, request->data);
+        request->ops->early(&request->response, &(OriginEnds){0},
+                            request->data);
     return !request->transfer.isDead;
 }
 

@@ -215,12 +215,12 @@ lengthOf(const HttpResponse *response)
 }
 
 static void
-onEarly(HttpResponse *response, const char *peer, void *data)
+onEarly(HttpResponse *response, const OriginEnds *ends, void *data)
 {
     ProxyFetch *fetch = data;
 
     CHECK_OBJ(fetch, PROXY_FETCH_MAGIC);
-    (void)peer;
+    (void)ends;
     httpHeaderRemoveHopByHop(&response->headers);
     httpHeaderRemove(&response->headers, HTTP_HEADER_CONTENT_LENGTH);
     httpHeaderRemove(&response->headers, HTTP_HEADER_TRANSFER_ENCODING);
@@ -229,12 +229,17 @@ onEarly(HttpResponse *response, const char *peer, void *data)
 }
 
 static void
-noteOrigin(ProxyRequest *request, const char *peer, int status)
+noteOrigin(ProxyRequest *request, const OriginEnds *ends, int status)
 {
     proxyRouteWorked(request);
     snprintf(request->peer, sizeof(request->peer), "%s",
-             peer != NULL ? peer : "");
+             ends->peer != NULL ? ends->peer : "");
+    snprintf(request->ownAddr, sizeof(request->ownAddr), "%s",
+             ends->local != NULL ? ends->local : "");
+    request->peerPort = ends->peerPort;
+    request->ownPort = ends->localPort;
     request->reply.forwardStatus = status;
+    request->reply.originEndUs = commNowUs();
 }
 
 static void
@@ -248,14 +253,14 @@ replyWith(ProxyFetch *fetch, HttpResponse *response)
 }
 
 static void
-onHead(HttpResponse *response, const char *peer, void *data)
+onHead(HttpResponse *response, const OriginEnds *ends, void *data)
 {
     ProxyFetch *fetch = data;
 
     CHECK_OBJ(fetch, PROXY_FETCH_MAGIC);
     ProxyRequest *request = fetch->request;
     if (request != NULL)
-        noteOrigin(request, peer, response->status);
+        noteOrigin(request, ends, response->status);
     completeResponse(fetch, response);
     fetch->hasHead = true;
     fetch->length = lengthOf(response);
@@ -315,8 +320,10 @@ onBody(const char *octets, size_t len, void *data)
     if (fetch->request != NULL && !proxyReplyBody(fetch->request, octets, len))
         return false;
     fetch->received += len;
-    if (fetch->request != NULL)
+    if (fetch->request != NULL) {
         fetch->request->reply.originOctets += len;
+        fetch->request->reply.originEndUs = commNowUs();
+    }
     store(fetch, octets, len);
     if (fetch->request == NULL && fetch->writer == NULL)
         proxyFetchCancel(fetch); /* for nobody any more */
@@ -631,6 +638,9 @@ startFetch(ProxyRequest *request, CacheObject *object, CacheObject *begun,
         proxyVariantAsk(fetch);
     if (request->client->state != PROXY_CLIENT_FETCH)
         proxyClientSetState(request->client, PROXY_CLIENT_FETCH, "not cached");
+    request->reply.askedUs = commNowUs();
+    if (request->reply.firstAskedUs == 0)
+        request->reply.firstAskedUs = request->reply.askedUs;
     request->fetch = fetch;
     fetch->origin = createOrigin(fetch, request->method);
     if (fetch->origin == NULL) {

@@ -195,6 +195,13 @@ entryOf(const ProxyRequest *request, AccessEnd end)
     };
 }
 
+static int64_t
+sinceMs(const ProxyReply *reply, int64_t us)
+{
+    return us > 0 && reply->originEndUs >= us ? (reply->originEndUs - us) / 1000
+                                              : -1;
+}
+
 static FormatLog
 formatLogOf(const ProxyRequest *request, const AccessEntry *entry)
 {
@@ -209,6 +216,11 @@ formatLogOf(const ProxyRequest *request, const AccessEntry *entry)
         .hierarchy = accessHierarchyName(reply->hierarchy),
         .peer = entry->peer,
         .peerName = request->peerName[0] != '\0' ? request->peerName : NULL,
+        .peerPort = request->peerPort,
+        .ownAddr = request->ownAddr[0] != '\0' ? request->ownAddr : NULL,
+        .ownPort = request->ownPort,
+        .peerMs = sinceMs(reply, reply->askedUs),
+        .peersMs = sinceMs(reply, reply->firstAskedUs),
         .minor = request->http->minor,
         .status = reply->status,
         .originStatus = reply->forwardStatus,

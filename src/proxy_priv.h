@@ -201,6 +201,9 @@ typedef struct ProxyReply {
     bool isCollapsed;  /* the answer to another request's question */
     int forwardStatus; /* of the origin's answer; 0: none */
     uint64_t originOctets; /* of its body */
+    int64_t firstAskedUs;  /* when an origin was asked; 0: never */
+    int64_t askedUs;       /* the last time */
+    int64_t originEndUs;   /* of what came; 0: nothing */
     uint64_t bodyMax;      /* reply_body_max_size; 0: none */
     const char *error;     /* name of our page, or NULL; borrowed from config */
     uint64_t sent;   /* octets given to the kernel */
@@ -292,6 +295,9 @@ struct ProxyRequest {
     ProxyBody body;
     ProxyReply reply;
     char peer[INET6_ADDRSTRLEN];
+    unsigned peerPort;
+    char ownAddr[INET6_ADDRSTRLEN]; /* our end of that connection */
+    unsigned ownPort;
     AccessHierarchy hierarchy; /* of the route in use */
     uint64_t peersTried;
     unsigned tries;                      /* routes so far */

@@ -84,6 +84,8 @@ proxyRequestCreate(ProxyClient *client)
     request->isAlwaysDirect = request->isNeverDirect = false;
     request->facts.clientNotes = &client->notes;
     request->peer[0] = request->peerName[0] = '\0';
+    request->ownAddr[0] = '\0';
+    request->peerPort = request->ownPort = 0;
     request->peersTried = 0;
     request->routeWhy[0] = '\0';
     request->tries = 0;

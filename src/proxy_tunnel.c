@@ -39,6 +39,13 @@ rememberPeer(ProxyRequest *request, int fd)
         return;
     addressFormat((const struct sockaddr *)&addr, text);
     snprintf(request->peer, sizeof(request->peer), "%.40s", text);
+    request->peerPort = addressPort((const struct sockaddr *)&addr);
+    len = sizeof(addr);
+    if (getsockname(fd, (struct sockaddr *)&addr, &len) == -1)
+        return;
+    addressFormat((const struct sockaddr *)&addr, text);
+    snprintf(request->ownAddr, sizeof(request->ownAddr), "%.40s", text);
+    request->ownPort = addressPort((const struct sockaddr *)&addr);
 }
 
 static void

@@ -4,6 +4,7 @@
 import os
 import re
 import sys
+import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
@@ -74,6 +75,31 @@ class Logs(unittest.TestCase):
             f"[Host: 127.0.0.1:{port}\\r\\n] - # is no comment 1.1")
         self.assertTrue(second.startswith("503 0 text/html 0 - "), second)
         self.assertIn(" ERR_DNS_FAIL ", second)
+
+    def test_who_was_asked_from_where_and_how_long(self):
+        def slowly(request, sock):
+            del request
+            sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n"
+                         b"Cache-Control: max-age=60\r\n\r\nab")
+            time.sleep(0.3)
+            return b"cd"
+        self.origin.routes["/slow"] = slowly
+        squire = Squire()
+        squire.write_conf("logformat own %<p %<la %<lp %<pt %<tt\n"
+                          f"access_log {squire.path('own')} own\n")
+        with squire:
+            for _ in range(2):
+                squire.get(self.origin.url("/slow"))
+            with squire.connect() as connection:
+                connection.request(self.origin.authority, method="CONNECT")
+            first, second, tunnel = self.lines(squire, "own", 3)
+        words = first.split()
+        self.assertEqual(words[:2], [str(self.origin.port), "127.0.0.1"])
+        self.assertGreater(int(words[2]), 0)
+        self.assertGreaterEqual(int(words[3]), 250)
+        self.assertGreaterEqual(int(words[4]), int(words[3]))
+        self.assertEqual(second, "- - - - -")
+        self.assertRegex(tunnel, rf"^{self.origin.port} 127\.0\.0\.1 \d+ - -$")
 
     def test_fields_of_kept_answers(self):
         squire = Squire()

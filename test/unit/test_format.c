@@ -139,6 +139,11 @@ static const FormatLog someLog = {
     .end = "_ABORTED",
     .hierarchy = "HIER_DIRECT",
     .peer = "192.0.2.1",
+    .peerPort = 8080,
+    .ownAddr = "192.0.2.9",
+    .ownPort = 4000,
+    .peerMs = -1,
+    .peersMs = 17,
     .minor = 1,
     .status = 200,
     .originStatus = 304,
@@ -175,7 +180,8 @@ static const struct {
               "three=3\\r\\nX-Empty: \\r\\n]"},
     {"\"%note\"", "\"clt_conn_tag: t1\\r\\ngroup: staff\\r\\ngroup: two "
                   "words\""},
-    {"%<p %ssl::>sni %icap::tt %adapt::all_trs", "- - - -"},
+    {"%<p %<la %<lp %<pt %<tt", "8080 192.0.2.9 4000 - 17"},
+    {"%<sh %ssl::>sni %icap::tt %adapt::all_trs", "- - - -"},
 };
 
 Test(format, codes_of_logs)

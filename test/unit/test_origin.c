@@ -107,12 +107,12 @@ tearDown(void)
 TestSuite(origin, .init = setUp, .fini = tearDown, .timeout = 60);
 
 static void
-onEarly(HttpResponse *response, const char *peer, void *data)
+onEarly(HttpResponse *response, const OriginEnds *ends, void *data)
 {
     HttpSlice field =
         httpHeaderGetName(&response->headers, httpSliceText("X-Field"));
 
-    (void)peer;
+    (void)ends;
     cr_assert_eq(data, &seen);
     cr_assert_eq(seen.status, 0);
     seen.earlyStatus = response->status;
@@ -121,14 +121,17 @@ onEarly(HttpResponse *response, const char *peer, void *data)
 }
 
 static void
-onHead(HttpResponse *response, const char *peer, void *data)
+onHead(HttpResponse *response, const OriginEnds *ends, void *data)
 {
     HttpSlice field =
         httpHeaderGetName(&response->headers, httpSliceText("X-Field"));
 
     cr_assert_eq(data, &seen);
     cr_assert_eq(seen.status, 0);
-    cr_assert_str_eq(peer, "127.0.0.1");
+    cr_assert_str_eq(ends->peer, "127.0.0.1");
+    cr_assert_neq(ends->peerPort, 0);
+    cr_assert_str_eq(ends->local, "127.0.0.1");
+    cr_assert_neq(ends->localPort, ends->peerPort);
     seen.status = response->status;
     snprintf(seen.field, sizeof(seen.field), "%.*s", (int)field.len,
              field.data != NULL ? field.data : "");
