@@ -88,11 +88,9 @@ pickWay(ProxyRequest *request, ProxyRoute *route)
 
     if (!isFirst && pickPeer(request, route))
         return true;
-    if (mayGoDirect(request) && !request->isDirectTried) {
-        request->isDirectTried = true;
-        return true;
-    }
-    return !mayGoDirect(request) && pickDeadPeer(request, route);
+    if (mayGoDirect(request))
+        return !request->isDirectTried;
+    return pickDeadPeer(request, route);
 }
 
 bool
@@ -146,6 +144,8 @@ proxyRouteFailed(ProxyRequest *request, OriginResult result, const char *why)
     if (isPeer)
         peerSetFailed(request->proxy->peers, request->peerName, why,
                       commNowUs());
+    else
+        request->isDirectTried = true;
     request->routeResult = result;
     snprintf(request->routeWhy, sizeof(request->routeWhy), "%s", why);
     return request->reply.status == 0 && request->body.octets == 0 &&
@@ -169,6 +169,9 @@ proxyRouteWorked(ProxyRequest *request)
 {
     CHECK_OBJ(request, PROXY_REQUEST_MAGIC);
     request->reply.hierarchy = request->hierarchy;
+    /* What works is good for asking again. */
+    request->peersTried = 0;
+    request->isDirectTried = false;
     if (request->peerName[0] != '\0')
         peerSetWorked(request->proxy->peers, request->peerName);
 }

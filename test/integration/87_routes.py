@@ -201,6 +201,21 @@ class Routes(unittest.TestCase):
             self.assertEqual(response.status, 503)
             self.assertIn("ERR_DNS_FAIL", response.get("X-Squire-Error"))
 
+    def test_a_parent_is_asked_again(self):
+        def mistaken(request, sock):
+            del sock
+            if request.get("If-None-Match"):
+                return answer(304, b"", "ETag: \"other\"")
+            return answer(200, b"new", "ETag: \"e\"",
+                          "Cache-Control: max-age=0")
+        self.first.answer = mistaken
+        conf = (f"cache_peer 127.0.0.1 parent {self.first.port} 0 no-query\n"
+                "never_direct allow all\n")
+        with Squire(conf) as squire:
+            for _ in range(2):
+                self.assertEqual(squire.get("http://h.test/").body, b"new")
+            self.assertEqual(len(self.first.requests), 3)
+
     def test_our_address(self):
         seen = []
 
