@@ -8,7 +8,7 @@
 #include "xalloc.h"
 
 #define ROOM_WANTED (2u * CACHE_LMDB_CHUNK)
-#define PATIENCE_MS 2000
+#define PATIENCE_MS 5000
 #define BUFFER_MIN 4096u
 #define ID_BITS 40
 #define HEAD_MAX (100 * 1024)
