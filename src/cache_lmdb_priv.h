@@ -5,7 +5,9 @@
  * values; cache_lmdb_body.c knows the bodies in use in this process;
  * cache_lmdb_queue.c is the thread that writes, cache_lmdb_write.c and
  * cache_lmdb_evict.c what it does in a transaction; cache_lmdb_read.c finds
- * and reads on the loop; cache_store_lmdb.c is the store as callers see it.
+ * and reads on the loop; cache_lmdb_writer.c makes what is to be written, and
+ * cache_lmdb_pending.c knows it until it is; cache_store_lmdb.c is the store
+ * as callers see it.
  * Decision 0013 says why. Thread: the loop, unless stated.
  */
 #ifndef SQUIRE_CACHE_LMDB_PRIV_H
@@ -188,7 +190,6 @@ typedef struct CacheLmdbDone {
     uint64_t updates;
     uint64_t evictions;
     uint64_t failures; /* responses that could not be written */
-    uint64_t number;   /* all ops up to this one are done or given up */
     int error;         /* of the last transaction; 0: it went well */
 } CacheLmdbDone;
 

@@ -244,8 +244,6 @@ finishLocked(CacheLmdbQueue *queue, OpList *left, OpList *finished,
     done->evictions += batch->evictions;
     done->failures += batch->failures;
     done->error = batch->error;
-    done->number =
-        left->first != NULL ? left->first->number - 1 : batch->number;
     if (left->first != NULL) {
         OpList *later = &queue->_shared.ops;
         while ((op = takeOp(later)) != NULL)
@@ -268,8 +266,6 @@ runBatch(CacheLmdbQueue *queue, OpList *list)
     OpList finished = {0};
     CacheLmdbOp *op;
 
-    for (op = list->first; op != NULL; op = op->next)
-        done.number = op->number;
     int rc = done.error = writeList(queue, list, &done);
     if (rc) {
         dropStores(list, &finished, &done);
@@ -338,21 +334,24 @@ timespecOf(int64_t us)
                              .tv_nsec = us % 1000000 * 1000};
 }
 
-/* When the thread has to run next. */
+/* When the thread has to run next. After an error it waits for a while,
+ * however much there is to do. */
 static int64_t
 wakeTimeLocked(const CacheLmdbQueue *queue)
 {
-    int64_t at = queue->tickUs;
+    int64_t opsUs = queue->_shared.firstUs;
 
     if (queue->hasOrphans || queue->_shared.isStopping)
         return 0;
     if (queue->_shared.ops.first == NULL)
-        return at;
-    if (queue->_shared.isFlushing ||
-        queue->_shared.ops.bytes >= queue->env->batchMax)
+        return queue->tickUs;
+    if (queue->_shared.isFlushing)
         return 0;
-    int64_t gatheredUs = queue->_shared.firstUs + GATHER_US;
-    return gatheredUs < at ? gatheredUs : at;
+    if (!queue->_shared.done.error)
+        opsUs = queue->_shared.ops.bytes >= queue->env->batchMax
+                    ? 0
+                    : opsUs + GATHER_US;
+    return opsUs < queue->tickUs ? opsUs : queue->tickUs;
 }
 
 static void
@@ -399,9 +398,10 @@ runThread(void *data)
         waitLocked(queue);
         OpList batch = takeBatchLocked(queue);
         pthread_mutex_unlock(&queue->_shared.lock);
+        bool hasTime = batch.first == NULL;
         if (batch.first != NULL)
             runBatch(queue, &batch);
-        else
+        if (hasTime || queue->hasOrphans || commClockUs() >= queue->tickUs)
             keepHouse(queue);
         pthread_mutex_lock(&queue->_shared.lock);
         if (queue->_shared.done.error)
