@@ -212,25 +212,51 @@ class Kill(Disk):
             hits += ";hit" in response.get("Cache-Status")
         return hits
 
+    @contextlib.contextmanager
+    def loaded(self, squire, wrong):
+        stop = threading.Event()
+        threads = [threading.Thread(target=self.load,
+                                    args=(squire, stop, wrong))
+                   for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        yield
+        stop.set()
+        for thread in threads:
+            thread.join(squire_test.PATIENCE)
+
+    def kill_one(self, wrong):
+        """A proxy that dies under load."""
+        squire = self.start(megabytes=32)
+        with self.loaded(squire, wrong):
+            time.sleep(0.2 + random.random() * 0.6)
+            squire.process.kill()
+        squire.process.wait()
+        squire.stop(check=False)
+        self.assertEqual(wrong, [])
+
+    def test_kills_while_another_proxy_stores(self):
+        numbered(self.origin)
+        wrong = []
+        survivor = self.start(megabytes=32)
+        with self.loaded(survivor, wrong):
+            for _ in range(ROUNDS):
+                self.kill_one(wrong)
+        self.check_all(survivor)
+        before = survivor.info()["disk"]["stores"]
+        self.check_all(survivor)
+        self.origin.routes = {"/last": answer(200, b"text", FRESH)}
+        survivor.get(self.origin.url("/last"))
+        wait_for("one more response", lambda:
+                 survivor.info()["disk"]["stores"] > before)
+        self.assertNotIn(" 20,0| ", survivor.log())
+        survivor.stop()
+
     def test_kills_in_the_middle_of_storing(self):
         numbered(self.origin)
         wrong, kept = [], 0
         for _ in range(ROUNDS):
-            squire = self.start(megabytes=32)
-            stop = threading.Event()
-            threads = [threading.Thread(target=self.load,
-                                        args=(squire, stop, wrong))
-                       for _ in range(3)]
-            for thread in threads:
-                thread.start()
-            time.sleep(0.2 + random.random() * 0.6)
-            squire.process.kill()
-            stop.set()
-            for thread in threads:
-                thread.join(squire_test.PATIENCE)
-            squire.process.wait()
-            squire.stop(check=False)
-            self.assertEqual(wrong, [])
+            self.kill_one(wrong)
             squire = self.start(megabytes=32)
             kept += self.check_all(squire)
             squire.stop()
