@@ -3,6 +3,7 @@
 #include "helper_priv.h"
 
 #include <errno.h>
+#include <signal.h>
 
 #include "check.h"
 #include "debug.h"
@@ -106,22 +107,34 @@ mayStart(HelperPool *pool)
     return false;
 }
 
+/* One that ended in its first moments, before its program began, was killed
+ * by others. */
+static void
+noteFailedStart(HelperPool *pool, int error, int64_t nowUs)
+{
+    const HelperDeath killed = {.startedUs = nowUs, .waitStatus = SIGKILL};
+
+    helperPoolNoteTrouble(pool, "cannot start %s: %s", pool->program,
+                          ipcErrorText(error));
+    if (error == EPROTO)
+        helperRestartDied(&pool->restart, &killed, nowUs);
+    else
+        helperRestartFailed(&pool->restart, nowUs);
+    debug(DBG_HELPER, 1, "%s: %s; next try in %lld ms", pool->config.name,
+          pool->trouble,
+          (long long)helperRestartWait(&pool->restart, nowUs) / 1000);
+}
+
 static void
 startOne(HelperPool *pool)
 {
     int64_t nowUs = commNowUs();
     int64_t clockUs = commClockUs();
 
-    if (helperChannelStart(pool)) {
+    if (helperChannelStart(pool))
         helperRestartStarted(&pool->restart, nowUs);
-    } else {
-        helperPoolNoteTrouble(pool, "cannot start %s: %s", pool->program,
-                              ipcErrorText(errno));
-        helperRestartFailed(&pool->restart, nowUs);
-        debug(DBG_HELPER, 1, "%s: %s; next try in %lld ms", pool->config.name,
-              pool->trouble,
-              (long long)helperRestartWait(&pool->restart, nowUs) / 1000);
-    }
+    else
+        noteFailedStart(pool, errno, nowUs);
     pool->thread->startUs += commClockUs() - clockUs;
 }
 

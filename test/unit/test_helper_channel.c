@@ -7,11 +7,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "debug.h"
+#include "ipc_priv.h"
 #include "pool.h"
 #include "support.h"
 
@@ -598,4 +601,35 @@ Test(helperChannel, lines_that_kill_cost_only_themselves)
     for (int i = 0; i < 40; i++)
         cr_assert_eq(poolAnswer(i)->result, i % 2 ? HELPER_OK : HELPER_UNKNOWN,
                      "%d: %s", i, poolAnswer(i)->message);
+}
+
+static int *killsLeft; /* in memory that children share, however they start */
+
+/* What runs in the child makes system calls only. */
+IPC_IN_CHILD static void
+killBeforeExec(IpcTestStage stage, int fd)
+{
+    (void)fd;
+    if (stage == IPC_TEST_CHILD && *killsLeft > 0) {
+        --*killsLeft;
+        syscall(SYS_exit_group, 0);
+    }
+}
+
+/* Others may kill processes that have not begun yet: that is no fault of the
+ * program, and the requests wait for one that lives. */
+Test(helperChannel, processes_killed_before_they_begin_fail_nobody)
+{
+    killsLeft = mmap(NULL, sizeof(*killsLeft), PROT_READ | PROT_WRITE,
+                     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    cr_assert_neq((void *)killsLeft, MAP_FAILED);
+    *killsLeft = 6;
+    ipcTestHook = killBeforeExec;
+    poolConfig.max = 1;
+    poolCreate("");
+    poolSubmitLines(5);
+    poolExpectLines(5);
+    ipcTestHook = NULL;
+    cr_assert_eq(*killsLeft, 0);
+    munmap(killsLeft, sizeof(*killsLeft));
 }
