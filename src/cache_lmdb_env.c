@@ -15,7 +15,7 @@
 #define FILE_MODE 0640
 #define READERS_MAX 1024
 #define BATCH_MAX (4u * 1024 * 1024)
-#define PENDING_MAX (16u * 1024 * 1024)
+#define PENDING_MAX (8u * 1024 * 1024)
 #define MISSING_MAX (1024 * 1024)
 #define DELETES_MAX 512 /* chunks removed in one transaction */
 

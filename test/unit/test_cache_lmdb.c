@@ -516,7 +516,7 @@ Test(cacheLmdb, a_full_queue_makes_who_writes_wait)
         length += sizeof(piece);
     }
     cr_expect_not(hasRoom);
-    cr_expect_leq(length, 16u << 20);
+    cr_expect_leq(length, 8u << 20);
     cr_assert_eq(cacheLmdbTxnEnd(&txn, 0), 0);
     cr_expect(supportRunUntil(&isTold, 20000));
     cr_expect(cacheWriterHasRoom(writer, onRoom, &isTold));
