@@ -10,35 +10,13 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "support"))
 import squire_test
-from squire_test import Origin, Squire, answer
+from squire_test import Origin, SharedCase, Squire, answer
 
 HIT = "TCP_MEM_HIT"
 OLD = "Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT"
 
 
-class Caching(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.origin = Origin()
-        cls.squire = Squire("visible_hostname test.proxy\n").start()
-        cls.number = 0
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.squire.check_idle()
-        cls.squire.stop()
-        cls.origin.close()
-
-    def serve(self, route):
-        """A path of its own for this test; route as in Origin."""
-        type(self).number += 1
-        self.path = f"/{self.number}"
-        self.origin.routes[self.path] = route
-        return self.origin.url(self.path)
-
-    def asked(self):
-        return self.origin.count(self.path)
-
+class Caching(SharedCase):
     def check_hit(self, *fields, body=b"text"):
         url = self.serve(answer(200, body, *fields))
         first = self.squire.get(url)

@@ -3,40 +3,18 @@
 
 import os
 import sys
-import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "support"))
 import squire_test
-from squire_test import Origin, Squire, answer
+from squire_test import SharedCase, answer
 
 BODY = b"0123456789"
 FRESH = "Cache-Control: max-age=60"
 DAY = "Sun, 06 Nov 1994 08:49:37 GMT"
 
 
-class Ranges(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.origin = Origin()
-        cls.squire = Squire("visible_hostname test.proxy\n").start()
-        cls.number = 0
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.squire.check_idle()
-        cls.squire.stop()
-        cls.origin.close()
-
-    def serve(self, route):
-        type(self).number += 1
-        self.path = f"/{self.number}"
-        self.origin.routes[self.path] = route
-        return self.origin.url(self.path)
-
-    def asked(self):
-        return self.origin.count(self.path)
-
+class Ranges(SharedCase):
     def stored(self, body=BODY, *fields):
         url = self.serve(answer(200, body, FRESH, *fields))
         self.squire.get(url)

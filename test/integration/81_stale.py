@@ -6,46 +6,16 @@ import os
 import sys
 import threading
 import time
-import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "support"))
 import squire_test
-from squire_test import Origin, Squire, answer, wait_for
+from squire_test import SharedCase, answer, wait_for
 
 FRESH = "Cache-Control: max-age=60"
 
 
-class Shared(unittest.TestCase):
-    conf = ""
-
-    @classmethod
-    def setUpClass(cls):
-        cls.origin = Origin()
-        cls.squire = Squire("visible_hostname test.proxy\n"
-                            + cls.conf).start()
-        cls.number = 0
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.squire.check_idle()
-        cls.squire.stop()
-        cls.origin.close()
-
-    def serve(self, route):
-        type(self).number += 1
-        self.path = f"/{self.number}"
-        self.origin.routes[self.path] = route
-        return self.origin.url(self.path)
-
-    def asked(self):
-        return self.origin.count(self.path)
-
-    def get(self, url, *headers, method="GET"):
-        return self.squire.get(url, headers, method=method)
-
-
-class Stale(Shared):
+class Stale(SharedCase):
     def versions(self, *fields, conditional=True):
         """A route whose body is the number of the question."""
         def route(request, sock):
@@ -190,7 +160,7 @@ class Stale(Shared):
             self.assertEqual(connection.read_response().body, b"other")
 
 
-class Collapsed(Shared):
+class Collapsed(SharedCase):
     """Several ask at once: RFC 9111 4, RFC 9211 2.6."""
 
     def ask(self, url, count, *headers):
@@ -417,7 +387,7 @@ class Collapsed(Shared):
         self.assertEqual(slow()[0].body, b"12")
 
 
-class NotCollapsed(Shared):
+class NotCollapsed(SharedCase):
     conf = "collapsed_forwarding off\n"
 
     def test_each_asks_for_itself(self):
@@ -433,8 +403,6 @@ class NotCollapsed(Shared):
         go.set()
         self.assertEqual([a.body for a in read()], [b"x"] * 3)
 
-
-del Shared
 
 if __name__ == "__main__":
     squire_test.main()

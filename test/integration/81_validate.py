@@ -3,12 +3,11 @@
 
 import os
 import sys
-import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "support"))
 import squire_test
-from squire_test import Origin, Squire, answer
+from squire_test import SharedCase, answer
 
 DAY = "Sun, 06 Nov 1994 08:49:37 GMT"
 STALE = "Cache-Control: max-age=0"
@@ -20,19 +19,7 @@ def not_modified(*fields):
             + "\r\n\r\n").encode()
 
 
-class Validation(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.origin = Origin()
-        cls.squire = Squire("visible_hostname test.proxy\n").start()
-        cls.number = 0
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.squire.check_idle()
-        cls.squire.stop()
-        cls.origin.close()
-
+class Validation(SharedCase):
     def serve(self, *answers):
         """A path that gives these answers in turn, the last for ever; each is
         octets or a function."""
@@ -42,16 +29,7 @@ class Validation(unittest.TestCase):
             now = left.pop(0) if len(left) > 1 else left[0]
             return now(request, sock) if callable(now) else now
 
-        type(self).number += 1
-        self.path = f"/{self.number}"
-        self.origin.routes[self.path] = route
-        return self.origin.url(self.path)
-
-    def asked(self):
-        return self.origin.count(self.path)
-
-    def get(self, url, *headers, method="GET"):
-        return self.squire.get(url, headers, method=method)
+        return super().serve(route)
 
     def test_304_updates_the_stored_fields_9111_3_2(self):
         url = self.serve(

@@ -4,38 +4,16 @@ another, or to make it work for nothing."""
 
 import os
 import sys
-import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "support"))
 import squire_test
-from squire_test import Origin, Squire, answer
+from squire_test import Origin, SharedCase, answer
 
 FRESH = "Cache-Control: max-age=60"
 
 
-class Poison(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.origin = Origin()
-        cls.squire = Squire().start()
-        cls.number = 0
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.squire.check_idle()
-        cls.squire.stop()
-        cls.origin.close()
-
-    def serve(self, route):
-        type(self).number += 1
-        self.path = f"/{self.number}"
-        self.origin.routes[self.path] = route
-        return self.origin.url(self.path)
-
-    def asked(self):
-        return self.origin.count(self.path)
-
+class Poison(SharedCase):
     def test_host_beside_a_url_is_not_believed(self):
         url = self.serve(lambda request, _: answer(
             200, request.get("Host").encode(), FRESH))

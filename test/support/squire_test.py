@@ -511,6 +511,43 @@ class Squire:
             os.path.exists(f"/proc/{pid}") for pid in left))
 
 
+class SharedCase(unittest.TestCase):
+    """Cases that share one squire and one origin; each serves paths of its
+    own. conf: further lines of the configuration."""
+
+    conf = ""
+
+    @classmethod
+    def start_squire(cls):
+        return Squire("visible_hostname test.proxy\n" + cls.conf).start()
+
+    @classmethod
+    def setUpClass(cls):
+        cls.origin = Origin()
+        cls.squire = cls.start_squire()
+        cls.number = 0
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.squire.check_idle()
+        cls.squire.stop()
+        cls.origin.close()
+
+    def serve(self, route):
+        """The URL of a new path; route as in Origin."""
+        type(self).number += 1
+        self.path = f"/{self.number}"
+        self.origin.routes[self.path] = route
+        return self.origin.url(self.path)
+
+    def asked(self):
+        """How often the origin was asked for that path."""
+        return self.origin.count(self.path)
+
+    def get(self, url, *headers, method="GET"):
+        return self.squire.get(url, headers, method=method)
+
+
 def main():
     """Run the tests of the calling script."""
     if not os.access(os.path.join(BUILD, "src", "squire"), os.X_OK):
