@@ -316,6 +316,8 @@ freeTexts(Config *config)
     free(config->visibleHostname);
     free(config->cacheMgr);
     free(config->errorDirectory);
+    free(config->stylesheetFile);
+    free(config->stylesheet);
     free(config->pingerProgram);
     free(config->cacheDir.path);
 }

@@ -202,7 +202,8 @@ typedef struct ConfigPeer {
     bool isNoQuery;
     bool isOriginServer;  /* a web server, no proxy */
     bool isProxyOnly;     /* its answers are not kept */
-    int connectTimeoutMs; /* 0: that of connect_timeout */
+    int connectTimeoutMs; /* 0: that of peer_connect_timeout */
+    unsigned failMax;     /* connect-fail-limit= */
     ConfigPeerLogin login;
     char *user; /* of CONFIG_PEER_LOGIN_FIXED */
     char *password;
@@ -327,6 +328,8 @@ typedef struct Config {
     char *cacheMgr;        /* whom error pages name, or NULL */
     char *errorDirectory;  /* where pages are, or NULL */
     bool suppressVersion;  /* httpd_suppress_version_string */
+    char *stylesheetFile;  /* err_page_stylesheet, or NULL */
+    char *stylesheet;      /* its text */
     ConfigErrorPage *errorPages;
     size_t errorPageCount;
     ConfigDenyInfo *denyInfos;
@@ -364,6 +367,7 @@ typedef struct Config {
     int64_t quickAbortMin; /* -1: fetches always go on */
     int64_t quickAbortMax;
     int64_t quickAbortPct;
+    int64_t clientIpMaxConnections; /* 0: any number */
     int64_t maxFiledescriptors; /* 0: as many as there may be */
     int64_t umask;              /* -1: as it is */
 

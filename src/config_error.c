@@ -189,11 +189,30 @@ checkDenyInfo(ConfigLoader *loader, const ConfigDenyInfo *deny)
                 xasprintf("deny_info: no acl is called \"%s\"", deny->acls[i]));
 }
 
+/* It is told, but pages are good without it. */
+static void
+loadStylesheet(ConfigLoader *loader)
+{
+    Config *config = loader->config;
+    char *text;
+
+    if (!config->stylesheetFile)
+        return;
+    config->stylesheet = readText(config->stylesheetFile);
+    if (config->stylesheet)
+        return;
+    text = xasprintf("err_page_stylesheet %s: %s", config->stylesheetFile,
+                     strerror(errno));
+    configComplainAt(loader, CONFIG_WARNING, config->path, 0, text);
+    free(text);
+}
+
 void
 configErrorsFinish(ConfigLoader *loader)
 {
     Config *config = loader->config;
 
+    loadStylesheet(loader);
     for (int i = 0; config->errorDirectory && i < ERROR_PAGE_COUNT; i++)
         loadPage(loader, errorPageName((ErrorPageId)i));
     if (config->errorDirectory && config->errorPageCount == 0) {

@@ -12,6 +12,7 @@
 #define PORT_MAX 65535L
 #define WEIGHT_MAX 10000L
 #define CONNECT_SECONDS_MAX 3600L
+#define FAIL_LIMIT_MAX 1000L
 
 /* One word after the ports. Returns what was expected instead, or NULL. */
 typedef struct PeerOption {
@@ -109,6 +110,17 @@ setConnectTimeout(ConfigPeer *peer, const char *value)
 }
 
 static const char *
+setFailLimit(ConfigPeer *peer, const char *value)
+{
+    long limit;
+
+    if (!configParseNumber(value, 1, FAIL_LIMIT_MAX, &limit))
+        return "a number from 1 to 1000";
+    peer->failMax = (unsigned)limit;
+    return NULL;
+}
+
+static const char *
 setForcedDomain(ConfigPeer *peer, const char *value)
 {
     if (!*value || !httpIsFieldValue(httpSliceText(value)))
@@ -186,6 +198,7 @@ static const PeerOption options[] = {
     {"originserver", setOriginServer},
     {"proxy-only", setProxyOnly},
     {"connect-timeout=", setConnectTimeout},
+    {"connect-fail-limit=", setFailLimit},
     {"forceddomain=", setForcedDomain},
     {"login=", setLogin},
     {"no-digest", setNothing},

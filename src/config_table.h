@@ -180,6 +180,8 @@
       "time, %c name of the page, %E what went wrong, %e its number, %o "      \
       "message of an external acl, %% a percent sign. Other codes of Squid "   \
       "are empty.")                                                            \
+    X("err_page_stylesheet", File, stylesheetFile, NULL, "FILE|none",          \
+      "A file with CSS for pages of error_directory: the code %l.")            \
     X("deny_info", DenyInfo, denyInfos, NULL,                                  \
       "[STATUS:]PAGE|[STATUS:]URL|TCP_RESET ACL...",                           \
       "What clients get when access is denied by one of these acls, the "      \
@@ -276,6 +278,10 @@
       "How long a client connection is kept open between requests.")           \
     X("client_persistent_connections", Bool, clientPersistent, "on", "on|off", \
       "Whether client connections are kept open between requests.")            \
+    X("client_ip_max_connections", Count, clientIpMaxConnections, "0",         \
+      "NUMBER",                                                                \
+      "How many connections one address of clients may have; further ones "    \
+      "are closed at once. 0: any number.")                                    \
     X("half_closed_clients", Bool, halfClosedClients, "on", "on|off",          \
       "Whether a client that has sent its last octet still gets its "          \
       "answers; with off its connection is closed then.")                      \
@@ -343,6 +349,7 @@
       "closest-only (only for being the nearest), originserver (a web "         \
       "server, for what comes in at accel ports), proxy-only "                 \
       "(what it sends is not kept), connect-timeout= (seconds), "              \
+      "connect-fail-limit= (so often in turn it must fail to be left out), "   \
       "forceddomain= (what Host says), login=USER:PASSWORD (%XX stands for "   \
       "an octet), login=*:PASSWORD (with the client's user), login=PASS "      \
       "(the client's credentials, or the user and password that an "           \
@@ -494,7 +501,6 @@
     X("client_delay_parameters")                                               \
     X("client_delay_pools")                                                    \
     X("client_dst_passthru")                                                   \
-    X("client_ip_max_connections")                                             \
     X("client_netmask")                                                        \
     X("client_request_buffer_max_size")                                        \
     X("clientside_tos")                                                        \
@@ -531,7 +537,6 @@
     X("email_err_data")                                                        \
     X("emulate_httpd_log")                                                     \
     X("err_html_text")                                                         \
-    X("err_page_stylesheet")                                                   \
     X("error_default_language")                                                \
     X("error_log_languages")                                                   \
     X("error_map")                                                             \

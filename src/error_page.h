@@ -96,6 +96,7 @@ typedef struct ErrorPageInfo {
     const struct sockaddr *client;
     const struct sockaddr *local;
     const char *admin;    /* cache_mgr */
+    const char *style;    /* CSS, as it is */
     const char *program;  /* "squire", perhaps with its version */
     const char *hostname; /* visible_hostname */
     const char *fields;   /* more of the head: lines with CR LF */

@@ -206,6 +206,10 @@ putProxy(Writer *writer, char code)
     case 'w':
         putValue(writer, info->admin, "");
         return true;
+    case 'l': /* markup, which no URL has */
+        if (info->style && writer->put == errorTemplateAppend)
+            bufAppend(writer->out, info->style, strlen(info->style));
+        return true;
     case '%':
         bufAppend(writer->out, "%", 1);
         return true;
@@ -215,7 +219,6 @@ putProxy(Writer *writer, char code)
     case 'f':
     case 'F':
     case 'g':
-    case 'l':
     case 'L':
     case 'N':
     case 'W':

@@ -194,7 +194,7 @@ takeCode(Reader *reader, const char *start)
 static const FormatCode *
 absentCode(void)
 {
-    return formatCodeLookup(">A");
+    return formatCodeLookup(">eui");
 }
 
 /* reader->at is behind a '%'. */

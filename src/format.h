@@ -65,6 +65,7 @@ typedef struct FormatLog {
  * (NULL, port 0) is shown as "-". */
 typedef struct FormatInput {
     const struct sockaddr *client;
+    const char *clientName; /* of its address, as far as it was looked up */
     const struct sockaddr *local;
     HttpSlice method;
     FormatUrl url;               /* as it is now */

@@ -34,6 +34,14 @@ getClientAddress(const FormatInput *input, const FormatToken *token,
 }
 
 static void
+getClientName(const FormatInput *input, const FormatToken *token,
+              FormatValue *value)
+{
+    (void)token;
+    setText(value, input->clientName);
+}
+
+static void
 getClientPort(const FormatInput *input, const FormatToken *token,
               FormatValue *value)
 {
@@ -350,7 +358,8 @@ static const FormatCode codes[] = {
     {"%", getPercent, FORMAT_CODE_ESCAPED, "a percent sign"},
     {">a", getClientAddress, 0, "address of the client"},
     {">p", getClientPort, 0, "its port"},
-    {">A", NULL, 0, NULL}, /* names of clients are not looked up for it */
+    {">A", getClientName, FORMAT_CODE_FREE,
+     "its name, if an acl of kind srcdomain has looked it up"},
     {">eui", NULL, 0, NULL},
     {"la", getLocalAddress, 0, "address the client has connected to"},
     {"lp", getLocalPort, 0, "port of that"},

@@ -13,6 +13,7 @@
 typedef struct Peer {
     ConfigPeer config;   /* with texts of its own */
     int64_t deadUntilUs; /* 0: alive */
+    unsigned fails;      /* since it was connected to */
     uint64_t turns;      /* of round-robin */
     uint64_t picked;
     uint64_t failed;
@@ -207,9 +208,13 @@ peerSetFailed(PeerSet *set, const char *name, const char *why, int64_t nowUs)
     Peer *peer = find(set, name);
     if (peer == NULL)
         return;
+    peer->failed++;
+    if (++peer->fails < peer->config.failMax) {
+        debug(DBG_PEER, 1, "cache_peer %s: %s", name, why);
+        return;
+    }
     debug(DBG_PEER, 1, "cache_peer %s: %s; not asked for %d s", name, why,
           (int)(PEER_DEAD_US / 1000000));
-    peer->failed++;
     peer->deadUntilUs = nowUs + PEER_DEAD_US;
 }
 
@@ -218,8 +223,10 @@ peerSetWorked(PeerSet *set, const char *name)
 {
     CHECK_OBJ(set, PEER_SET_MAGIC);
     Peer *peer = find(set, name);
-    if (peer != NULL)
-        peer->deadUntilUs = 0;
+    if (peer == NULL)
+        return;
+    peer->deadUntilUs = 0;
+    peer->fails = 0;
 }
 
 /* Its turns begin with those of the others, or it would get all requests

@@ -368,8 +368,13 @@ proxyClientAccept(ProxyPort *port, int fd, const ListenerPeer *peer)
 {
     ProxyClient *client = createClient(port, fd, peer);
     int on = 1;
+    int64_t max = port->proxy->config->clientIpMaxConnections;
 
     commNote(fd, "client");
+    if (max > 0 && proxyAddrCount(client->addr) > max) {
+        proxyClientClose(client, ACCESS_END_OK, "too many of its address");
+        return;
+    }
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     proxyClientArmTimeout(client, port->proxy->config->requestTimeoutMs);
     onReadable(fd, client);

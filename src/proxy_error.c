@@ -28,6 +28,7 @@ proxyErrorFill(const ProxyRequest *request, ErrorPageInfo *info)
     info->local = (const struct sockaddr *)&client->local;
     info->hostname = config->visibleHostname;
     info->admin = config->cacheMgr;
+    info->style = config->stylesheet;
     info->program = request->proxy->program;
     info->wallUs = commWallUs();
     if (info->text == NULL)

@@ -70,6 +70,7 @@ proxyStepFacts(const ProxyRequest *request)
 
     return (FormatInput){
         .client = proxyForwardedClient(request, false),
+        .clientName = proxyAddrName(client->addr),
         .local = (const struct sockaddr *)&client->local,
         .method = request->http->methodText,
         .url = proxyRequestUrl(request),

@@ -40,6 +40,19 @@ class Connections(unittest.TestCase):
             self.assertEqual(response.get("Connection"), "close")
             self.assertTrue(connection.at_end())
 
+    def test_connections_of_one_address(self):
+        with Squire("client_ip_max_connections 2\n") as squire:
+            with squire.connect() as one, squire.connect() as two:
+                for connection in (one, two):
+                    self.assertEqual(connection.request(
+                        self.origin.url("/")).status, 200)
+                with squire.connect() as third:
+                    third.send("GET http://a.test/ HTTP/1.1\r\n")
+                    self.assertTrue(third.at_end())
+            wait_for("them to be counted off", lambda: squire.info()[
+                "clients"] == 0)
+            self.assertEqual(squire.get(self.origin.url("/")).status, 200)
+
     def test_server_connections_are_closed(self):
         with Squire("server_persistent_connections off\n") as squire:
             for _ in range(3):

@@ -117,11 +117,14 @@ class DenyInfo(unittest.TestCase):
     @unittest.skipUnless(os.path.isdir(SQUIDS), "no pages of Squid installed")
     def test_squids_pages(self):
         with self.start(f"error_directory {SQUIDS}\n"
-                        "cache_mgr admin@example.test\n") as squire:
+                        "cache_mgr admin@example.test\n"
+                        "err_page_stylesheet errors/style\n",
+                        [("style", "body { color: <red> }\n")]) as squire:
             body = squire.get(self.origin.url("/page")).body.decode()
             self.assertIn("<b>Access Denied.</b>", body)
             self.assertIn(f'<a href="{self.origin.url("/page")}">', body)
             self.assertIn('<body id="ERR_ACCESS_DENIED">', body)
+            self.assertIn("body { color: <red> }", body)
             self.assertIn('<a href="mailto:admin@example.test">', body)
             self.assertNotRegex(body, r"%[a-zA-Z]")
 

@@ -55,6 +55,7 @@ setUp(Sample *sample)
     noteListAdd(&sample->clientNotes, "clt_conn_tag", "t1");
     sample->input = (FormatInput){
         .client = (const void *)&sample->client,
+        .clientName = "pc 1.test",
         .local = (const void *)&sample->local,
         .method = httpSliceText("GET"),
         .url = {.url = httpSliceText("http://h.test:8080/a%20b?x=1&z=\"w\"|"),
@@ -90,6 +91,7 @@ static const struct {
     {"plain 100%%", "plain 100%"},
     {"%>a %>p %la %lp %>la %>lp", "10.0.0.1 4321 10.0.0.9 3128 10.0.0.9 3128"},
     {"%>rm %>rs %>rd %>rP", "GET http h.test 8080"},
+    {"%>A", "pc%201.test"},
     /* hazards 5 and 6: one word, that can be decoded */
     {"%ul %un", "al%20ice%25 al%20ice%25"},
     {"%ue %ea %et", "ext%0Auser log tag"},
@@ -114,7 +116,7 @@ static const struct {
     {"%>ha{x-list:ONE}", "1"},
     /* what is missing */
     {"%>ha{X-Empty} %>ha{X-None} %<h{Server}", "- - -"},
-    {"%>A %ui %us %>eui %USER_CERT_CN %ssl::>sni", "- - - - - -"},
+    {"%ui %us %>eui %USER_CERT_CN %ssl::>sni", "- - - - -"},
     /* annotations */
     {"%note{group}", "staff,%20two%20words"},
     {"%note{clt_conn_tag} %{none}note", "t1 -"},

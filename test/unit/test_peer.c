@@ -186,3 +186,21 @@ Test(peer, web_servers_and_proxies_are_told_apart)
     cr_expect_str_eq(pick(set, &tried), "-");
     peerSetDestroy(&set);
 }
+
+Test(peer, one_may_fail_as_often_as_it_is_told)
+{
+    ConfigPeer peers[] = {{.name = A, .failMax = 2}, {.name = B}};
+    PeerSet *set = makeSet(peers, 2, NULL);
+    uint64_t tried = 0;
+
+    peerSetFailed(set, "a", "refused", 1000);
+    cr_expect_str_eq(pick(set, &tried), "Fa");
+    peerSetWorked(set, "a");
+    peerSetFailed(set, "a", "refused", 1000);
+    tried = 0;
+    cr_expect_str_eq(pick(set, &tried), "Fa", "not twice in turn");
+    peerSetFailed(set, "a", "refused", 1000);
+    tried = 0;
+    cr_expect_str_eq(pick(set, &tried), "Fb");
+    peerSetDestroy(&set);
+}
