@@ -93,6 +93,9 @@ typedef struct TlsClientConfig {
  */
 TlsServer *tlsServerCreate(const TlsServerConfig *config, char **whyOut);
 
+/* When the certificate of that pair is out of date, in seconds since 1970. */
+int64_t tlsServerExpires(const TlsServer *server, size_t pair);
+
 /* Take one more reference; returns server. */
 TlsServer *tlsServerRef(TlsServer *server);
 

@@ -8,6 +8,7 @@
 #include <openssl/x509v3.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "check.h"
 #include "xalloc.h"
@@ -175,6 +176,17 @@ tlsServerCreate(const TlsServerConfig *config, char **whyOut)
         errno = -rc;
     }
     return server;
+}
+
+int64_t
+tlsServerExpires(const TlsServer *server, size_t pair)
+{
+    struct tm end = {0};
+
+    CHECK_OBJ(server, TLS_SERVER_MAGIC);
+    CHECK(pair < server->identityCount);
+    ASN1_TIME_to_tm(X509_get0_notAfter(server->identities[pair].cert), &end);
+    return timegm(&end);
 }
 
 TlsServer *

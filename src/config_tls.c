@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "xalloc.h"
 
@@ -311,6 +312,16 @@ createServer(const ConfigTls *tls, char **whyOut)
     return server;
 }
 
+/* Clients will complain; so do we. */
+static void
+checkExpiry(ConfigLoader *loader, const ConfigTls *tls, const ConfigLine *line)
+{
+    for (size_t i = 0; i < tls->pairCount; i++)
+        if (tlsServerExpires(tls->server, i) < time(NULL))
+            configWarn(loader, line, 0, "%s: the certificate has expired",
+                       tls->pairs[i].cert);
+}
+
 void
 configTlsServer(ConfigLoader *loader, ConfigTls *tls, const ConfigLine *line)
 {
@@ -326,6 +337,8 @@ configTlsServer(ConfigLoader *loader, ConfigTls *tls, const ConfigLine *line)
         configWarn(loader, line, 0, "%s", why);
     else if (tls->server == NULL)
         configError(loader, line, 0, "%s", why);
+    else
+        checkExpiry(loader, tls, line);
     free(why);
 }
 

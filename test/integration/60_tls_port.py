@@ -439,6 +439,14 @@ class Errors(Case):
             with self.subTest(line=line):
                 self.assert_refused(line, text)
 
+    def test_an_expired_certificate_is_a_warning(self):
+        self.ca.make("old", "localhost", days="-1")
+        said, status, number = self.parse(
+            f"https_port 0 {self.ca.words('old')}")
+        self.assertEqual(status, 0, said)
+        self.assertRegex(said, rf"squire\.conf:{number}: warning: "
+                         r".*/old\.crt: the certificate has expired")
+
     def test_old_words_are_taken(self):
         said, status, _ = self.parse(
             f"https_port 0 tls-cert={self.folder}/a.crt "

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PAIRS_MAX 4
@@ -744,6 +745,18 @@ Test(tls, a_client_without_its_key_is_told)
     cr_assert_eq(errno, EINVAL);
     cr_assert_not_null(strstr(why, "a.crt: there is no private key in it"));
     free(why);
+}
+
+Test(tls, expiry_is_known)
+{
+    TlsServerConfig config = configFor("a");
+
+    certMake(&(CertSpec){.name = "old", .host = "old", .isExpired = true});
+    pairs[1] = pairOf("old");
+    config.pairCount = 2;
+    server = create(&config);
+    cr_assert_gt(tlsServerExpires(server, 0), time(NULL));
+    cr_assert_lt(tlsServerExpires(server, 1), time(NULL));
 }
 
 /* Our own client's end, instead of OpenSSL's. What the handshake came to on
