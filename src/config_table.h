@@ -27,7 +27,8 @@
       "and those that vouch for it; key=, after it, has its key, if that is "  \
       "not in the same file. With several cert= the client's wish (SNI) "      \
       "decides, else it is the first. The files are read again by "            \
-      "reconfigure; connections stay. All names may begin with tls- or "       \
+      "reconfigure; connections stay. A handshake may take request_timeout, "  \
+      "at most 30 seconds. All names may begin with tls- or "       \
       "ssl, as Squid's do.\n\nOptions: those of http_port; "                   \
       "clientca=FILE: clients must "                                           \
       "show a certificate that these vouch for, with cafile=FILE and "         \

@@ -114,7 +114,8 @@ openPort(ProxyPort *port, const Config *proxyConfig, const ConfigPort *line)
     config.data = port;
     if (port->isTls) {
         config.tls = serverFor(port, line);
-        config.handshakeMs = config.firstByteMs;
+        if (config.firstByteMs > 0 && config.firstByteMs < config.handshakeMs)
+            config.handshakeMs = config.firstByteMs;
         keepTls(port, config.tls, line->tls->spec);
     }
     port->listener = listenerCreate(&config);
