@@ -134,6 +134,15 @@ checkExternal(ConfigLoader *loader, const ConfigLine *line)
     return false;
 }
 
+/* The line of files for Squid before 3.2, where it was not built in. */
+static bool
+isOldManager(const ConfigLine *line)
+{
+    return line->count == 4 && strcmp(line->words[1].text, "manager") == 0 &&
+           strcmp(line->words[2].text, "proto") == 0 &&
+           strcmp(line->words[3].text, "cache_object") == 0;
+}
+
 static void
 parseAcl(ConfigLoader *loader, const ConfigRow *row, const ConfigLine *line)
 {
@@ -142,6 +151,11 @@ parseAcl(ConfigLoader *loader, const ConfigRow *row, const ConfigLine *line)
 
     if (line->count < 3) {
         configWantWords(loader, row, line, 3);
+        return;
+    }
+    if (isOldManager(line)) {
+        configWarn(loader, line, 0,
+                   "acl manager is built in, the line is ignored");
         return;
     }
     if (strcmp(line->words[2].text, "external") == 0 &&

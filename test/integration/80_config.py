@@ -106,6 +106,7 @@ WARNED = [
      "acl bad is about the answer, which is not there yet"),
     ("cache_replacement_policy lru", "2: warning: directive cache_replac"),
     ("htp_port 80", "unknown directive \"htp_port\" (did you mean \"http_p"),
+    ("acl manager proto cache_object", "2: warning: acl manager is built in"),
     ("acl who ident REQUIRED", "2: warning: acl who: kind ident is not su"),
     ("acl odd src 10.1.2.3/8", "2: warning: acl odd: \"10.1.2.3/8\": the ma"),
     ("url_rewrite_children 5 on-persistent-overload=die",
@@ -114,6 +115,90 @@ WARNED = [
      "2: warning: queue-size=0 is taken as 1"),
     ("reply_header_max_size 1 MB", "2: warning: reply_header_max_size is taken as 96 KB"),
 ]
+
+
+# What sites have: nothing of it is warned of.
+USUAL = """\
+http_port 3128
+http_port 0.0.0.0:8080 accel defaultsite=www.example.com vhost name=site
+acl localnet src 10.0.0.0/8 fc00::/7
+acl SSL_ports port 443 563
+acl Safe_ports port 80 443 1025-65535
+acl work time MTWHF 08:00-18:00
+acl weekend time S A
+acl bad dstdomain "deny.list"
+acl badre dstdom_regex -i (^|\\.)casino
+acl media rep_mime_type -i ^video/
+acl exe urlpath_regex -i \\.exe$ \\.msi$
+acl QUERY urlpath_regex cgi-bin \\?
+acl users proxy_auth REQUIRED
+acl some proxy_auth -i bob alice
+acl office myportname 3128
+acl robots browser -i bot spider
+acl greedy maxconn 20
+acl nights any-of weekend !work
+auth_param basic program /usr/lib/squid/basic_ncsa_auth /etc/squid/passwd
+auth_param basic children 5
+auth_param basic realm Squid proxy
+http_access allow localhost manager
+http_access deny manager
+http_access deny !Safe_ports
+http_access deny CONNECT !SSL_ports
+http_access deny bad
+http_access deny badre
+http_access deny robots greedy
+http_access deny exe nights
+http_access allow localnet some
+http_access allow localnet users
+http_access deny all
+http_reply_access deny media work
+http_reply_access allow all
+deny_info ERR_ACCESS_DENIED bad
+deny_info 303:http://intranet/blocked?u=%u&c=%i badre
+cache_peer up.example.com parent 3128 0 no-query default login=PASS no-digest
+cache_peer 10.0.0.5 parent 80 0 no-query originserver name=web round-robin
+cache_peer_access web allow all
+cache_peer_access up.example.com deny office
+never_direct allow !office
+always_direct allow localnet
+cache deny QUERY
+cache_mem 512 MB
+maximum_object_size 100 MB
+minimum_object_size 0 KB
+logformat own %{%H:%M:%S}tl %>a %[un "%rm %ru" %>Hs %<st "%{Referer}>h" %<tt
+access_log daemon:/var/log/squid/access.log own !localhost
+access_log stdio:/var/log/squid/combined.log combined
+cache_log /var/log/squid/cache.log
+logfile_rotate 7
+strip_query_terms off
+buffered_logs on
+refresh_pattern -i \\.(gif|png|jpg)$ 1440 90% 10080
+refresh_pattern . 0 20% 4320
+quick_abort_min 0 KB
+quick_abort_max 0 KB
+negative_ttl 5 minutes
+visible_hostname proxy.example.com
+cache_mgr webmaster@example.com
+httpd_suppress_version_string on
+via off
+forwarded_for delete
+follow_x_forwarded_for allow localhost
+request_header_access From deny all
+request_header_access X-Forwarded-For deny all
+request_header_replace User-Agent Mozilla/5.0
+request_header_add X-Org "ACME %>a" localnet
+reply_header_access X-Cache deny all
+reply_body_max_size 50 MB media
+tcp_outgoing_address 10.0.0.1 office
+connect_timeout 30 seconds
+half_closed_clients off
+pconn_timeout 2 minutes
+forward_max_tries 10
+max_filedescriptors 65535
+umask 027
+cache_effective_user proxy
+coredump_dir /var/spool/squid
+"""
 
 
 class Parse(unittest.TestCase):
@@ -199,6 +284,14 @@ class Parse(unittest.TestCase):
             return [re.sub(r" *# .*", "", line) for line in
                     text.splitlines() if not line.startswith("#")]
         self.assertEqual(values(first.stdout), values(second.stdout))
+
+    def test_what_sites_have_is_accepted_without_a_word(self):
+        self.squire.write("deny.list", "bad.example\n.ads.example\n")
+        result = self.parse(USUAL)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(result.stderr, "")
+        second = self.parse(result.stdout)
+        self.assertEqual(second.returncode, 0, second.stderr)
 
     def test_no_file(self):
         result = self.parse_file("/nonexistent/squire.conf")
