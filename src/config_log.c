@@ -99,6 +99,10 @@ parseLogFormat(ConfigLoader *loader, const ConfigRow *row,
     name = line->words[1].text;
     if (isFormat(loader->config, name))
         configError(loader, line, 1, "logformat %s is there already", name);
+    else if (strpbrk(line->words[2].text, "\r\n"))
+        configError(loader, line, 2,
+                    "logformat %s: a line of a log has no line's end in it",
+                    name);
     else
         addFormat(loader->config, name,
                   formatCreateLog(line->words[2].text, onBadCode, &place));

@@ -44,6 +44,7 @@ WRONG = [
     ("logformat x %>a %zz %ru", "2: error: logformat x: unknown code \"%zz\""),
     ("logformat common %>a", "2: error: logformat common is there already"),
     ("logformat x", "2: error: expected: logformat NAME TEXT"),
+    ("logformat x \"a\\nb\"", "2: error: logformat x: a line of a log has no"),
     ("request_header_access Via", "2: error: expected: request_header_acc"),
     ("request_header_access Via maybe all",
      "2: error: expected: request_header_access NAME"),
