@@ -273,9 +273,10 @@ typedef struct HelperPoolStats {
     unsigned concurrency;    /* as configured */
     unsigned max, active, idle, queue, inflight;
     unsigned reserved; /* processes that serve a dialog */
-    uint64_t requests; /* submitted; each is in byResult, was cancelled or
-                          is in progress */
+    uint64_t requests; /* submitted; each is in byResult or failedOpen, was
+                          cancelled or is in progress */
     uint64_t byResult[HELPER_RESULT_COUNT]; /* what callers were told */
+    uint64_t failedOpen; /* told OK by the pool, for fail=open */
     uint64_t cancelled;
     uint64_t replies;  /* lines from processes, for callers, for nobody any
                           more, and for refreshes */

@@ -63,26 +63,26 @@ typedef enum HelperRequestKind {
 /* Two cache lines: at high rates these objects are most of what is touched. */
 struct HelperRequest {
     uint32_t magic;
-    uint8_t state;    /* HelperRequestState */
-    uint8_t result;   /* HelperResult, when due */
+    uint8_t state;      /* HelperRequestState */
+    uint8_t result;     /* HelperResult, when due */
     bool isOverdue : 1; /* abandoned, and its process is late */
     bool hasIdRoom : 1; /* HELPER_ID_ROOM octets before the line are ours */
     uint8_t kind : 2;   /* HelperRequestKind */
     bool isRefresh : 1; /* of a kept answer: nobody waits for it */
-    uint8_t tries;    /* dispatches, of any outcome */
-    uint8_t attempts; /* dispatches that count */
-    uint8_t idLen;    /* octets before the line, as sent */
-    uint8_t source;   /* HelperSource, when due; by a kept answer unless it
-                         is HELPER_SOURCE_POOL */
-    uint32_t id;      /* channel-ID, when there are any */
+    uint8_t tries;      /* dispatches, of any outcome */
+    uint8_t attempts;   /* dispatches that count */
+    uint8_t idLen;      /* octets before the line, as sent */
+    uint8_t source;     /* HelperSource, when due; by a kept answer unless it
+                           is HELPER_SOURCE_POOL */
+    uint32_t id;        /* channel-ID, when there are any */
     ListNode node;
     HelperPool *pool;
     union {
         HelperChannel *channel;
         HelperFlight *flight; /* when joined */
     };
-    HelperReplyCb *cb; /* NULL: it carries the question of a flight */
-    void *data;        /* which is then here */
+    HelperReplyCb *cb;     /* NULL: it carries the question of a flight */
+    void *data;            /* which is then here */
     ListNode deadlineNode; /* in pool->deadlines, or in pool->overdue */
     int64_t submitUs;
     int64_t dispatchUs;
@@ -178,10 +178,10 @@ struct HelperChannel {
 
 /* Answers without asking. */
 typedef struct HelperAnswers {
-    bool isUsed;        /* any of it */
-    HelperCache *cache; /* NULL: nothing is kept */
+    bool isUsed;         /* any of it */
+    HelperCache *cache;  /* NULL: nothing is kept */
     HelperTable flights; /* by line; no places: not used */
-    char *scratch;      /* for helperLookup */
+    char *scratch;       /* for helperLookup */
     size_t scratchSize;
     uint64_t hits, misses, stale, collapsed, refreshes, refreshFailures;
 } HelperAnswers;
@@ -219,9 +219,9 @@ struct HelperReservation {
 
 struct HelperPool {
     uint32_t magic;
-    bool stopping;  /* takes no more requests */
-    bool closing;   /* and gives up those it has */
-    bool destroyed; /* memory lives until the end of the turn */
+    bool stopping;   /* takes no more requests */
+    bool closing;    /* and gives up those it has */
+    bool destroyed;  /* memory lives until the end of the turn */
     bool hasNoAhead; /* its program loses lines that come with another */
     HelperThread *thread;
     ListNode node;       /* in thread->pools */
@@ -275,6 +275,7 @@ struct HelperPool {
     int64_t overloadToldUs; /* when the log last said so */
 
     uint64_t requests, replies, byResult[HELPER_RESULT_COUNT];
+    uint64_t failedOpen; /* told OK by fail=open; not in byResult */
     uint64_t timeouts, cancelled, retries, restarts, overloads;
     uint64_t gone[HELPER_GONE_COUNT];
     HelperAnswers answers;

@@ -135,11 +135,15 @@ helperRequestFreeSpare(HelperPool *pool)
 
 /* Somebody who waited is told; or nobody, and only the pool waited. */
 static void
-countResult(const HelperRequest *request, HelperResult result)
+countResult(const HelperRequest *request, const HelperReply *reply)
 {
     HelperPool *pool = request->pool;
+    HelperResult result = reply->result;
+    bool isOwn = reply->source == HELPER_SOURCE_POOL;
 
-    if (!request->isRefresh)
+    if (!request->isRefresh && isOwn && result == HELPER_OK)
+        pool->failedOpen++;
+    else if (!request->isRefresh)
         pool->byResult[result]++;
     else if (result != HELPER_OK && result != HELPER_ERR)
         pool->answers.refreshFailures++;
@@ -151,7 +155,7 @@ helperRequestFinish(HelperRequest *request, const HelperReply *reply)
     HelperReplyCb *cb = request->cb;
     void *data = request->data;
 
-    countResult(request, reply->result);
+    countResult(request, reply);
     helperRequestFree(request);
     cb(reply, data);
 }
@@ -373,7 +377,7 @@ expireSent(HelperRequest *request)
 
     helperAnswersFailNow(request, HELPER_TIMEOUT, "no answer in time", &reply,
                          &kept);
-    countResult(request, reply.result);
+    countResult(request, &reply);
     if (request->kind == HELPER_KIND_DIALOG)
         helperReservedExpired(request);
     else

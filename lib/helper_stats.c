@@ -82,6 +82,7 @@ helperPoolStats(const HelperPool *pool, HelperPoolStats *statsOut)
         .reserved = pool->reserved,
         .requests = pool->requests,
         .replies = pool->replies,
+        .failedOpen = pool->failedOpen,
         .cancelled = pool->cancelled,
         .timeouts = pool->timeouts,
         .retries = pool->retries,

@@ -16,11 +16,11 @@ typedef struct Wish {
 } Wish;
 
 static const CtlColumn poolColumns[] = {
-    {"POOL", true},   {"PROCS", false}, {"IDLE", false},
-    {"QUEUE", false}, {"BUSY", false},  {"REQUESTS", false},
-    {"OK", false},    {"ERR", false},   {"BH", false},
-    {"LATE", false},  {"AGAIN", false}, {"RESTARTS", false},
-    {"P50ms", false}, {"P99ms", false},
+    {"POOL", true},      {"PROCS", false}, {"IDLE", false},
+    {"QUEUE", false},    {"BUSY", false},  {"REQUESTS", false},
+    {"OK", false},       {"ERR", false},   {"BH", false},
+    {"OPEN", false},     {"LATE", false},  {"AGAIN", false},
+    {"RESTARTS", false}, {"P50ms", false}, {"P99ms", false},
 };
 
 static const CtlColumn processColumns[] = {
@@ -49,8 +49,8 @@ static void
 addPool(CtlTable *table, const json_t *pool)
 {
     static const char *const numbers[] = {
-        "idle", "queue", "inflight", "requests", "ok",
-        "err",  "bh",    "timeouts", "retries",  "restarts",
+        "idle", "queue",       "inflight", "requests", "ok",       "err",
+        "bh",   "failed_open", "timeouts", "retries",  "restarts",
     };
     const json_t *service = json_object_get(pool, "service_ms");
 

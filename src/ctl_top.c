@@ -48,9 +48,9 @@ typedef struct Top {
 } Top;
 
 static const CtlColumn poolColumns[] = {
-    {"POOL", true},   {"REQ/s", false}, {"BUSY", false},
-    {"QUEUE", false}, {"PROCS", false}, {"P50ms", false},
-    {"P99ms", false}, {"LATE", false},  {"RESTARTS", false},
+    {"POOL", true},   {"REQ/s", false},    {"BUSY", false},  {"QUEUE", false},
+    {"PROCS", false}, {"P50ms", false},    {"P99ms", false}, {"OPEN", false},
+    {"LATE", false},  {"RESTARTS", false},
 };
 
 static const CtlColumn processColumns[] = {
@@ -249,6 +249,7 @@ putPools(const Rows *rows, unsigned width, Buf *out)
                     ctlJsonInt(row->object, "max"));
         putLatency(&table, row->p50);
         putLatency(&table, row->p99);
+        ctlTablePut(&table, "%" PRId64, ctlJsonInt(row->object, "failed_open"));
         ctlTablePut(&table, "%" PRId64, ctlJsonInt(row->object, "timeouts"));
         ctlTablePut(&table, "%" PRId64, ctlJsonInt(row->object, "restarts"));
     }

@@ -112,6 +112,7 @@ putCounters(Buf *out, const HelperPoolStats *stats)
         {"cache_refreshes", stats->cacheRefreshes},
         {"cache_refresh_failures", stats->cacheRefreshFailures},
         {"stale_answers", stats->staleAnswers},
+        {"failed_open", stats->failedOpen},
         {"collapsed", stats->collapsed},
     };
 
@@ -130,7 +131,8 @@ putResults(Buf *out, const HelperPoolStats *stats)
         bufPrintf(out, "%s\"%s\": %llu", i > 0 ? ", " : "",
                   helperProtoResultName((HelperResult)i),
                   (unsigned long long)stats->byResult[i]);
-    bufPrintf(out, "},\n");
+    bufPrintf(out, ", \"FAILED_OPEN\": %llu},\n",
+              (unsigned long long)stats->failedOpen);
 }
 
 /* Why processes went, and what befell the last one that did by itself. */

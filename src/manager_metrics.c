@@ -123,6 +123,9 @@ putPoolResults(HelperPool *pool, void *data)
         putLabelled(data, "squire_helper_results_total", stats.name, label);
         bufPrintf(data, "%llu\n", (unsigned long long)stats.byResult[i]);
     }
+    putLabelled(data, "squire_helper_results_total", stats.name,
+                ",result=\"FAILED_OPEN\"");
+    bufPrintf(data, "%llu\n", (unsigned long long)stats.failedOpen);
 }
 
 static void

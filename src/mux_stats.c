@@ -26,6 +26,8 @@ addResults(Buf *out, const HelperPoolStats *stats)
             (void)bufPrintf(out, " %s %" PRIu64,
                             helperProtoResultName((HelperResult)i),
                             stats->byResult[i]);
+    if (stats->failedOpen > 0)
+        (void)bufPrintf(out, " FAILED_OPEN %" PRIu64, stats->failedOpen);
     (void)bufPrintf(out, "\n");
 }
 

@@ -22,7 +22,7 @@ LATENCY = {"p50", "p90", "p99", "max"}
 POOL = {"name", "program", "max", "active", "idle", "queue", "inflight",
         "requests", "replies", "ok", "err", "bh", "unknown", "timeouts",
         "retries", "restarts", "overloads", "queue_ms", "service_ms",
-        "reserved", "restarts_by", "trouble", "helpers", "results",
+        "reserved", "failed_open", "restarts_by", "trouble", "helpers", "results",
         "cancelled"}
 HELPER = {"id", "pid", "state", "requests", "inflight", "rss_kb"}
 

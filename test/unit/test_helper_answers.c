@@ -180,7 +180,7 @@ static void
 expectSums(uint64_t requests, uint64_t cancelled)
 {
     HelperPoolStats stats = poolStats();
-    uint64_t sum = stats.cancelled;
+    uint64_t sum = stats.cancelled + stats.failedOpen;
 
     for (int i = 0; i < HELPER_RESULT_COUNT; i++)
         sum += stats.byResult[i];
@@ -332,6 +332,8 @@ Test(helperAnswers, open_says_ok)
     cr_assert_str_eq(answer->text, "");
     cr_assert_eq(poolStats().timeouts, 1);
     cr_assert_eq(poolStats().cacheEntries, 0, "it is not an answer");
+    cr_assert_eq(poolStats().failedOpen, 1);
+    cr_assert_eq(poolStats().byResult[HELPER_OK], 0, "nor one of the helper");
 }
 
 Test(helperAnswers, open_holds_for_queue_overload_start_and_bh)
@@ -343,6 +345,8 @@ Test(helperAnswers, open_holds_for_queue_overload_start_and_bh)
     for (int i = 0; i < 4; i++)
         cr_assert_eq(poolSubmit("x", i), 0);
     cr_assert(poolRunUntil(4));
+    cr_assert_eq(poolStats().failedOpen, 4);
+    expectSums(4, 0);
     helperPoolDestroy(&pool);
     poolConfig.timeoutMs = 20000;
     poolCreate("bh");
