@@ -466,6 +466,21 @@ describeEnd(int status, char *out, size_t size)
         snprintf(out, size, "ended in an unknown way");
 }
 
+/* What the end of a process that never answered may come from. */
+static const char *
+explainEnd(const HelperChannel *channel, int status)
+{
+    bool isRefused = WIFEXITED(status) &&
+                     (WEXITSTATUS(status) == 126 || WEXITSTATUS(status) == 127);
+
+    if (!isRefused || channel->hasAnswered ||
+        channel->pool->config.attr.filter == IPC_FILTER_NONE)
+        return "";
+    return " (the syscall-filter lets it start no program, nor does "
+           "\"#!/usr/bin/env\": name the interpreter before the script, as "
+           "in \"python3 script\", or in its first line)";
+}
+
 /* Say in the log how a process ended that was not asked to. */
 static void
 reportEnd(HelperChannel *channel, const HelperDeath *death)
@@ -481,8 +496,9 @@ reportEnd(HelperChannel *channel, const HelperDeath *death)
     helperStderrDrain(&channel->err);
     helperStderrLast(&channel->err, words, sizeof(words));
     debug(DBG_HELPER, isOrderly ? 2 : 1,
-          "%s #%u (pid %d) %s; after %llu answers, with %u requests%s%s",
+          "%s #%u (pid %d) %s%s; after %llu answers, with %u requests%s%s",
           pool->config.name, channel->number, (int)channel->pid, how,
+          explainEnd(channel, death->waitStatus),
           (unsigned long long)channel->replies, load,
           words[0] ? "; it last said: " : "", words);
     helperEventRaise(pool, channel, HELPER_EVENT_EXIT, "%s%s%s", how,

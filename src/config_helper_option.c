@@ -407,7 +407,9 @@ static const Option options[] = {
     {"syscall-filter", "default|none", setWord, "default or none",
      MEMBER(attr.filter), .names = filterNames,
      .help = "default: they can make no connection and start no program; "
-             "none."},
+             "none. A script that begins with #!/usr/bin/env starts one: "
+             "write \"program python3 script\", or name the interpreter in "
+             "its first line, without env."},
 };
 
 static const Option *

@@ -1,5 +1,7 @@
 /* test_helper_channel.c: what helpers do wrong, and how the pool gets over
  * it. */
+#include "build_config.h"
+
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -352,6 +354,14 @@ Test(helperChannel, a_script_without_its_first_line_is_told)
 {
     expectNoStart("echo OK\n", "such as #!/bin/sh)");
 }
+
+#ifdef HAVE_LIBSECCOMP
+Test(helperChannel, a_script_that_the_filter_keeps_from_its_interpreter_is_told)
+{
+    poolConfig.attr.filter = IPC_FILTER_DEFAULT;
+    expectNoStart("#!/usr/bin/env python3\n", "name the interpreter before");
+}
+#endif
 
 Test(helperChannel, an_unknown_user_is_told_and_not_the_program)
 {
