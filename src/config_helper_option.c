@@ -93,15 +93,15 @@ setNumberFromOne(const Setting *setting)
     return true;
 }
 
-/* The value as a word of its own, for what reads words. */
 static bool
 takeTime(const Setting *setting, int64_t *msOut)
 {
-    const ConfigLine value = {setting->line->file,
-                              &setting->line->words[setting->i], 1};
-    size_t index = 0;
-
-    return configTakeTime(setting->loader, &value, &index, msOut);
+    if (configParseTime(setting->value, msOut))
+        return true;
+    configError(setting->loader, setting->line, setting->i,
+                "%s= expected a time such as 30s, 5m or 1h, not \"%s\"",
+                setting->option->name, setting->value);
+    return false;
 }
 
 static bool
@@ -153,13 +153,14 @@ setSeconds(const Setting *setting)
 static bool
 setSize(const Setting *setting)
 {
-    const ConfigLine value = {setting->line->file,
-                              &setting->line->words[setting->i], 1};
-    size_t index = 0;
     int64_t octets;
 
-    if (!configTakeSize(setting->loader, &value, &index, &octets))
+    if (!configParseSize(setting->value, &octets)) {
+        configError(setting->loader, setting->line, setting->i,
+                    "%s= expected a size such as 64KB or 8MB, not \"%s\"",
+                    setting->option->name, setting->value);
         return false;
+    }
     if (octets < setting->option->min || octets > setting->option->max) {
         configError(setting->loader, setting->line, setting->i,
                     "%s= expected %lld to %lld octets", setting->option->name,

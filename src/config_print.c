@@ -140,10 +140,12 @@ configPrintManual(FILE *out)
           "known is a\n"
           "warning, a wrong value an error; both name file and line.\n"
           ".PP\n"
-          "SIZE is a number with bytes, KB, MB or GB; TIME a number with\n"
-          "milliseconds, seconds, minutes, hours, days or weeks (seconds when "
-          "it has\n"
-          "none).\n"
+          "SIZE is a number with bytes, KB, MB or GB (or k, m, g); TIME a "
+          "number with\n"
+          "milliseconds, seconds, minutes, hours, days or weeks (or ms, s, m, "
+          "h, d; seconds\n"
+          "when it has none). In an option, number and unit are one word: "
+          "timeout=5m.\n"
           ".SH DIRECTIVES\n",
           out);
     for (size_t i = 0; i < configRowCount; i++)

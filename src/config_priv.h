@@ -265,6 +265,10 @@ void configErrorsFini(Config *config);
 /* Set what follows from several directives about logs together. */
 void configLogsFinish(ConfigLoader *loader);
 
+/* A time, in milliseconds, or a size: a number and its unit in one word. */
+bool configParseTime(const char *text, int64_t *msOut);
+bool configParseSize(const char *text, int64_t *octetsOut);
+
 /* Whether the system knows this user or group, which may be a number. */
 bool configUserExists(const char *name);
 bool configGroupExists(const char *name);

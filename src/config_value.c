@@ -33,6 +33,7 @@ static const Unit timeUnits[] = {
     {"minutes", 60 * SECOND},
     {"minute", 60 * SECOND},
     {"min", 60 * SECOND},
+    {"m", 60 * SECOND},
     {"hours", 3600 * SECOND},
     {"hour", 3600 * SECOND},
     {"h", 3600 * SECOND},
@@ -55,6 +56,9 @@ static const Unit sizeUnits[] = {
     {"KB", 1024},
     {"MB", 1024 * 1024},
     {"GB", 1024 * 1024 * 1024},
+    {"k", 1024},
+    {"m", 1024 * 1024},
+    {"g", 1024 * 1024 * 1024},
     {NULL, 0},
 };
 
@@ -151,6 +155,34 @@ configTakeSize(ConfigLoader *loader, const ConfigLine *line, size_t *index,
     else
         *octetsOut = (int64_t)(value + 0.5);
     return value >= 0 && value <= (double)SIZE_MAX_OCTETS;
+}
+
+/* As takeQuantity, of a word that is no more than that. */
+static bool
+parseQuantity(const char *text, const Unit *units, int64_t factor, int64_t most,
+              int64_t *valueOut)
+{
+    ConfigWord word = {.text = (char *)(uintptr_t)text};
+    const ConfigLine line = {.words = &word, .count = 1};
+    size_t index = 0;
+    double value = takeQuantity(&line, &index, units, factor);
+
+    if (value < 0 || value > (double)most)
+        return false;
+    *valueOut = (int64_t)(value + 0.5);
+    return true;
+}
+
+bool
+configParseTime(const char *text, int64_t *msOut)
+{
+    return parseQuantity(text, timeUnits, SECOND, TIME_MAX_MS, msOut);
+}
+
+bool
+configParseSize(const char *text, int64_t *octetsOut)
+{
+    return parseQuantity(text, sizeUnits, 1, SIZE_MAX_OCTETS, octetsOut);
 }
 
 bool

@@ -124,9 +124,10 @@ static const Row rows[] = {
 void
 muxOptionsUsage(FILE *out)
 {
-    fprintf(out, "usage: squire-mux [options] -- PROGRAM [arguments]\n"
-                 "T is in seconds, or with ms, s, m, h; SIZE may end in k, m, "
-                 "g.\n");
+    fprintf(out,
+            "usage: squire-mux [options] -- PROGRAM [arguments]\n"
+            "T is in seconds, or with ms, s, m, h, d; SIZE may end in k, m, "
+            "g.\n");
     for (size_t i = 0; i < ROW_COUNT; i++) {
         char left[64];
         snprintf(left, sizeof(left), "--%s%s%s", rows[i].name,
@@ -164,7 +165,7 @@ parseSize(const char *text, uint64_t limit, uint64_t *out)
     const char *unit = *end ? strchr(units, *end | 0x20) : NULL;
     if (unit) {
         shift = (unsigned)(unit - units + 1) * 10;
-        end++;
+        end += 1 + (end[1] == 'B' || end[1] == 'b');
     }
     if (errno || *end || value > limit >> shift)
         return -EINVAL;
@@ -178,7 +179,10 @@ parseTime(const char *text, uint64_t *msOut)
     static const struct {
         const char *name;
         double ms;
-    } units[] = {{"", 1e3}, {"s", 1e3}, {"ms", 1}, {"m", 6e4}, {"h", 36e5}};
+    } units[] = {{"", 1e3},    {"s", 1e3},      {"ms", 1},
+                 {"m", 6e4},   {"min", 6e4},    {"minutes", 6e4},
+                 {"h", 36e5},  {"hours", 36e5}, {"seconds", 1e3},
+                 {"d", 864e5}, {"days", 864e5}};
     char *end;
 
     if (*text < '0' || *text > '9')
@@ -302,7 +306,9 @@ complain(FILE *err, const Row *row, const char *text)
     } else {
         fprintf(err, "expected %s\n",
                 row->kind == MS || row->kind == SECONDS
-                    ? "a time such as 10, 2.5, 300ms or 1h"
+                    ? "a time such as 10, 2.5, 300ms, 5m or 1h"
+                : row->kind == OCTETS || row->kind == LIMIT
+                    ? "a size such as 8191, 64k or 8MB"
                     : "a number");
     }
     return -EINVAL;

@@ -146,22 +146,36 @@ Test(config, sizes_have_units)
 }
 
 static const SizeCase timeCases[] = {
-    {"30 seconds", 30000},
-    {"1 second", 1000},
-    {"30", 30000},
-    {"500 milliseconds", 500},
-    {"1500ms", 1500},
-    {"2 minutes", 120000},
-    {"1 minute", 60000},
-    {"1.5 hours", 5400000},
-    {"2 days", 172800000},
-    {"1 week", 604800000},
-    {"0 seconds", 0},
-    {"30 fortnite", -1},
-    {"soon", -1},
-    {"101 years", -1},
-    {"30 seconds more", -1},
+    {"30 seconds", 30000},  {"1 second", 1000},
+    {"30", 30000},          {"500 milliseconds", 500},
+    {"1500ms", 1500},       {"2 minutes", 120000},
+    {"2m", 120000},         {"1 minute", 60000},
+    {"1.5 hours", 5400000}, {"2 days", 172800000},
+    {"1 week", 604800000},  {"0 seconds", 0},
+    {"30 fortnite", -1},    {"soon", -1},
+    {"101 years", -1},      {"30 seconds more", -1},
 };
+
+/* What squire-mux takes. */
+Test(config, options_take_short_units)
+{
+    Config *config = loadLines(
+        "url_rewrite_children 5 timeout=1m max-age=1h idle-time=300ms "
+        "max-requests=5 cpu-limit=2d memory-limit=64m line-max=8k\n"
+        "external_acl_type x ttl=5m memory-limit=1G %SRC /bin/cat");
+    const HelperConfig *pool = &config->rewrite.helper.pool;
+
+    cr_expect_eq(pool->timeoutMs, 60000);
+    cr_expect_eq(pool->maxAgeMs, 3600000);
+    cr_expect_eq(pool->idleMs, 300);
+    cr_expect_eq(pool->attr.limitCpuSec, 172800);
+    cr_expect_eq(pool->attr.limitMemory, 64 << 20);
+    cr_expect_eq(pool->lineMax, 8192);
+    pool = &config->externals[0]->helper.pool;
+    cr_expect_eq(pool->ttlMs, 300000);
+    cr_expect_eq(pool->attr.limitMemory, 1 << 30);
+    configUnref(&config);
+}
 
 Test(config, times_have_units)
 {
@@ -655,13 +669,14 @@ static const struct {
     {"url_rewrite_children 0", "squid.conf:2: error: expected a number"},
     {"url_rewrite_children 5 \\\n idle=x", "squid.conf:3: error: idle= expect"},
     {"url_rewrite_children 5 idel=1", "error: expected OPTION=VALUE"},
-    {"url_rewrite_children 5 timeout=x", "error: expected a time such as"},
+    {"url_rewrite_children 5 timeout=x",
+     "error: timeout= expected a time such as 30s, 5m or 1h, not \"x\""},
     {"url_rewrite_children 5 stderr=x", "error: stderr= expected tag or raw"},
     {"url_rewrite_children 5 fail=x", "error: fail= expected closed, open or"},
     {"url_rewrite_children 5 env==x", "error: env= expected NAME=VALUE or N"},
     {"url_rewrite_children 5 grace=101%", "error: grace= expected a percent"},
     {"url_rewrite_children 5 line-max=9", "error: line-max= expected 64 to "},
-    {"url_rewrite_children 5 memory-limit=x", "error: expected a size such "},
+    {"url_rewrite_children 5 memory-limit=x", "error: memory-limit= expected "},
     {"url_rewrite_children 5 children-max=3", "error: expected OPTION=VALUE"},
     {"url_rewrite_children 5 probe=", "error: probe= expected a line"},
     {"url_rewrite_timeout 9999 days", "error: expected less than 24 days"},

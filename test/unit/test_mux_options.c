@@ -95,6 +95,18 @@ Test(muxOptions, gives_only_the_variables_that_are_named)
     cr_assert_null(options.pool.attr.env[2]);
 }
 
+Test(muxOptions, takes_what_squire_conf_takes)
+{
+    cr_assert_eq(parse("--timeout 30seconds --max-age 2d --idle-time 5min "
+                       "--memory 64MB --line-max 8kb prog"),
+                 0);
+    cr_assert_eq(options.pool.timeoutMs, 30000);
+    cr_assert_eq(options.pool.maxAgeMs, 172800000);
+    cr_assert_eq(options.pool.idleMs, 300000);
+    cr_assert_eq(options.pool.attr.limitMemory, 64 << 20);
+    cr_assert_eq(options.pool.lineMax, 8192);
+}
+
 Test(muxOptions, says_what_is_wrong)
 {
     expectComplaint("", "no PROGRAM");
@@ -102,8 +114,9 @@ Test(muxOptions, says_what_is_wrong)
     expectComplaint("--max x p", "--max x: expected a number");
     expectComplaint("--max -1 p", "expected a number");
     expectComplaint("--max 99999999999 p", "expected a number");
-    expectComplaint("--memory 9999999999G p", "expected a number");
-    expectComplaint("--timeout 5y p", "expected a time");
+    expectComplaint("--memory 9999999999G p", "expected a size");
+    expectComplaint("--timeout 5y p", "--timeout 5y: expected a time such as");
+    expectComplaint("--memory 64XB p", "expected a size such as 8191, 64k");
     expectComplaint("--timeout 1e99 p", "expected a time");
     expectComplaint("--fail x p", "expected closed or open or stale");
     expectComplaint("--max", "needs a value");
