@@ -255,10 +255,11 @@ typedef struct HelperLatency {
 typedef struct HelperProcessStats {
     unsigned id; /* number within the pool's life, from 1 */
     pid_t pid;
-    const char *state; /* constant: "starting" until the first answer, then
-                          "ready"; "retiring": gets no more requests;
-                          "lost", "leaving", "terminated", "killed" on the
-                          way out */
+    const char *state; /* constant: "ready": it runs, and has answered or was
+                          not asked yet; "starting": its first answer (to its
+                          probe, if there is one) is due; "retiring": gets no
+                          more requests; "lost", "leaving", "terminated",
+                          "killed" on the way out */
     uint64_t requests;
     unsigned inflight;
     long rssKb;              /* as of the last second, 0: not known yet */

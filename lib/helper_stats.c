@@ -109,6 +109,18 @@ helperPoolStats(const HelperPool *pool, HelperPoolStats *statsOut)
     sumLatency(&pool->serviceUs, &statsOut->serviceMs);
 }
 
+/* One that runs and has not been asked anything is ready as far as anybody
+ * can know. */
+static const char *
+stateOf(const HelperChannel *channel)
+{
+    bool isUnasked = channel->state == HELPER_CHANNEL_STARTING &&
+                     channel->place.load == 0 && !channel->probe;
+
+    return helperChannelStateName(isUnasked ? HELPER_CHANNEL_READY
+                                            : channel->state);
+}
+
 static size_t
 fillRows(const ListNode *list, HelperProcessStats *rows, size_t max,
          size_t count)
@@ -122,7 +134,7 @@ fillRows(const ListNode *list, HelperProcessStats *rows, size_t max,
             rows[count] = (HelperProcessStats){
                 .id = channel->number,
                 .pid = channel->pid,
-                .state = helperChannelStateName(channel->state),
+                .state = stateOf(channel),
                 .requests = channel->requests,
                 .inflight = channel->place.load,
                 .rssKb = channel->rssKb,

@@ -79,8 +79,9 @@ Test(helperRetire, the_replacement_starts_while_the_old_one_finishes)
     cr_assert_eq(countRows(NULL), 2);
     pid_t old = rows[0].pid;
     cr_assert_eq(rows[0].requests, 1);
-    cr_assert_str_eq(rows[1].state, "starting");
+    cr_assert_str_eq(rows[1].state, "ready", "nobody has asked it yet");
     (void)poolSubmit("y", 1);
+    cr_assert_eq(countRows("starting"), 1, "its first answer is due");
     cr_assert(poolRunUntil(2));
     cr_assert_eq(strtol(poolAnswer(0)->message, NULL, 10), old);
     cr_assert_neq(strtol(poolAnswer(1)->message, NULL, 10), old);
