@@ -391,6 +391,16 @@ helperChannelFailForLine(HelperChannel *channel, const char *wrong,
         channel, channel->probe ? HELPER_GONE_PROBE : HELPER_GONE_GARBAGE, why);
 }
 
+/* What came after the answer that was due. */
+static void
+failForExtra(HelperChannel *channel, const char *extra, size_t len)
+{
+    const char *end = memchr(extra, channel->pool->config.endMark, len);
+
+    helperChannelFailForLine(channel, "it answered with a line too many", extra,
+                             end ? (size_t)(end - extra) : len);
+}
+
 /* One line, without its end. rest: octets that came after it. False when no
  * more can be read from the channel. */
 static bool
@@ -400,8 +410,11 @@ takeLine(HelperChannel *channel, char *line, size_t len, size_t rest)
     size_t skip;
 
     const char *wrong = matchLine(channel, line, len, &skip, &request);
-    if (!wrong && rest > 0 && !channel->hasIds && isLastAsked(channel, request))
-        wrong = "it answered with a line too many";
+    if (!wrong && rest > 0 && !channel->hasIds &&
+        isLastAsked(channel, request)) {
+        failForExtra(channel, line + len + 1, rest);
+        return false;
+    }
     if (!wrong && len >= channel->pool->config.replyMax)
         wrong = "its answer is longer than the limit";
     if (wrong) {

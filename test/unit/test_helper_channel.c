@@ -92,6 +92,19 @@ Test(helperChannel, nul_in_an_answer)
     expectThreeAttempts("nul", "there is a NUL");
 }
 
+Test(helperChannel, the_line_too_many_is_shown)
+{
+    poolConfig.attempts = 1;
+    const char *argv[] = {"/bin/sh", "-c",
+                          "read l; printf 'OK a\\nwhat else\\nmore'; sleep 9",
+                          NULL};
+    poolConfig.argv = argv;
+    pool = helperPoolCreate(&poolConfig);
+    cr_assert_eq(poolSubmit("x", 0), 0);
+    cr_assert(poolRunUntil(1));
+    cr_assert(isLogged("a line too many: \"what else\""), "%s", logText);
+}
+
 Test(helperChannel, two_lines_for_one_request)
 {
     expectThreeAttempts("two-for-one", "a line too many");
