@@ -321,8 +321,10 @@ static const Option options[] = {
      .min = 1, .max = 100, .help = "Processes tried for one request; 3."},
     {"line-max", "SIZE", setSize, NULL, MEMBER(lineMax), .min = 64,
      .max = 1024 * 1024,
-     .help = "The longest line that may be sent to a process, with its end; "
-             "8191. Longer ones are refused: many programs read no more and "
+     .help = "The longest line that may be sent to a process, with its end "
+             "and, when concurrency is above 0, 11 octets that are kept for "
+             "the channel-ID; 8191. Longer ones are refused: many programs "
+             "read no more and "
              "would answer twice."},
     {"fail", "closed|open|stale", setWord, "closed, open or stale",
      MEMBER(fail), .names = failNames,

@@ -18,7 +18,7 @@
 
 #define EXIT_USAGE 2
 #define STATS_MAX (1u << 20)
-#define LINE_EXTRA 12 /* what the pool counts beside a query: ID and LF */
+#define ID_ROOM 11 /* that the pool keeps for an ID */
 
 static struct {
     MuxOptions options;
@@ -119,12 +119,12 @@ static int
 start(const MuxOptions *options)
 {
     const HelperConfig *config = &options->pool;
+    size_t extra = config->concurrency > 0 ? ID_ROOM + 1 : 1; /* with LF */
     MuxRelayConfig relay = {
         .isPlain = options->isPlain,
         .hasCache = config->cacheMax > 0,
         .isBypassing = config->overload == HELPER_OVERLOAD_BYPASS,
-        .lineMax =
-            config->lineMax > LINE_EXTRA ? config->lineMax - LINE_EXTRA : 0,
+        .lineMax = config->lineMax > extra ? config->lineMax - extra : 0,
         .replyMax = config->replyMax,
         .drainMs = options->drainMs,
     };

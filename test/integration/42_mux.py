@@ -171,13 +171,17 @@ def try_long_lines():
     with Mux("--line-max", "70000", "--reply-max", "80k", *fake()) as mux:
         query = "q" * 65536
         equal(mux.ask(f"1 {query}"), f"1 {ok(query)}")
-        for length in (69988, 69989, 70100, 200000, 500000):
+        for length in (69999, 70000, 70100, 200000, 500000):
             reply = mux.ask(f"2 {'q' * length}")
-            expected = ("2 " + ok("q" * length) if length <= 69988 else
+            expected = ("2 " + ok("q" * length) if length <= 69999 else
                         '2 BH message="the request is longer than the limit"')
             equal(reply, expected)
         mux.send("z" * 300000 + "\n3 c\n")
         equal(mux.line(), f"3 {ok('c')}")
+    with Mux("--concurrency", "2", "--line-max", "100",
+             *fake("ids")) as mux:  # room for the longest ID
+        equal(mux.ask("1 " + "q" * 88), "1 " + ok("q" * 88))
+        check("longer than" in mux.ask("1 " + "q" * 89), "one more")
     with Mux("--plain", *fake()) as mux:
         mux.send("a\n" + "z" * 300000 + "\nb\n")
         equal(mux.lines(3),
