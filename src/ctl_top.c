@@ -1,5 +1,6 @@
 /* ctl_top.c: squirectl top: pools and processes, live. */
 #include <inttypes.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -231,6 +232,13 @@ putLatency(CtlTable *table, double ms)
         ctlTablePut(table, "%.2f", ms);
 }
 
+/* Whole where there is no screen to fit. */
+static void
+putName(CtlTable *table, const Row *row, unsigned width)
+{
+    ctlTablePut(table, "%.*s", width > 0 ? NAME_COLUMNS : INT_MAX, row->pool);
+}
+
 static void
 putPools(const Rows *rows, unsigned width, Buf *out)
 {
@@ -240,7 +248,7 @@ putPools(const Rows *rows, unsigned width, Buf *out)
     for (size_t i = 0; i < rows->count; i++) {
         const Row *row = &rows->rows[i];
 
-        ctlTablePut(&table, "%.*s", NAME_COLUMNS, row->pool);
+        putName(&table, row, width);
         ctlTablePut(&table, "%.1f", row->rate);
         ctlTablePut(&table, "%" PRId64, ctlJsonInt(row->object, "inflight"));
         ctlTablePut(&table, "%" PRId64, ctlJsonInt(row->object, "queue"));
@@ -266,7 +274,7 @@ putProcesses(const Rows *rows, unsigned width, size_t max, Buf *out)
     for (size_t i = 0; i < rows->count && i < max; i++) {
         const Row *row = &rows->rows[i];
 
-        ctlTablePut(&table, "%.*s", NAME_COLUMNS, row->pool);
+        putName(&table, row, width);
         ctlTablePut(&table, "%" PRId64, ctlJsonInt(row->object, "id"));
         ctlTablePut(&table, "%" PRId64, ctlJsonInt(row->object, "pid"));
         ctlTablePut(&table, "%s", ctlJsonText(row->object, "state"));

@@ -250,6 +250,17 @@ class Top(unittest.TestCase):
         self.assertEqual(result.returncode, 1)
         self.assertIn("-b is for pipes", result.stderr)
 
+    def test_batch_does_not_cut_names(self):
+        name = "group_of_users_by_some_directory"
+        with Squire() as squire:
+            path = squire.path("sock")
+            squire.reconfigure(f"manager_port {path}\n"
+                               f"external_acl_type {name} children-startup=1 "
+                               f"%SRC /bin/cat\nacl x external {name}\n")
+            result = run("-s", path, "top", "-b", "-n", "1")
+            self.assertEqual(result.stdout.count(f"\nexternal/{name} "), 2,
+                             result.stdout)
+
     def test_percentiles_are_of_the_last_interval(self):
         with Squire() as squire:
             program = squire.rewriter(
