@@ -289,8 +289,8 @@ askerPool(const Asker *asker)
 bool
 askerIsAnswerless(const HelperReply *reply)
 {
-    return reply->source == HELPER_SOURCE_POOL &&
-           reply->result != HELPER_OK && reply->result != HELPER_BH;
+    return reply->source == HELPER_SOURCE_POOL && reply->result != HELPER_OK &&
+           reply->result != HELPER_BH;
 }
 
 /* A helper may be wrong in each answer: the more seldom it is told. */
@@ -321,8 +321,8 @@ askerComplain(Asker *asker, const char *what, const char *text)
     if (asker->unsaid > 0)
         snprintf(others, sizeof(others), " (%llu more not shown)",
                  (unsigned long long)asker->unsaid);
-    debug(DBG_HELPER, 1, "%s: %s: \"%.200s\"%s", asker->name, what, text,
-          others);
+    debug(DBG_HELPER, 1, "%s: %s%s%.200s%s", asker->name, what,
+          text[0] ? ": " : "", text, others);
     asker->unsaid = 0;
     beQuiet(asker);
 }

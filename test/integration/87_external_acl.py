@@ -155,7 +155,7 @@ class Answers(unittest.TestCase):
         self.assertEqual(self.status("BH", "http_access allow !who"), 403)
 
     def test_why_is_in_the_log(self):
-        for reply, why in (("BH message=broken", "could not decide (BH)"),
+        for reply, why in (("BH message=broken", "could not decide (BH): message=broken"),
                            ("OK user=" + "u" * 300, "user name that is too "
                             "long")):
             with Asked(says(reply), options="attempts=1") as squire:
