@@ -156,27 +156,6 @@ static const SizeCase timeCases[] = {
     {"101 years", -1},      {"30 seconds more", -1},
 };
 
-/* What squire-mux takes. */
-Test(config, options_take_short_units)
-{
-    Config *config = loadLines(
-        "url_rewrite_children 5 timeout=1m max-age=1h idle-time=300ms "
-        "max-requests=5 cpu-limit=2d memory-limit=64m line-max=8k\n"
-        "external_acl_type x ttl=5m memory-limit=1G %SRC /bin/cat");
-    const HelperConfig *pool = &config->rewrite.helper.pool;
-
-    cr_expect_eq(pool->timeoutMs, 60000);
-    cr_expect_eq(pool->maxAgeMs, 3600000);
-    cr_expect_eq(pool->idleMs, 300);
-    cr_expect_eq(pool->attr.limitCpuSec, 172800);
-    cr_expect_eq(pool->attr.limitMemory, 64 << 20);
-    cr_expect_eq(pool->lineMax, 8192);
-    pool = &config->externals[0]->helper.pool;
-    cr_expect_eq(pool->ttlMs, 300000);
-    cr_expect_eq(pool->attr.limitMemory, 1 << 30);
-    configUnref(&config);
-}
-
 Test(config, times_have_units)
 {
     for (size_t i = 0; i < sizeof(timeCases) / sizeof(timeCases[0]); i++) {
@@ -300,46 +279,6 @@ Test(config, children_warn_about_what_is_overridden)
     cr_expect_eq(config->rewrite.helper.pool.idle, 1);
     cr_expect_eq(config->rewrite.helper.pool.queueMax, 1);
     cr_expect_eq(config->rewrite.helper.pool.overload, HELPER_OVERLOAD_ERR);
-    configUnref(&config);
-}
-
-/* What a line names has to be there; a program may come later. */
-static void
-expectAbsent(const char *line, bool isError, const char *text)
-{
-    Messages messages;
-    char *lines = xasprintf("http_port 1\n%s\n", line);
-    Config *config = loadText(lines, &messages);
-
-    cr_expect_eq(config == NULL, isError, "%s", line);
-    cr_expect_eq(messages.errors, isError, "%s", messages.text);
-    cr_expect_eq(messages.warnings, !isError, "%s", messages.text);
-    cr_expect_not_null(strstr(messages.text, text), "%s", messages.text);
-    cr_expect_not_null(strstr(messages.text, "squid.conf:2: "));
-    configUnref(&config);
-    free(lines);
-}
-
-Test(config, what_helpers_need_has_to_be_there)
-{
-    expectAbsent("url_rewrite_children 2 user=no-such-user", true,
-                 "user= expected a user that there is, not \"no-such-user\"");
-    expectAbsent("url_rewrite_children 2 group=no-such-group", true,
-                 "not \"no-such-group\"");
-    expectAbsent("external_acl_type x cwd=/nonexistent %SRC /bin/cat", true,
-                 "not \"/nonexistent\"");
-    expectAbsent("url_rewrite_children 2 cwd=/etc/passwd", true,
-                 "not \"/etc/passwd\"");
-    expectAbsent("url_rewrite_program /nonexistent/foo -x", false,
-                 "/nonexistent/foo cannot be started: No such file");
-    expectAbsent("store_id_program /etc/passwd", false,
-                 "/etc/passwd cannot be started: it is not executable");
-    expectAbsent("external_acl_type x %SRC /etc", false,
-                 "/etc cannot be started: it is a directory");
-    expectAbsent("auth_param basic program no-such-program", false,
-                 "no-such-program cannot be started: it is not in PATH");
-    Config *config = loadLines("url_rewrite_program sh\n"
-                               "url_rewrite_children 2 user=12345 group=54321");
     configUnref(&config);
 }
 
@@ -686,7 +625,7 @@ static const struct {
     {"external_acl_type a", "squid.conf:2: error: expected: external_acl_t"},
     {"external_acl_type a %SRC", "error: external_acl_type a has no program"},
     {"external_acl_type a %zz /p", "squid.conf:2: error: unknown code \"%zz\""},
-    {"external_acl_type a ttl=x %SRC /p", "squid.conf:2: error: expected a t"},
+    {"external_acl_type a ttl=x %SRC /p", "squid.conf:2: error: ttl= expected"},
     {"external_acl_type a frob=1 %SRC /p", "\"frob=1\" is no option of ext"},
     {"external_acl_type a startup=1 %SRC /p", "\"startup=1\" is no option"},
     {"external_acl_type a %SRC /p\nexternal_acl_type a %SRC /p",
