@@ -46,7 +46,8 @@ typedef struct AclInput {
     const char *scheme; /* "http"; NULL for CONNECT */
     const char *host;   /* name or literal, without brackets */
     unsigned port;
-    const char *url;                    /* CONNECT: host:port */
+    const char *url; /* CONNECT: host:port; %XX as it came: patterns see it
+                        decoded */
     const struct sockaddr_storage *dst; /* addresses of host */
     size_t dstCount;
     bool dstKnown; /* dst is the whole answer (none: it failed). A literal

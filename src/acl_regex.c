@@ -266,10 +266,50 @@ aclRegexSetMatch(const AclRegexSet *set, HttpSlice text)
     return matchText(set, copy);
 }
 
+static int
+hexValue(char digit)
+{
+    static const char digits[] = "0123456789abcdef";
+    const char *at = digit != '\0' ? strchr(digits, digit | 0x20) : NULL;
+
+    return at ? (int)(at - digits) : -1;
+}
+
+/* The octet that the text begins with, as itself or as %XX; its length. A NUL
+ * would hide what is behind it: its %00 stays as it is written. */
+static size_t
+decodeOctet(const char *text, char *octetOut)
+{
+    int high = text[0] == '%' ? hexValue(text[1]) : -1;
+    int low = high >= 0 ? hexValue(text[2]) : -1;
+
+    if (low < 0 || high + low == 0) {
+        *octetOut = text[0];
+        return 1;
+    }
+    *octetOut = (char)(high * 16 + low);
+    return 3;
+}
+
+/* Origins take an octet and its %XX for the same, so patterns see octets. */
+static AclMatch
+matchDecoded(const AclRegexSet *set, const char *text)
+{
+    char plain[VALUE_MAX];
+    size_t len = 0;
+
+    if (!text || !strchr(text, '%'))
+        return matchText(set, text);
+    while (*text && len < sizeof(plain) - 1)
+        text += decodeOctet(text, &plain[len++]);
+    plain[len] = '\0';
+    return matchText(set, plain);
+}
+
 static AclMatch
 matchUrl(const void *data, const AclInput *input)
 {
-    return matchText(data, input->url);
+    return matchDecoded(data, input->url);
 }
 
 static AclMatch
@@ -277,7 +317,7 @@ matchUrlPath(const void *data, const AclInput *input)
 {
     const char *rest = input->url ? strstr(input->url, "://") : NULL;
 
-    return matchText(data, rest ? strchr(rest + 3, '/') : NULL);
+    return matchDecoded(data, rest ? strchr(rest + 3, '/') : NULL);
 }
 
 static AclMatch

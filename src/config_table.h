@@ -75,7 +75,9 @@
       "myportname; maxconn (N: the client's address has more "                 \
       "connections).\n\nAbout requests: method, proto; url_regex, "            \
       "urlpath_regex, dstdom_regex, srcdom_regex, browser, referer_regex, "    \
-      "req_mime_type (patterns, POSIX extended); req_header (NAME "            \
+      "req_mime_type (patterns, POSIX extended; those of url_regex and "       \
+      "urlpath_regex see %XX of a URL as the octet that it stands for, but "   \
+      "%00 and what is no %XX as written); req_header (NAME "                  \
       "PATTERN...: some field NAME has it); proxy_auth, proxy_auth_regex, "    \
       "ext_user, ext_user_regex (users, or REQUIRED); external (CLASS "        \
       "WORD..., of external_acl_type); note ([-m] NAME VALUE...) and tag "     \

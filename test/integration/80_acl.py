@@ -44,6 +44,19 @@ class Kinds(unittest.TestCase):
                 squire, Content_Type="application/x-www-form-urlencoded"),
                 403)
 
+    def test_escapes_hide_nothing(self):
+        access = ("acl bad url_regex -i /BAD\n"
+                  "acl path urlpath_regex ^/secret\n"
+                  "http_access deny bad\nhttp_access deny path\n"
+                  "http_access deny manager\nhttp_access allow all\n")
+        with Squire(access=access) as squire:
+            for path, status in [("/bad", 403), ("/%62ad", 403),
+                                 ("/%73ecret", 403), ("/s%65cret", 403),
+                                 ("/squid%2dinternal-mgr/menu", 403),
+                                 ("/x%00/b%61d", 403),
+                                 ("/%2562ad", 404), ("/%61", 404)]:
+                self.assertEqual(self.status(squire, path), status, path)
+
     def test_the_time_of_the_day(self):
         # An hour that is over, and one that is now.
         day = "SMTWHFA"[(time.localtime().tm_wday + 1) % 7]

@@ -352,6 +352,51 @@ Test(acl, other_texts_of_a_request)
     cr_expect_eq(checkOne("myportname home", &input), ACL_DENY);
 }
 
+static const Case escapeCases[] = {
+    {"url_regex -i /BAD", "http://x/%62ad", true},
+    {"url_regex -i /BAD", "http://x/%42%61%64", true},
+    {"url_regex -i /BAD", "http://x%2fbad", true},
+    {"url_regex /bad", "http://x/%6ead", false},
+    {"url_regex secret", "http://x/s%65cret", true},
+    {"url_regex %62", "http://x/%62ad", false},
+    {"urlpath_regex ^/secret", "http://x/%73ecret", true},
+    {"urlpath_regex ^/secret", "http://x/a/%73ecret", false},
+    {"urlpath_regex ^/a/secret", "http://x/a%2Fsecre%74", true},
+    {"urlpath_regex ^/a", "http://x%2fa/", false},
+    {"urlpath_regex /bad$", "http://x/%00/ba%64", true},
+    {"urlpath_regex ^/%00/", "http://x/%00/ba%64", true},
+    {"urlpath_regex ^/%zzb$", "http://x/%zz%62", true},
+    {"urlpath_regex ^/b%$", "http://x/%62%", true},
+    {"urlpath_regex ^/b%6$", "http://x/%62%6", true},
+    {"urlpath_regex ^/%bad$", "http://x/%%62ad", true},
+    {"urlpath_regex ^/%62ad$", "http://x/%2562ad", true},
+    {"urlpath_regex ^/bad$", "http://x/%2562ad", false},
+    {"urlpath_regex ^/b.\\.$", "http://x/%62%ff%2e", true},
+};
+
+Test(acl, patterns_see_urls_without_escapes)
+{
+    for (size_t i = 0; i < sizeof(escapeCases) / sizeof(escapeCases[0]); i++) {
+        const Case *c = &escapeCases[i];
+        AclInput input = {.url = c->subject};
+
+        cr_expect_eq(checkOne(c->acl, &input), c->match ? ACL_ALLOW : ACL_DENY,
+                     "%s / %s", c->acl, c->subject);
+    }
+}
+
+Test(acl, long_urls_with_escapes_are_seen_to_their_end)
+{
+    char url[32 * 1024];
+    size_t len = (size_t)snprintf(url, sizeof(url), "http://x/");
+    AclInput input = {.url = url};
+
+    while (len + 4 < sizeof(url))
+        len += (size_t)snprintf(url + len, sizeof(url) - len, "%%41");
+    snprintf(url + len, sizeof(url) - len, "z");
+    cr_expect_eq(checkOne("urlpath_regex ^/A+z$", &input), ACL_ALLOW);
+}
+
 static const char *const wrongLines[] = {
     "x src 10.0.0.0/33",
     "x src 10.0.0.0/255.0.255.0",
