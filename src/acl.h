@@ -104,7 +104,8 @@ typedef struct AclLine {
 /*
  * Add values to the acl line->name, making it on first use. Every wrong
  * value is told to complain. A kind that Squid has and we do not is a
- * warning here, and an error in the rule that uses the acl.
+ * warning here, and an error in the rule that uses the acl. Blocks while the
+ * host names among addresses are looked up.
  * Errors: -EINVAL when an error was told.
  */
 int aclSetAdd(AclSet *set, const AclLine *line, AclComplainCb *complain,

@@ -2,6 +2,8 @@
 #include "acl_priv.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -198,7 +200,8 @@ parseRange(char *value, AddrRange *range, bool *maskedOut)
         *dash++ = '\0';
     if (!keyFromText(value, range->low) ||
         !keyFromText(dash ? dash : value, range->high))
-        return "expected an address, ADDR/PREFIX, ADDR/MASK or ADDR-ADDR";
+        return "expected an address, ADDR/PREFIX, ADDR/MASK, ADDR-ADDR or the "
+               "name of a host";
     if (range->low[0] != range->high[0])
         return "the ends of the range are of different families";
     if (slash) {
@@ -210,6 +213,46 @@ parseRange(char *value, AddrRange *range, bool *maskedOut)
     if (memcmp(range->low, range->high, KEY_LEN) > 0)
         return "the range ends before it begins";
     return NULL;
+}
+
+/* Only what no address can be meant by: a slip of the pen in one is to be
+ * told, not to be looked up. */
+static bool
+isHostName(const char *value)
+{
+    const char *dot = strrchr(value, '.');
+    const char *last = dot ? dot + 1 : value;
+
+    for (const char *at = value; *at; at++)
+        if (!isalnum((unsigned char)*at) && !strchr("-_.", *at))
+            return false;
+    return isalpha((unsigned char)*last);
+}
+
+/* All addresses that the name has now. */
+static void
+addHost(AddrSet *set, const char *name, AclReport *report)
+{
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+    struct addrinfo *found = NULL;
+    int rc = getaddrinfo(name, NULL, &hints, &found);
+
+    if (rc != 0) {
+        aclReportWarning(report,
+                         "acl %s: the name %s cannot be resolved, it matches "
+                         "nothing: %s",
+                         report->name, name, gai_strerror(rc));
+        return;
+    }
+    for (const struct addrinfo *at = found; at; at = at->ai_next) {
+        AddrRange range;
+
+        if (!keyFromSockaddr(at->ai_addr, range.low))
+            continue;
+        memcpy(range.high, range.low, KEY_LEN);
+        addRange(set, &range);
+    }
+    freeaddrinfo(found);
 }
 
 static void
@@ -225,6 +268,10 @@ addAddr(void *data, const char *value, unsigned flags, AclReport *report)
         set->isNoLookup = true;
     if (addKeyword(set, value))
         return;
+    if (isHostName(value) && (flags & ACL_FLAG_NO_LOOKUP) == 0) {
+        addHost(set, value, report);
+        return;
+    }
     copy = xstrdup(value);
     wrong = parseRange(copy, &range, &masked);
     free(copy);

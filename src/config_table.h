@@ -69,7 +69,8 @@
       "value a line. Flags hold for the values behind them: -i ignores "       \
       "case, +i does not, -n looks no names up (dst), -- ends "                \
       "them.\n\nKinds about addresses: src, dst, localip (addresses, "         \
-      "ADDR/PREFIX, ADDR-ADDR); srcdomain, dstdomain (host.example.com, "      \
+      "ADDR/PREFIX, ADDR-ADDR, names of hosts, which are looked up when the "  \
+      "configuration is read); srcdomain, dstdomain (host.example.com, "       \
       ".example.com for it and all below; that of a client is looked up, "     \
       "\"none\" where it has none); port, localport (80, 1025-65535); "        \
       "myportname; maxconn (N: the client's address has more "                 \

@@ -108,6 +108,7 @@ WARNED = [
     ("cache_replacement_policy lru", "2: warning: directive cache_replac"),
     ("htp_port 80", "unknown directive \"htp_port\" (did you mean \"http_p"),
     ("acl manager proto cache_object", "2: warning: acl manager is built in"),
+    ("acl bad dst %s.invalid" % ("x" * 64), "2: warning: acl bad: the name x"),
     ("acl who ident REQUIRED", "2: warning: acl who: kind ident is not su"),
     ("acl odd src 10.1.2.3/8", "2: warning: acl odd: \"10.1.2.3/8\": the ma"),
     ("url_rewrite_children 5 on-persistent-overload=die",
@@ -247,7 +248,7 @@ class Parse(unittest.TestCase):
     def test_errors_in_included_files(self):
         os.mkdir(self.squire.path("conf.d"))
         self.squire.write("conf.d/10-good.conf", "acl ten src 10.0.0.0/8\n")
-        self.squire.write("conf.d/20-bad.conf", "\n\nacl ten src ten\n")
+        self.squire.write("conf.d/20-bad.conf", "\n\nacl ten src 10.0.0.256\n")
         self.squire.write("names", "# ours\na.example\nhttp://b.example/\n")
         result = self.parse("http_port 3128\ninclude conf.d/*.conf\n"
                             "acl names dstdomain \"names\"\n"

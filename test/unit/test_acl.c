@@ -397,11 +397,48 @@ Test(acl, long_urls_with_escapes_are_seen_to_their_end)
     cr_expect_eq(checkOne("urlpath_regex ^/A+z$", &input), ACL_ALLOW);
 }
 
+Test(acl, names_of_hosts_are_looked_up_at_start)
+{
+    struct sockaddr_storage home = addrOf("127.0.0.1"),
+                            other = addrOf("10.1.2.3");
+    AclInput input = {.client = (void *)&home, .host = "127.0.0.1"};
+
+    cr_expect_eq(checkOne("src localhost", &input), ACL_ALLOW);
+    cr_expect_eq(checkOne("src 10.1.2.3 localhost", &input), ACL_ALLOW);
+    cr_expect_eq(checkOne("dst localhost", &input), ACL_ALLOW);
+    input = (AclInput){.client = (void *)&other, .host = "10.1.2.3"};
+    cr_expect_eq(checkOne("src localhost", &input), ACL_DENY);
+    cr_expect_eq(checkOne("dst localhost", &input), ACL_DENY);
+}
+
+/* Longer than a label can be: nobody is asked about it. */
+#define NO_HOST                                                                \
+    "x123456789012345678901234567890123456789012345678901234567890123456789."  \
+    "invalid"
+
+Test(acl, a_name_that_is_not_found_matches_nothing)
+{
+    struct sockaddr_storage home = addrOf("127.0.0.1");
+    AclInput input = {.client = (void *)&home, .host = "127.0.0.1"};
+    Complaints complaints = {0};
+    AclSet *set = aclSetCreate();
+
+    cr_expect_eq(checkOne("src " NO_HOST, &input), ACL_DENY);
+    cr_expect_eq(checkOne("dst " NO_HOST " 127.0.0.1", &input), ACL_ALLOW);
+    cr_expect_eq(addAcl(set, "x src " NO_HOST, &complaints), 0);
+    cr_expect_eq(complaints.warnings, 1);
+    cr_expect(strstr(complaints.last, "cannot be resolved"), "%s",
+              complaints.last);
+    aclSetDestroy(&set);
+}
+
 static const char *const wrongLines[] = {
     "x src 10.0.0.0/33",
     "x src 10.0.0.0/255.0.255.0",
     "x src 10.0.0",
-    "x src example.com",
+    "x src -n example.com",
+    "x src 10.0.0.1x",
+    "x src example.com/24",
     "x src 10.0.0.9-10.0.0.1",
     "x src 10.0.0.9-::1",
     "x src ::1/129",
@@ -441,7 +478,7 @@ Test(acl, every_wrong_value_of_a_line_is_told)
     Complaints complaints = {0};
     AclSet *set = aclSetCreate();
 
-    cr_expect_lt(addAcl(set, "x src a 1.2.3.4 b 1.2.3.4/40", &complaints), 0);
+    cr_expect_lt(addAcl(set, "x src 1a 1.2.3.4 :b 1.2.3.4/40", &complaints), 0);
     cr_expect_eq(complaints.errors, 3);
     cr_expect_eq(addAcl(set, "y src 10.1.2.3/8", &complaints), 0);
     cr_expect_eq(complaints.warnings, 1, "mask removes bits");
