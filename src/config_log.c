@@ -98,7 +98,8 @@ parseLogFormat(ConfigLoader *loader, const ConfigRow *row,
         return;
     name = line->words[1].text;
     if (isFormat(loader->config, name))
-        configError(loader, line, 1, "logformat %s is there already", name);
+        configWarn(loader, line, 1,
+                   "logformat %s is there already, the line is ignored", name);
     else if (strpbrk(line->words[2].text, "\r\n"))
         configError(loader, line, 2,
                     "logformat %s: a line of a log has no line's end in it",
@@ -119,6 +120,14 @@ optionValue(const char *word, const char *name)
     size_t len = strlen(name);
 
     return strncmp(word, name, len) == 0 ? word + len : NULL;
+}
+
+/* Modules that Squid has and we do not. */
+static bool
+isForeignModule(const char *place)
+{
+    return strcmp(place, "syslog") == 0 || optionValue(place, "syslog:") ||
+           optionValue(place, "udp:") || optionValue(place, "tcp:");
 }
 
 /* The file of "stdio:FILE", "daemon:FILE" or "FILE"; NULL after an error. */
@@ -247,6 +256,13 @@ parseAccessLog(ConfigLoader *loader, const ConfigRow *row,
     }
     if (strcmp(line->words[1].text, "none") == 0) {
         addLog(loader, line, &log, 2);
+        return;
+    }
+    if (isForeignModule(line->words[1].text)) {
+        configWarn(loader, line, 1,
+                   "access_log: module %.*s is not supported, the line is "
+                   "ignored",
+                   (int)strcspn(line->words[1].text, ":"), line->words[1].text);
         return;
     }
     file = logFile(loader, line, &log.isDaemon);

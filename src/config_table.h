@@ -135,7 +135,8 @@
       "writes the file itself. daemon: it hands the lines to "                 \
       "logfile_daemon. Requests that match a line with none are in no log "    \
       "of the lines after it. The options on-error=, buffer-size= and "        \
-      "rotate= have no effect.")                                               \
+      "rotate= have no effect; a line with Squid's syslog:, udp: or tcp: is "  \
+      "ignored.")                                                              \
     X("log_mime_hdrs", Bool, logMimeHdrs, "off", "on|off",                     \
       "Whether lines in the native format end in [the fields of the "          \
       "request] [those of the answer].")                                       \

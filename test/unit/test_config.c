@@ -602,7 +602,7 @@ static const struct {
     {"http_access permit all", "squid.conf:2: error: expected: http_access "},
     {"http_access allow nobody", "squid.conf:2: error: no acl is called"},
     {"http_access allow", "squid.conf:2: error: expected the name of an acl"},
-    {"access_log syslog:x", "squid.conf:2: error: expected FILE, stdio:FILE"},
+    {"access_log pipe:x", "squid.conf:2: error: expected FILE, stdio:FILE"},
     {"url_rewrite_program", "squid.conf:2: error: expected: url_rewrite_p"},
     {"url_rewrite_children many", "squid.conf:2: error: expected a number"},
     {"url_rewrite_children 0", "squid.conf:2: error: expected a number"},
