@@ -255,6 +255,13 @@ createConfig(const char *path)
     return config;
 }
 
+static void
+finiLoader(ConfigLoader *loader)
+{
+    free(loader->authFile);
+    configPeersForget(loader);
+}
+
 Config *
 configLoad(const char *path, ConfigMessageCb *cb, void *data)
 {
@@ -267,7 +274,7 @@ configLoad(const char *path, ConfigMessageCb *cb, void *data)
         finish(&loader);
     if (loader.errors > 0)
         configUnref(&loader.config);
-    free(loader.authFile);
+    finiLoader(&loader);
     return loader.config;
 }
 
@@ -290,7 +297,7 @@ configPidFilename(const char *path)
     finish(&loader);
     name = xstrdup(loader.config->pidFilename);
     configUnref(&loader.config);
-    free(loader.authFile);
+    finiLoader(&loader);
     return name;
 }
 

@@ -1,7 +1,6 @@
-/* config_peer.c: cache_peer, cache_peer_access, tcp_outgoing_address. */
+/* config_peer.c: cache_peer, cache_peer_access. */
 #include "config_priv.h"
 
-#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -264,6 +263,36 @@ doOption(ConfigLoader *loader, ConfigPeer *peer, const ConfigLine *line,
                (int)len, text);
 }
 
+static void
+ignorePeer(ConfigLoader *loader, const ConfigLine *line)
+{
+    const char *name = line->words[1].text;
+
+    for (size_t i = 5; i < line->count; i++)
+        if (strncmp(line->words[i].text, "name=", 5) == 0)
+            name = line->words[i].text + 5;
+    loader->ignoredPeers = xrealloc(
+        loader->ignoredPeers, (loader->ignoredPeerCount + 1) * sizeof(char *));
+    loader->ignoredPeers[loader->ignoredPeerCount++] = xstrdup(name);
+}
+
+static bool
+isIgnored(const ConfigLoader *loader, const char *name)
+{
+    for (size_t i = 0; i < loader->ignoredPeerCount; i++)
+        if (strcmp(loader->ignoredPeers[i], name) == 0)
+            return true;
+    return false;
+}
+
+void
+configPeersForget(ConfigLoader *loader)
+{
+    for (size_t i = 0; i < loader->ignoredPeerCount; i++)
+        free(loader->ignoredPeers[i]);
+    free(loader->ignoredPeers);
+}
+
 /* A peer that would be used as what it is not is not used at all. */
 static bool
 isUsable(ConfigLoader *loader, const ConfigLine *line)
@@ -275,6 +304,7 @@ isUsable(ConfigLoader *loader, const ConfigLine *line)
                    "cache_peer of type %s is not supported yet, the line is "
                    "ignored",
                    type);
+        ignorePeer(loader, line);
         return false;
     }
     if (strcmp(type, "parent") != 0) {
@@ -415,7 +445,12 @@ parsePeerAccess(ConfigLoader *loader, const ConfigRow *row,
         configTakeRule(loader, row, line, 2, &config->peers[i].access);
         return;
     }
-    complainPeer(loader, line);
+    if (isIgnored(loader, line->words[1].text))
+        configWarn(loader, line, 1,
+                   "the cache_peer \"%s\" is ignored, and so is the line",
+                   line->words[1].text);
+    else
+        complainPeer(loader, line);
 }
 
 const ConfigKind configKindPeerAccess = {
@@ -429,48 +464,4 @@ configPeersFini(Config *config)
     for (size_t i = 0; i < config->peerCount; i++)
         dropPeer(&config->peers[i]);
     free(config->peers);
-}
-
-/* tcp_outgoing_address */
-
-static void
-parseOutgoing(ConfigLoader *loader, const ConfigRow *row,
-              const ConfigLine *line)
-{
-    Config *config = loader->config;
-    ConfigOutgoing outgoing = {.addr = NULL};
-    unsigned char binary[16];
-    const char *addr;
-
-    if (line->count < 2) {
-        configWantWords(loader, row, line, 1);
-        return;
-    }
-    addr = line->words[1].text;
-    if (inet_pton(AF_INET, addr, binary) != 1 &&
-        inet_pton(AF_INET6, addr, binary) != 1) {
-        configError(loader, line, 1, "expected an address, not \"%s\"", addr);
-        return;
-    }
-    outgoing.addr = xstrdup(addr);
-    if (line->count > 2)
-        outgoing.rules = configTakeAcls(loader, line, 2, true);
-    config->outgoing = xrealloc(config->outgoing,
-                                (config->outgoingCount + 1) * sizeof(outgoing));
-    config->outgoing[config->outgoingCount++] = outgoing;
-}
-
-const ConfigKind configKindOutgoing = {
-    .repeats = true,
-    .parse = parseOutgoing,
-};
-
-void
-configOutgoingFini(Config *config)
-{
-    for (size_t i = 0; i < config->outgoingCount; i++) {
-        free(config->outgoing[i].addr);
-        aclRulesDestroy(&config->outgoing[i].rules);
-    }
-    free(config->outgoing);
 }

@@ -41,6 +41,8 @@ typedef struct ConfigLoader {
     unsigned files; /* included so far */
     char *authFile; /* where the first acl about users stands, or NULL */
     unsigned authLine;
+    char **ignoredPeers; /* by name: cache_peer_access is ignored as well */
+    size_t ignoredPeerCount;
     ConfigOrigin **originTail;
 } ConfigLoader;
 
@@ -295,6 +297,9 @@ void configRefreshFini(Config *config);
 
 /* Free what the cache_peer lines own. */
 void configPeersFini(Config *config);
+
+/* Forget the peers that were ignored. */
+void configPeersForget(ConfigLoader *loader);
 
 extern const ConfigKind configKindText;
 extern const ConfigKind configKindWords;

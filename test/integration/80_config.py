@@ -64,6 +64,8 @@ WRONG = [
     ("cache_peer uplink parent 80 0\\\n no-query\n"
      "cache_peer_access uplnk allow all",
      "4: error: no cache_peer is called \"uplnk\", did you mean \"uplink"),
+    ("cache_peer h sibling 80 0 name=sib\ncache_peer_access h allow all",
+     "3: error: no cache_peer is called \"h\""),
     ("never_direct perhaps all", "2: error: expected: never_direct allow"),
     ("deny_info ERR_ACESS_DENIED all", "2: error: deny_info: there is no page "
      "\"ERR_ACESS_DENIED\", did you mean \"ERR_ACCESS_DENIED\"?"),
@@ -117,6 +119,12 @@ WARNED = [
     ("logformat common %>a",
      "2: warning: logformat common is there already, the line is ignored"),
     ("logformat x %>a\nlogformat x %ru", "3: warning: logformat x is there"),
+    ("cache_peer a.test sibling 3128 3130 name=sib\n"
+     "cache_peer_access sib deny all",
+     "3: warning: the cache_peer \"sib\" is ignored, and so is the line"),
+    ("cache_peer a.test multicast 3128 3130\n"
+     "cache_peer_access a.test allow all",
+     "3: warning: the cache_peer \"a.test\" is ignored, and"),
     ("acl who ident REQUIRED", "2: warning: acl who: kind ident is not su"),
     ("acl odd src 10.1.2.3/8", "2: warning: acl odd: \"10.1.2.3/8\": the ma"),
     ("url_rewrite_children 5 on-persistent-overload=die",
