@@ -16,6 +16,7 @@ typedef struct AclValues {
     AclLine line;
     const char *words[8];
     size_t flagCount;
+    size_t valueCount;
     bool areFlagsOver; /* after -- */
 } AclValues;
 
@@ -33,6 +34,7 @@ onComplaint(AclSeverity severity, const char *text, void *data)
 static void
 addValue(AclValues *values, const char *text)
 {
+    values->valueCount += text ? 1 : 0;
     values->words[values->flagCount] = text;
     values->line.words = values->words;
     values->line.count = values->flagCount + (text ? 1 : 0);
@@ -143,6 +145,20 @@ isOldManager(const ConfigLine *line)
            strcmp(line->words[3].text, "cache_object") == 0;
 }
 
+/* For fields, a name is no value yet. */
+static void
+warnOfEmpty(const AclValues *values, const ConfigLine *line)
+{
+    const char *kind = values->line.kind;
+    bool isField =
+        strcmp(kind, "req_header") == 0 || strcmp(kind, "rep_header") == 0;
+
+    if (values->valueCount < (isField ? 2 : 1))
+        configWarn(values->loader, line, 1,
+                   "empty acl: acl %s has no %s in this line",
+                   values->line.name, isField ? "pattern" : "value");
+}
+
 static void
 parseAcl(ConfigLoader *loader, const ConfigRow *row, const ConfigLine *line)
 {
@@ -167,6 +183,8 @@ parseAcl(ConfigLoader *loader, const ConfigRow *row, const ConfigLine *line)
     addValue(&values, NULL);
     for (size_t i = 3; i < line->count && loader->errors == errors; i++)
         addWord(&values, line, i);
+    if (loader->errors == errors)
+        warnOfEmpty(&values, line);
     if (!loader->authFile && aclSetFindAuth(loader->config->acls)) {
         loader->authFile = xstrdup(line->file);
         loader->authLine = line->words[0].line;

@@ -125,6 +125,11 @@ WARNED = [
     ("cache_peer a.test multicast 3128 3130\n"
      "cache_peer_access a.test allow all",
      "3: warning: the cache_peer \"a.test\" is ignored, and"),
+    ("acl bad src", "2: warning: empty acl: acl bad has no value in this"),
+    ("acl bad url_regex -i", "2: warning: empty acl: acl bad has no value"),
+    ("acl bad src \"empty.list\"", "2: warning: empty acl: acl bad has no"),
+    ("acl bad req_header User-Agent",
+     "2: warning: empty acl: acl bad has no pattern in this line"),
     ("acl who ident REQUIRED", "2: warning: acl who: kind ident is not su"),
     ("acl odd src 10.1.2.3/8", "2: warning: acl odd: \"10.1.2.3/8\": the ma"),
     ("url_rewrite_children 5 on-persistent-overload=die",
@@ -153,6 +158,7 @@ acl users proxy_auth REQUIRED
 acl some proxy_auth -i bob alice
 acl office myportname 3128
 acl robots browser -i bot spider
+acl agents req_header User-Agent -i wget
 acl greedy maxconn 20
 acl nights any-of weekend !work
 auth_param basic program /usr/lib/squid/basic_ncsa_auth /etc/squid/passwd
@@ -245,6 +251,7 @@ class Parse(unittest.TestCase):
                 self.assertEqual(result.stdout, "")
 
     def test_each_warning_names_its_place(self):
+        self.squire.write("empty.list", "# nobody yet\n\n")
         for line, complaint in WARNED:
             with self.subTest(line):
                 result = self.parse(f"http_port 3128\n{line}\nvia on\n")
