@@ -201,6 +201,8 @@ enter(CacheLmdbEnv *env, MDB_txn *txn, const char **whyOut)
                                            state.format != formatNumber())))
         rc = emptyTables(env, txn, &state);
     env->epoch = state.nextEpoch++;
+    if (rc == 0)
+        rc = cacheLmdbOwnerEnter(env);
     return rc ? rc : writeState(env, txn, &state);
 }
 

@@ -56,7 +56,8 @@ heldUntil(CacheLmdbTxn *txn, uint64_t id, int64_t *untilOut)
     if (rc)
         return rc == MDB_NOTFOUND ? 0 : rc;
     memcpy(&held, val.mv_data, sizeof(held));
-    if (held.owner != (uint32_t)txn->env->epoch)
+    if (held.owner != (uint32_t)txn->env->epoch &&
+        !cacheLmdbOwnerIsGone(txn->env, held.owner))
         *untilOut = held.until;
     return 0;
 }
@@ -140,7 +141,16 @@ cacheLmdbDelete(CacheLmdbTxn *txn, const CacheLmdbObjectKey *key,
     return rc;
 }
 
-/* One entry of HELD whose time is over, or that only this process has. */
+/* True when no other process that lives holds it. */
+static bool
+isDue(const CacheLmdbTxn *txn, const CacheLmdbHeld *held)
+{
+    return held->until <= txn->now ||
+           held->owner == (uint32_t)txn->env->epoch ||
+           cacheLmdbOwnerIsGone(txn->env, held->owner);
+}
+
+/* One entry of HELD that is due. */
 static int
 reclaimOne(CacheLmdbTxn *txn, uint64_t id, const CacheLmdbHeld *held)
 {
@@ -176,9 +186,7 @@ cacheLmdbReclaim(CacheLmdbTxn *txn)
         }
         memcpy(&held, val.mv_data, sizeof(held));
         uint64_t id = cacheLmdbGetNumber(key.mv_data);
-        bool isOurs = held.owner == (uint32_t)txn->env->epoch;
-        if ((isOurs || held.until <= txn->now) &&
-            (rc = reclaimOne(txn, id, &held)) != 0)
+        if (isDue(txn, &held) && (rc = reclaimOne(txn, id, &held)) != 0)
             break;
         cacheLmdbPutNumber(last, id + 1);
         key = cacheLmdbVal(last, sizeof(last));

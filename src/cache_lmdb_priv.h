@@ -1,13 +1,13 @@
 /*
  * cache_lmdb_priv.h: the parts of the store in LMDB.
  *
- * cache_lmdb_env.c opens the database; cache_lmdb_record.c has its keys and
- * values; cache_lmdb_body.c knows the bodies in use in this process;
- * cache_lmdb_queue.c is the thread that writes, cache_lmdb_write.c and
- * cache_lmdb_evict.c what it does in a transaction; cache_lmdb_read.c finds
- * and reads on the loop; cache_lmdb_writer.c makes what is to be written, and
- * cache_lmdb_pending.c knows it until it is; cache_store_lmdb.c is the store
- * as callers see it.
+ * cache_lmdb_env.c opens the database; cache_lmdb_owner.c knows who else has
+ * it open; cache_lmdb_record.c has its keys and values; cache_lmdb_body.c
+ * knows the bodies in use in this process; cache_lmdb_queue.c is the thread
+ * that writes, cache_lmdb_write.c and cache_lmdb_evict.c what it does in a
+ * transaction; cache_lmdb_read.c finds and reads on the loop;
+ * cache_lmdb_writer.c makes what is to be written, and cache_lmdb_pending.c
+ * knows it until it is; cache_store_lmdb.c is the store as callers see it.
  * Decision 0013 says why. Thread: the loop, unless stated.
  */
 #ifndef SQUIRE_CACHE_LMDB_PRIV_H
@@ -226,6 +226,13 @@ const char *cacheLmdbErrorText(int rc);
 
 /* True for errors after which the database is not to be used any more. */
 bool cacheLmdbIsFatal(int rc);
+
+/* Show to others that the process of env's epoch lives, until the database is
+ * closed. 0 or an error. */
+int cacheLmdbOwnerEnter(CacheLmdbEnv *env);
+
+/* True when the process of this epoch (0: nobody's) has ended. Thread: any. */
+bool cacheLmdbOwnerIsGone(const CacheLmdbEnv *env, uint32_t owner);
 
 /* Octets of the pages in use. 0 or an error. Thread: any. */
 int cacheLmdbUsed(const CacheLmdbEnv *env, MDB_txn *txn, uint64_t *usedOut);

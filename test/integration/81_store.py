@@ -34,7 +34,7 @@ class AnyBody(dict):
     """Routes of an origin that has every path."""
 
     def get(self, path, default=None):
-        return answer(200, body_of(path), FRESH)
+        return super().get(path) or answer(200, body_of(path), FRESH)
 
 
 def numbered(origin):
@@ -261,6 +261,80 @@ class Kill(Disk):
             kept += self.check_all(squire)
             squire.stop()
         self.assertGreater(kept, 0)
+
+
+class Unfinished(Disk):
+    """Bodies that nobody completes any more."""
+    GOOD = [f"/{number}" for number in range(20)]
+    SENT = 30 << 20
+
+    def half(self, request, sock):
+        """A large body that stops before its end, until the proxy dies."""
+        sock.sendall((f"HTTP/1.1 200 OK\r\nContent-Length: {50 << 20}\r\n"
+                      f"{FRESH}\r\nConnection: close\r\n\r\n").encode())
+        with contextlib.suppress(OSError):
+            sock.sendall(bytes(self.SENT))
+            sock.recv(1)
+
+    def used(self, squire):
+        return squire.info()["disk"]["bytes"]
+
+    def wait_used(self, squire, octets):
+        """About so many are in use."""
+        wait_for(f"{octets} octets in use",
+                 lambda: abs(self.used(squire) - octets) < 1 << 20)
+
+    def get_half(self, squire):
+        client = squire.connect()
+        self.addCleanup(client.close)
+        client.send(f"GET {self.origin.url('/half')} HTTP/1.1\r\n"
+                    "Host: x\r\n\r\n")
+        client.read_head()
+        client.read_exactly(self.SENT)
+
+    def die(self, squire):
+        squire.process.kill()
+        squire.process.wait()
+        squire.stop(check=False)
+
+    def prepare(self):
+        """A proxy that has stored good responses."""
+        numbered(self.origin).routes["/half"] = self.half
+        squire = self.start()
+        for path in self.GOOD:
+            squire.get(self.origin.url(path))
+        self.wait_stored(squire, len(self.GOOD))
+        return squire
+
+    def check_good(self, squire):
+        for path in self.GOOD:
+            self.check_hit(squire, path)
+        self.assertEqual(squire.info()["disk"]["evictions"], 0)
+        self.assertNotIn(" 20,0| ", squire.log())
+
+    def test_what_a_killed_proxy_left_goes_at_the_next_start(self):
+        squire = self.prepare()
+        live = self.used(squire)
+        for _ in range(3):  # more than fits, if it stayed
+            self.get_half(squire)
+            self.wait_used(squire, live + self.SENT)
+            self.die(squire)
+            squire = self.start()
+            self.wait_used(squire, live)
+        self.check_good(squire)
+        squire.stop()
+
+    def test_what_a_killed_proxy_left_goes_when_another_wants_room(self):
+        survivor = self.prepare()
+        live = self.used(survivor)
+        squire = self.start()
+        for proxy in (squire, survivor):
+            self.get_half(proxy)
+            self.wait_used(survivor, live + self.SENT)
+            if proxy is squire:
+                self.die(squire)
+        self.check_good(survivor)
+        survivor.stop(check=False)
 
 
 class Size(Disk):

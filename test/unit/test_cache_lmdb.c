@@ -4,6 +4,7 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -179,16 +180,88 @@ writeHalf(void)
     cacheStoreFlush(store);
 }
 
-Test(cacheLmdb, what_a_dead_writer_left_is_removed_when_its_time_is_over)
+Test(cacheLmdb, what_a_dead_writer_left_is_removed_at_once)
 {
     inChild(writeHalf);
-    cr_expect_eq(entries(CACHE_LMDB_BODIES), 3);
     cr_expect_null(storesLookup("half"));
     reclaimAll();
-    cr_expect_eq(entries(CACHE_LMDB_BODIES), 3, "it might live");
+    cr_expect_eq(entries(CACHE_LMDB_BODIES), 0);
+    cr_expect_eq(entries(CACHE_LMDB_HELD), 0);
+}
+
+/* A process that has done something to the store, and then waits for its
+ * death; ours has it open, too. */
+static pid_t
+startSleeper(void (*run)(void))
+{
+    int pipes[2];
+    char octet;
+
+    cr_assert_eq(pipe(pipes), 0);
+    cacheStoreDestroy(&store);
+    pid_t pid = fork();
+    cr_assert_neq(pid, -1);
+    if (pid == 0) {
+        storesOpen();
+        run();
+        if (write(pipes[1], "x", 1) != 1)
+            _exit(1);
+        for (;;)
+            pause();
+    }
+    close(pipes[1]);
+    cr_assert_eq(read(pipes[0], &octet, 1), 1);
+    close(pipes[0]);
+    storesOpen();
+    return pid;
+}
+
+static void
+killSleeper(pid_t pid)
+{
+    cr_assert_eq(kill(pid, SIGKILL), 0);
+    cr_assert_eq(waitpid(pid, NULL, 0), pid);
+}
+
+Test(cacheLmdb, what_a_living_writer_holds_stays_until_its_time_is_over)
+{
+    pid_t pid = startSleeper(writeHalf);
+
+    reclaimAll();
+    cr_expect_eq(entries(CACHE_LMDB_BODIES), 3);
+    cr_expect_eq(entries(CACHE_LMDB_HELD), 1);
     letTimePass();
     reclaimAll();
     cr_expect_eq(entries(CACHE_LMDB_BODIES), 0);
+    cr_expect_eq(entries(CACHE_LMDB_HELD), 0);
+    killSleeper(pid);
+}
+
+/* Most of the database, without a record. */
+static void
+writeManyHalves(void)
+{
+    for (unsigned i = 0; i < 200; i++)
+        writeHalf();
+}
+
+Test(cacheLmdb, what_dead_writers_left_goes_before_anything_good)
+{
+    CacheStoreStats stats;
+    pid_t pid = startSleeper(writeManyHalves);
+
+    for (unsigned i = 0; i < 40; i++)
+        putBlock(i);
+    size_t before = entries(CACHE_LMDB_BODIES);
+    cr_expect_eq(before, 40 * 4 + 200 * 3);
+    killSleeper(pid);
+    for (unsigned i = 40; i < 200; i++)
+        putBlock(i);
+    cacheStoreStats(store, &stats);
+    cr_expect_eq(stats.evictions, 0);
+    cr_expect_eq(stats.objects, 200);
+    reclaimAll();
+    cr_expect_eq(entries(CACHE_LMDB_BODIES), 200 * 4);
     cr_expect_eq(entries(CACHE_LMDB_HELD), 0);
 }
 
