@@ -35,7 +35,9 @@ formatNumber(void)
 const char *
 cacheLmdbErrorText(int rc)
 {
-    return mdb_strerror(rc);
+    return rc == MDB_MAP_FULL || rc == ENOBUFS
+               ? "its megabytes are full of what is being stored and read"
+               : mdb_strerror(rc);
 }
 
 bool

@@ -4,8 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "check.h"
-
 #define PASSES_MAX 256     /* records that the hand passes before one must go */
 #define LOOKS_MAX 4096     /* records that one search looks at */
 #define EVICTION_COST 4096 /* octets that one makes a transaction write */
@@ -363,6 +361,6 @@ cacheLmdbMakeRoom(CacheLmdbEnv *env, uint64_t need, CacheLmdbDone *done)
     for (int i = 0; rc == 0 && !isEnough && i < ROUNDS_MAX; i++)
         rc = makeSomeRoom(env, need, &hasOrphans, &isEnough, done);
     if (rc == MDB_NOTFOUND || (rc == 0 && !isEnough))
-        rc = ENOSPC;
+        rc = ENOBUFS;
     return rc;
 }

@@ -344,8 +344,8 @@ int cacheLmdbDeleteBody(CacheLmdbTxn *txn, uint64_t id);
 /* Remove some of what nobody holds any more. */
 int cacheLmdbReclaim(CacheLmdbTxn *txn);
 
-/* Make room for need octets, in transactions of its own. 0, ENOSPC, or
- * another error; done counts what was evicted. */
+/* Make room for need octets, in transactions of its own. 0, ENOBUFS when
+ * all is in use, or another error; done counts what was evicted. */
 int cacheLmdbMakeRoom(CacheLmdbEnv *env, uint64_t need, CacheLmdbDone *done);
 
 /*
@@ -419,6 +419,8 @@ typedef struct CacheLmdbStore {
     int64_t stalledSinceUs; /* nothing was done since; 0: it has room */
     CommTimer *roomTimer;
     ListNode writers;
+    uint64_t writingMax; /* octets of bodies that are not complete */
+    uint64_t writingBytes;
     CacheLmdbRecent *recent;
     CacheLmdbTouches touches;
     CacheVaryScratch scratch;

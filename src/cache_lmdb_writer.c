@@ -28,6 +28,7 @@ typedef struct LmdbWriter {
     size_t size;
     uint64_t length;
     uint64_t expected;
+    uint64_t reserved; /* of store->writingMax */
     bool hasFailed;
     bool isCancelled;
     CacheRoomCb *roomCb; /* NULL: it does not wait */
@@ -89,6 +90,23 @@ cacheLmdbEncodeWhole(const CacheLmdbStored *from, const CacheLmdbRecord *record,
     return data;
 }
 
+/* Bodies that are not complete cannot be evicted: more than fit together would
+ * push out all that is stored, and then fail. */
+static bool
+reserve(LmdbWriter *writer, uint64_t length)
+{
+    CacheLmdbStore *store = writer->store;
+
+    if (length <= writer->reserved)
+        return true;
+    uint64_t more = length - writer->reserved;
+    if (more > store->writingMax - store->writingBytes)
+        return false;
+    store->writingBytes += more;
+    writer->reserved = length;
+    return true;
+}
+
 CacheWriter *
 cacheLmdbBegin(CacheStore *base, const CacheMeta *meta)
 {
@@ -98,7 +116,9 @@ cacheLmdbBegin(CacheStore *base, const CacheMeta *meta)
     if (meta->length != CACHE_LENGTH_UNKNOWN && meta->length > store->objectMax)
         return refuse(store, EFBIG);
     if (store->queue == NULL || store->isBroken ||
-        commClockUs() < store->pausedUntilUs)
+        commClockUs() < store->pausedUntilUs ||
+        (meta->length != CACHE_LENGTH_UNKNOWN &&
+         meta->length > store->writingMax - store->writingBytes))
         return refuse(store, ENOSPC);
     char *record = cacheLmdbEncodeMeta(meta, &len);
     if (record == NULL)
@@ -113,6 +133,7 @@ cacheLmdbBegin(CacheStore *base, const CacheMeta *meta)
     writer->recordLen = len;
     writer->expected = meta->length;
     listPushBack(&store->writers, &writer->node);
+    reserve(writer, meta->length != CACHE_LENGTH_UNKNOWN ? meta->length : 0);
     store->stats.writing++;
     return &writer->base;
 }
@@ -204,6 +225,8 @@ appendBody(LmdbWriter *writer, const char *data, size_t len)
         max = writer->expected;
     if (len > max - writer->length)
         return -EFBIG;
+    if (!reserve(writer, writer->length + len))
+        return -ENOSPC;
     while (rc == 0 && len > 0) {
         if (writer->used == writer->size)
             growBuffer(writer);
@@ -243,6 +266,7 @@ closeWriter(LmdbWriter *writer)
     cacheLmdbDropBody(store, &writer->body);
     listRemove(&writer->node);
     store->stats.writing--;
+    store->writingBytes -= writer->reserved;
     free(writer->record);
     free(writer->buffer);
     CHECK_OBJ_CLEAR(&writer->base);

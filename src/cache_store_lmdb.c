@@ -448,11 +448,9 @@ tellOpen(const CacheLmdbStore *store)
 
 /* What would not fit is not to push out all others first. */
 static uint64_t
-objectMaxOf(const CacheLmdbEnv *env, const CacheLmdbConfig *config)
+writingMaxOf(const CacheLmdbEnv *env)
 {
-    uint64_t max = env->usedMax - env->usedMax / 16;
-
-    return config->objectMax < max ? config->objectMax : max;
+    return env->usedMax - env->usedMax / 16;
 }
 
 CacheStore *
@@ -473,7 +471,10 @@ cacheLmdbCreate(const CacheLmdbConfig *config)
     store->base.ops = &cacheLmdbOps;
     store->holders = 1;
     store->bytesMax = config->bytesMax;
-    store->objectMax = objectMaxOf(&store->env, config);
+    store->writingMax = writingMaxOf(&store->env);
+    store->objectMax = config->objectMax < store->writingMax
+                           ? config->objectMax
+                           : store->writingMax;
     listInit(&store->writers);
     bufInit(&store->scratch.values, CACHE_VARY_MAX);
     commDeferInit(&store->endRead, onEndRead, store);

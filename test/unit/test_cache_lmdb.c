@@ -265,6 +265,26 @@ Test(cacheLmdb, what_dead_writers_left_goes_before_anything_good)
     cr_expect_eq(entries(CACHE_LMDB_HELD), 0);
 }
 
+Test(cacheLmdb, more_than_fits_is_not_begun)
+{
+    CacheLmdbStore *lmdb = (CacheLmdbStore *)store;
+
+    lmdb->writingMax = 2 * sizeof(block);
+    CacheWriter *known = storesBegin("known", sizeof(block));
+    CacheWriter *unknown = storesBegin("unknown", CACHE_LENGTH_UNKNOWN);
+    cr_expect_eq(cacheWriterAppend(unknown, block, sizeof(block)), 0);
+    cr_expect_eq(cacheWriterAppend(unknown, block, 1), -ENOSPC);
+    StoresWritten refused =
+        storesStart(&(StoresWrite){.url = "more", .length = 1});
+    cr_expect_null(refused.writer);
+    cr_expect_eq(refused.error, ENOSPC);
+    cacheWriterAbort(&unknown);
+    CacheWriter *more = storesBegin("more", sizeof(block));
+    cacheWriterAbort(&more);
+    storesFinish(known, block, sizeof(block));
+    cr_expect_eq(lmdb->writingBytes, 0);
+}
+
 Test(cacheLmdb, a_writer_that_slept_too_long_stores_nothing)
 {
     CacheWriter *writer = storesBegin("u", CACHE_LENGTH_UNKNOWN);
