@@ -273,10 +273,12 @@ tryOpen(CacheLmdbEnv *env, uint64_t bytesMax, unsigned flags)
 static int
 openEnv(CacheLmdbEnv *env, uint64_t bytesMax)
 {
-    if (mkdir(env->path, FOLDER_MODE) == -1 && errno != EEXIST &&
-        errno != EROFS)
-        return errno;
-    int rc = tryOpen(env, bytesMax, 0);
+    struct stat st;
+    int rc = mkdir(env->path, FOLDER_MODE) == -1 ? errno : 0;
+
+    if (rc && rc != EEXIST && (rc != EROFS || stat(env->path, &st) == -1))
+        return rc;
+    rc = tryOpen(env, bytesMax, 0);
     if (rc == EROFS || rc == EACCES)
         rc = tryOpen(env, bytesMax, MDB_RDONLY);
     return rc;

@@ -489,6 +489,9 @@ class Failure(Disk):
         self.wait_stored(squire, 10)
         squire.stop()
         subprocess.run(["mount", "-o", "remount,ro", place], check=True)
+        squire = self.start(store=os.path.join(place, "missing"))
+        self.assertIn("missing: Read-only file system", squire.log())
+        squire.stop()
         squire = self.start(store=store)
         for number in range(10):
             self.check_hit(squire, f"/{number}")
