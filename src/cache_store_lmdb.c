@@ -9,7 +9,7 @@
 #include "debug.h"
 #include "xalloc.h"
 
-#define PAUSE_US (10 * INT64_C(1000000))
+#define PAUSE_US (3 * INT64_C(1000000))
 #define RECENT_MAX 200000 /* digests remembered for a disk that fails */
 #define FULL_BLOCKS 64    /* fewer are free where a batch found no room */
 

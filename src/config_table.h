@@ -204,14 +204,17 @@
       "Where responses are kept over restarts: a database of at most so many " \
       "megabytes (16 at least), in a directory that is made if need be and "   \
       "belongs to the proxy's user. Several proxies may share it, also "       \
-      "running ones. A proxy or machine that dies at any moment leaves no "    \
-      "wrong or partial response in it. When it is nearly full, what was not " \
-      "used for long goes. Without room on the disk, or where it can only be " \
-      "read, or is damaged, the proxy goes on without storing and says so in " \
-      "cache_log. A smaller size takes effect on what is kept, not on the "    \
-      "file, which can be removed while no proxy runs. Squid's types (ufs, "   \
-      "aufs, diskd, rock) are not known; without a line nothing is kept on "   \
-      "disk.")                                                                 \
+      "running ones; what one of them purges another may answer with for up "  \
+      "to 0.1 seconds more. A proxy or machine that dies at any moment "       \
+      "leaves no wrong or partial response in it; the room that unfinished "   \
+      "ones took is free again with the next start, or when others need it. "  \
+      "When it is nearly full, what was not used for long goes. Without room " \
+      "on the disk, or where it can only be read, or is damaged, the proxy "   \
+      "goes on without storing and says so in cache_log; after an error of "   \
+      "writing it tries again every 3 seconds. A smaller size takes effect "   \
+      "on what is kept, not on the file, which can be removed while no proxy " \
+      "runs. Squid's types (ufs, aufs, diskd, rock) are not known; without a " \
+      "line nothing is kept on disk.")                                         \
     X("maximum_object_size", Size, maximumObjectSize, "4 MB", "SIZE",          \
       "Larger objects are not cached.")                                        \
     X("minimum_object_size", Size, minimumObjectSize, "0 KB", "SIZE",          \
