@@ -108,12 +108,26 @@ errorOf(llhttp_errno_t code)
     }
 }
 
+/* The library knows a list of methods; what may not be on it is told as POST,
+ * which has the same form. Returns what of head is still to be told. */
+static HttpSlice
+tellMethod(llhttp_t *parser, const HttpRequest *request, HttpSlice head)
+{
+    size_t len = request->methodText.len;
+
+    if (request->method != HTTP_METHOD_OTHER)
+        return head;
+    llhttp_execute(parser, "POST", 4);
+    return httpSlice(head.data + len, head.len - len);
+}
+
 HttpParseError
 httpEngineParse(HttpRequest *request, HttpSlice head)
 {
     EngineRun run = {.request = request};
 
     llhttp_init(&run.parser, HTTP_REQUEST, &callbacks);
+    head = tellMethod(&run.parser, request, head);
     llhttp_errno_t code = llhttp_execute(&run.parser, head.data, head.len);
     if (run.error)
         return run.error;

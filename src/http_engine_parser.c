@@ -82,6 +82,19 @@ errorOf(enum http_errno code)
     }
 }
 
+/* The library knows a list of methods; what may not be on it is told as POST,
+ * which has the same form. Returns what of head is still to be told. */
+static HttpSlice
+tellMethod(http_parser *parser, const HttpRequest *request, HttpSlice head)
+{
+    size_t len = request->methodText.len;
+
+    if (request->method != HTTP_METHOD_OTHER)
+        return head;
+    http_parser_execute(parser, &callbacks, "POST", 4);
+    return httpSlice(head.data + len, head.len - len);
+}
+
 HttpParseError
 httpEngineParse(HttpRequest *request, HttpSlice head)
 {
@@ -90,6 +103,7 @@ httpEngineParse(HttpRequest *request, HttpSlice head)
 
     http_parser_init(&parser, HTTP_REQUEST);
     parser.data = &run;
+    head = tellMethod(&parser, request, head);
     size_t used = http_parser_execute(&parser, &callbacks, head.data, head.len);
     if (run.error)
         return run.error;

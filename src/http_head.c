@@ -111,6 +111,17 @@ explainVersion(HttpSlice version)
                : HTTP_PARSE_ERROR_REQUEST_LINE;
 }
 
+/* No method that is in use has small letters. An origin may take them for
+ * capitals, and the acls that forbid a method would not have known it. */
+static bool
+hasSmallLetter(HttpSlice method)
+{
+    for (size_t i = 0; i < method.len; i++)
+        if (method.data[i] >= 'a' && method.data[i] <= 'z')
+            return true;
+    return false;
+}
+
 /* method SP target SP version: one blank each, none elsewhere. */
 static HttpParseError
 parseRequestLine(HttpRequest *request, char *line, size_t len)
@@ -133,6 +144,8 @@ parseRequestLine(HttpRequest *request, char *line, size_t len)
         return explainVersion(httpSlice(versionStart, versionLen));
     if (!request->target.len)
         return HTTP_PARSE_ERROR_REQUEST_LINE;
+    if (hasSmallLetter(request->methodText))
+        return HTTP_PARSE_ERROR_METHOD;
     request->method = httpMethodOf(request->methodText);
     return parseVersion(request, versionStart);
 }

@@ -55,7 +55,8 @@ HttpParseError httpHeadFraming(const HttpHeaders *headers, unsigned minor,
 
 /*
  * Run the library's parser over a complete head in the request's arena and
- * add the fields it finds. Built once for http-parser, once for llhttp.
+ * add the fields it finds; the request line has been read. Built once for
+ * http-parser, once for llhttp.
  */
 HttpParseError httpEngineParse(HttpRequest *request, HttpSlice head);
 

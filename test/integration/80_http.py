@@ -127,11 +127,21 @@ class Forwarding(unittest.TestCase):
             self.assertEqual(response.get("X-Method"), "POST")
 
     def test_other_methods(self):
-        for method in ("PUT", "DELETE", "PATCH", "OPTIONS", "PROPFIND"):
+        for method in ("PUT", "DELETE", "PATCH", "OPTIONS", "PROPFIND", "FOO",
+                       "X-2!"):
             response = self.squire.get(self.url("/echo"), method=method,
                                        body=b"body")
             self.assertEqual(response.get("X-Method"), method)
             self.assertEqual(response.body, b"body")
+        self.assertEqual(self.squire.get(self.url("/echo"), method="FOO").get(
+            "X-Method"), "FOO")
+
+    def test_methods_are_written_in_capitals(self):
+        count = self.origin.count("/echo")
+        for method in ("get", "Foo"):
+            self.assertEqual(self.squire.get(self.url("/echo"),
+                                             method=method).status, 501)
+        self.assertEqual(self.origin.count("/echo"), count)
 
     def test_chunked_upload(self):
         with self.squire.connect() as connection:
@@ -770,7 +780,7 @@ class Limits(unittest.TestCase):
 class Access(unittest.TestCase):
     def test_rules(self):
         origin = Origin({"/": answer(200, b"x"), "/no": answer(200, b"x")})
-        access = ("acl no url_regex /no$\nacl post method POST\n"
+        access = ("acl no url_regex /no$\nacl post method POST FOO\n"
                   "http_access deny no\nhttp_access deny post\n"
                   "http_access allow localhost\nhttp_access deny all\n")
         with Squire(access=access) as squire:
@@ -778,7 +788,9 @@ class Access(unittest.TestCase):
             self.assertEqual(squire.get(origin.url("/no")).status, 403)
             self.assertEqual(squire.get(origin.url("/"), method="POST",
                                         body=b"x").status, 403)
-            lines = squire.wait_logged(3)
+            self.assertEqual(squire.get(origin.url("/"),
+                                        method="FOO").status, 403)
+            lines = squire.wait_logged(4)
             self.assertEqual(lines[1][3], "TCP_DENIED/403")
         self.assertEqual(origin.count("/no"), 0)
         origin.close()

@@ -126,6 +126,22 @@ Test(httpParse, understands_a_request_to_a_proxy)
                                      "Accept:  */* \t\r\n\r\n"));
 }
 
+Test(httpParse, methods_of_no_list_are_methods)
+{
+    Result result = parse("FOO http://h.test/p HTTP/1.1\r\nHost: h.test\r\n"
+                          "Content-Length: 2\r\n\r\nxy");
+    HttpRequest *request = httpParserRequest(parser);
+
+    cr_assert_eq(result.event, HTTP_PARSE_DONE);
+    cr_expect_eq(request->method, HTTP_METHOD_OTHER);
+    cr_expect(isText(request->methodText, "FOO"));
+    cr_expect(isText(request->target, "http://h.test/p"));
+    cr_expect_eq(request->framing, HTTP_FRAMING_LENGTH);
+    cr_expect_eq(request->length, 2);
+    cr_expect(
+        isText(httpHeaderGet(&request->headers, HTTP_HEADER_HOST), "h.test"));
+}
+
 /* A request whose line and fields vary; NUL must be written as octets. */
 typedef struct HeadCase {
     const char *text;
@@ -163,7 +179,16 @@ static const HeadCase lineCases[] = {
     {"GET /a b HTTP/1.1\r\nHost: h\r\n\r\n", ERR(TARGET)},
     {"GET\t/ HTTP/1.1\r\nHost: h\r\n\r\n", ERR(REQUEST_LINE)},
     {"G(T / HTTP/1.1\r\nHost: h\r\n\r\n", ERR(REQUEST_LINE)},
-    {"NOSUCH / HTTP/1.1\r\nHost: h\r\n\r\n", ERR(METHOD)},
+    {"NOSUCH / HTTP/1.1\r\nHost: h\r\n\r\n", ERR(NONE)},
+    {"X / HTTP/1.1\r\nHost: h\r\n\r\n", ERR(NONE)},
+    {"GETS !/ HTTP/1.1\r\nHost: h\r\n\r\n", ERR(TARGET)},
+    {"GE / HTTP/1.1\r\nHost: h\r\n\r\n", ERR(NONE)},
+    {"1!#$%&'*+-.^_`|~ / HTTP/1.1\r\nHost: h\r\n\r\n", ERR(NONE)},
+    {"FOO h:80 HTTP/1.1\r\nHost: h\r\n\r\n", ERR(TARGET)},
+    {"FOO * HTTP/1.1\r\nHost: h\r\n\r\n", ERR(TARGET)},
+    {"FOO / HTTP/1.1\r\nHost: h\r\nA B: c\r\n\r\n", ERR(FIELD_NAME)},
+    {"propfind / HTTP/1.1\r\nHost: h\r\n\r\n", ERR(METHOD)},
+    {"Get / HTTP/1.1\r\nHost: h\r\n\r\n", ERR(METHOD)},
     {"get / HTTP/1.1\r\nHost: h\r\n\r\n", ERR(METHOD)},
     {"\x16\x03\x01\x02\r\n\r\n", ERR(CONTROL)},
 };
