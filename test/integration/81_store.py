@@ -3,6 +3,7 @@
 
 import contextlib
 import hashlib
+import itertools
 import os
 import random
 import shutil
@@ -477,6 +478,28 @@ class Failure(Disk):
             self.assertEqual(response.body, body_of(path))
             hits += ";hit" in response.get("Cache-Status")
         self.assertGreater(hits, 5)
+        squire.stop()
+
+    def test_a_disk_that_has_room_again(self):
+        place = self.mount("-t", "tmpfs", "-o", "size=40m", "tmpfs")
+        numbered(self.origin)
+        squire = self.start(store=os.path.join(place, "store"))
+        squire.get(self.origin.url("/first"))
+        self.wait_stored(squire, 1)
+        filler = os.path.join(place, "filler")
+        with open(filler, "wb", buffering=0) as file, \
+                contextlib.suppress(OSError):
+            while file.write(bytes(4096)) == 4096:
+                pass
+        paths = (f"/{number}" for number in itertools.count())
+
+        def ask(text):
+            squire.get(self.origin.url(next(paths)))
+            return text in squire.log()
+
+        wait_for("a complaint", lambda: ask("No space left"))
+        os.unlink(filler)
+        wait_for("new responses", lambda: ask("are stored there again"))
         squire.stop()
 
     def test_a_disk_that_can_only_be_read(self):
