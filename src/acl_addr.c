@@ -238,10 +238,9 @@ addHost(AddrSet *set, const char *name, AclReport *report)
     int rc = getaddrinfo(name, NULL, &hints, &found);
 
     if (rc != 0) {
-        aclReportWarning(report,
-                         "acl %s: the name %s cannot be resolved, it matches "
-                         "nothing: %s",
-                         report->name, name, gai_strerror(rc));
+        /* As a rule that denies it would let everything pass. */
+        aclReportError(report, "acl %s: the name %s cannot be resolved: %s",
+                       report->name, name, gai_strerror(rc));
         return;
     }
     for (const struct addrinfo *at = found; at; at = at->ai_next) {
