@@ -3,6 +3,7 @@
 
 #include "http_date.h"
 #include "http_message.h"
+#include "http_stored.h"
 
 typedef struct EntityTag {
     HttpSlice opaque; /* with its quotes */
@@ -336,43 +337,15 @@ httpCondAbout(const HttpHeaders *request, const HttpValidators *stored,
     return HTTP_COND_ABOUT_NONE;
 }
 
-/* line: "Name: value" CR LF */
-static HttpHeaderId
-idOfLine(HttpSlice line, HttpSlice *valueOut)
-{
-    const char *colon = memchr(line.data, ':', line.len);
-
-    if (!colon)
-        return HTTP_HEADER_OTHER;
-    size_t len = (size_t)(colon - line.data);
-    *valueOut = httpSliceTrim(httpSlice(colon + 1, line.len - len - 3));
-    return httpHeaderIdOf(httpSlice(line.data, len));
-}
-
-static bool
-isKept(HttpSlice line)
-{
-    HttpSlice value;
-
-    return isOneOf(idOfLine(line, &value), kept304,
-                   sizeof(kept304) / sizeof(*kept304));
-}
-
 HttpSlice
 httpCondTagOf(HttpSlice storedHead)
 {
-    const char *at = storedHead.data;
-    const char *end = at + storedHead.len;
-    const char *lf;
+    HttpStoredLine line;
     EntityTag tag;
 
-    while ((lf = memchr(at, '\n', (size_t)(end - at)))) {
-        HttpSlice line = httpSlice(at, (size_t)(lf - at) + 1);
-        HttpSlice value;
-        if (idOfLine(line, &value) == HTTP_HEADER_ETAG)
-            return parseTag(value, &tag) ? value : (HttpSlice){0};
-        at = lf + 1;
-    }
+    while (httpStoredNext(&storedHead, &line))
+        if (line.id == HTTP_HEADER_ETAG)
+            return parseTag(line.value, &tag) ? line.value : (HttpSlice){0};
     return (HttpSlice){0};
 }
 
@@ -380,15 +353,10 @@ int
 httpCondFormat304(HttpSlice storedHead, Buf *out)
 {
     int rc = bufPrintf(out, "HTTP/1.1 304 %s\r\n", httpStatusReason(304));
-    const char *at = storedHead.data;
-    const char *end = at + storedHead.len;
-    const char *lf;
+    HttpStoredLine line;
 
-    while (rc == 0 && (lf = memchr(at, '\n', (size_t)(end - at)))) {
-        HttpSlice line = httpSlice(at, (size_t)(lf - at) + 1);
-        if (isKept(line))
-            rc = bufAppend(out, line.data, line.len);
-        at = lf + 1;
-    }
+    while (rc == 0 && httpStoredNext(&storedHead, &line))
+        if (isOneOf(line.id, kept304, sizeof(kept304) / sizeof(*kept304)))
+            rc = bufAppend(out, line.text.data, line.text.len);
     return rc;
 }

@@ -6,6 +6,7 @@
 #include "http_date.h"
 #include "http_message.h"
 #include "http_octet.h"
+#include "http_stored.h"
 
 /* Cut a number off the front; one that is too large is as large as can be. */
 static bool
@@ -167,45 +168,23 @@ httpRangePlace(const HttpHeaders *response, HttpPlace *placeOut)
     return true;
 }
 
-/* line: "Name: value" CR LF */
-static HttpHeaderId
-idOfLine(HttpSlice line, HttpSlice *valueOut)
-{
-    const char *colon = memchr(line.data, ':', line.len);
-
-    if (!colon)
-        return HTTP_HEADER_OTHER;
-    size_t len = (size_t)(colon - line.data);
-    *valueOut = httpSliceTrim(httpSlice(colon + 1, line.len - len - 3));
-    return httpHeaderIdOf(httpSlice(line.data, len));
-}
-
 bool
 httpRangePlaceOf(HttpSlice storedHead, HttpPlace *placeOut)
 {
-    const char *at = storedHead.data;
-    const char *end = at + storedHead.len;
-    const char *lf;
+    HttpStoredLine line;
 
-    while ((lf = memchr(at, '\n', (size_t)(end - at)))) {
-        HttpSlice line = httpSlice(at, (size_t)(lf - at) + 1);
-        HttpSlice value;
-        if (idOfLine(line, &value) == HTTP_HEADER_CONTENT_RANGE)
-            return parsePlace(value, placeOut);
-        at = lf + 1;
-    }
+    while (httpStoredNext(&storedHead, &line))
+        if (line.id == HTTP_HEADER_CONTENT_RANGE)
+            return parsePlace(line.value, placeOut);
     return false;
 }
 
 /* Its status, length and place are not those of another part. */
 static bool
-isOfItself(HttpSlice line)
+isOfItself(const HttpStoredLine *line)
 {
-    HttpSlice value = {0};
-    HttpHeaderId id = idOfLine(line, &value);
-
-    return !value.data || id == HTTP_HEADER_CONTENT_LENGTH ||
-           id == HTTP_HEADER_CONTENT_RANGE;
+    return !line->value.data || line->id == HTTP_HEADER_CONTENT_LENGTH ||
+           line->id == HTTP_HEADER_CONTENT_RANGE;
 }
 
 int
@@ -237,15 +216,10 @@ int
 httpRangeFormat206(HttpSlice storedHead, const HttpPlace *place, Buf *out)
 {
     int rc = bufPrintf(out, "HTTP/1.1 206 %s\r\n", httpStatusReason(206));
-    const char *at = storedHead.data;
-    const char *end = at + storedHead.len;
-    const char *lf;
+    HttpStoredLine line;
 
-    while (rc == 0 && (lf = memchr(at, '\n', (size_t)(end - at)))) {
-        HttpSlice line = httpSlice(at, (size_t)(lf - at) + 1);
-        if (!isOfItself(line))
-            rc = bufAppend(out, line.data, line.len);
-        at = lf + 1;
-    }
+    while (rc == 0 && httpStoredNext(&storedHead, &line))
+        if (!isOfItself(&line))
+            rc = bufAppend(out, line.text.data, line.text.len);
     return rc ? rc : appendPlace(place, out);
 }
