@@ -42,9 +42,8 @@ noteListening(ProxyPort *port)
 /* Some are kept for logs, helpers, pipes of tunnels and idle connections to
  * origins. */
 static size_t
-clientFds(void)
+clientFds(size_t limit)
 {
-    size_t limit = fdLimit();
     size_t kept = FDS_KEPT + limit / 4;
 
     return limit < kept + 2 ? 2 : limit - kept;
@@ -60,18 +59,18 @@ onShortOfFds(void *data)
 
     CHECK_OBJ(port, PROXY_PORT_MAGIC);
     commStatsGet(&stats, false);
-    return stats.openFds * 2 - port->proxy->idleCount < clientFds() ||
+    return stats.openFds * 2 - port->proxy->idleCount <
+               clientFds(port->proxy->fdLimit) ||
            proxyClientMakeRoom(port->proxy);
 }
 
 void
 proxyPortsMakeRoom(Proxy *proxy)
 {
-    size_t limit = fdLimit();
     CommStats stats;
 
     commStatsGet(&stats, false);
-    if (stats.openFds + FDS_KEPT + limit / 8 >= limit)
+    if (stats.openFds + FDS_KEPT + proxy->fdLimit / 8 >= proxy->fdLimit)
         (void)proxyClientMakeRoom(proxy);
 }
 
@@ -107,7 +106,7 @@ openPort(ProxyPort *port, const Config *proxyConfig, const ConfigPort *line)
     listenerConfigInit(&config);
     config.addr = port->addr;
     config.name = port->isTls ? "https_port" : "http_port";
-    config.fdMax = (unsigned)(clientFds() / 2);
+    config.fdMax = (unsigned)(clientFds(port->proxy->fdLimit) / 2);
     config.firstByteMs = (int)proxyConfig->requestTimeoutMs;
     config.ready = onConnection;
     config.makeRoom = onShortOfFds;
@@ -234,6 +233,7 @@ proxyPortsOpen(Proxy *proxy, const Config *config, ProxyComplainCb *complain,
 {
     int failure = 0;
 
+    proxy->fdLimit = fdLimit();
     for (size_t i = 0; i < config->httpPortCount; i++) {
         const ConfigPort *line = &config->httpPorts[i];
         int rc = havePort(proxy, config, line);

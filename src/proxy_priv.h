@@ -115,6 +115,7 @@ struct Proxy {
     ListNode clients;
     ListNode idleClients; /* those that wait between requests, oldest first */
     unsigned idleCount;
+    size_t fdLimit; /* descriptors that the process may have */
     ProxyAddr *addrs; /* of the clients */
     ListNode fetches; /* those without a request */
     ListNode flights[PROXY_FLIGHT_BUCKETS]; /* those that others wait for */
