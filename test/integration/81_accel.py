@@ -13,7 +13,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "support"))
 import squire_test
-from squire_test import Connection, Origin, Squire, answer
+from squire_test import Connection, Origin, SharedCase, Squire, answer
 from tls import Authority, TlsSquire
 
 FRESH = "Cache-Control: max-age=60"
@@ -24,38 +24,26 @@ def free_port():
         return sock.getsockname()[1]
 
 
-class Accelerator(unittest.TestCase):
+class Accelerator(SharedCase):
     options = ""
     peer = True
 
     @classmethod
-    def setUpClass(cls):
-        cls.origin = Origin()
+    def start_squire(cls):
         cls.port = free_port()
         conf = f"http_port 127.0.0.1:{cls.port} accel {cls.options}\n"
         if cls.peer:
             conf += (f"cache_peer 127.0.0.1 parent {cls.origin.port} 0 "
                      "no-query originserver\n")
-        cls.squire = Squire(conf).start()
+        squire = Squire(conf).start()
         # the forward port is the one that is configured first
-        cls.squire.port = int(re.search(r"accepting HTTP at \S*:(\d+)",
-                                        cls.squire.log()).group(1))
-        cls.number = 0
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.squire.check_idle()
-        cls.squire.stop()
-        cls.origin.close()
+        squire.port = int(re.search(r"accepting HTTP at \S*:(\d+)",
+                                    squire.log()).group(1))
+        return squire
 
     def serve(self, route):
-        type(self).number += 1
-        self.path = f"/{self.number}"
-        self.origin.routes[self.path] = route
+        super().serve(route)
         return self.path
-
-    def asked(self):
-        return self.origin.count(self.path)
 
     def get(self, path, host="www.test", headers=(), method="GET",
             version="1.1"):
