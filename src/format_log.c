@@ -22,18 +22,7 @@ putText(FormatValue *value, const char *text)
     value->slice = httpSliceText(text);
 }
 
-/* Numbers of a log; the field's name is also the code's meaning. */
-#define NUMBER(name, expression)                                               \
-    static void name(const FormatInput *input, const FormatToken *token,       \
-                     FormatValue *value)                                       \
-    {                                                                          \
-        const FormatLog *log = input->log;                                     \
-        (void)token;                                                           \
-        if (log != NULL)                                                       \
-            putNumber(value, (int64_t)(expression));                           \
-    }
-
-/* Numbers that may be absent. */
+/* Numbers of a log, which may be absent. */
 #define KNOWN(name, isKnown, expression)                                       \
     static void name(const FormatInput *input, const FormatToken *token,       \
                      FormatValue *value)                                       \
@@ -43,6 +32,8 @@ putText(FormatValue *value, const char *text)
         if (log != NULL && (isKnown))                                          \
             putNumber(value, (int64_t)(expression));                           \
     }
+
+#define NUMBER(name, expression) KNOWN(name, true, expression)
 
 #define TEXT(name, expression)                                                 \
     static void name(const FormatInput *input, const FormatToken *token,       \
