@@ -6,7 +6,7 @@
 #include "http_stored.h"
 
 typedef struct EntityTag {
-    HttpSlice opaque; /* with its quotes */
+    HttpSlice opaque; /* with its quotes, if it has any */
     bool isWeak;
 } EntityTag;
 
@@ -14,6 +14,7 @@ typedef struct EntityTag {
 static const HttpHeaderId notMerged[] = {
     HTTP_HEADER_CONTENT_ENCODING,
     HTTP_HEADER_CONTENT_LENGTH,
+    HTTP_HEADER_CONTENT_MD5,
     HTTP_HEADER_CONTENT_RANGE,
 };
 
@@ -35,6 +36,22 @@ isOneOf(HttpHeaderId id, const HttpHeaderId *ids, size_t count)
     return false;
 }
 
+/* One without quotes, or with a malformed W/, as some origins send it: the same
+ * only as itself, and never strong. */
+static bool
+takeWord(HttpSlice *rest, EntityTag *out)
+{
+    const char *comma = memchr(rest->data, ',', rest->len);
+    size_t len = comma ? (size_t)(comma - rest->data) : rest->len;
+    HttpSlice word = httpSliceTrim(httpSlice(rest->data, len));
+
+    if (!word.len || httpSliceIs(word, "*") || memchr(word.data, ' ', word.len))
+        return false;
+    *out = (EntityTag){word, true};
+    *rest = httpSlice(rest->data + len, rest->len - len);
+    return true;
+}
+
 /* Cut one entity tag off the front (RFC 9110 8.8.3: no escapes inside). */
 static bool
 takeTag(HttpSlice *rest, EntityTag *out)
@@ -44,8 +61,10 @@ takeTag(HttpSlice *rest, EntityTag *out)
 
     if (isWeak)
         text = httpSlice(text.data + 2, text.len - 2);
-    if (!text.len || text.data[0] != '"')
+    if (!rest->len)
         return false;
+    if (!text.len || text.data[0] != '"')
+        return takeWord(rest, out);
     const char *end = memchr(text.data + 1, '"', text.len - 1);
     if (!end)
         return false;

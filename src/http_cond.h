@@ -13,7 +13,7 @@
 
 /* What a stored response can be compared by; etag borrowed. */
 typedef struct HttpValidators {
-    HttpSlice etag;      /* with quotes and W/; absent if none */
+    HttpSlice etag;      /* as it came; absent if none */
     time_t lastModified; /* -1: none */
     time_t date;         /* Date, or when it came */
 } HttpValidators;
@@ -25,7 +25,8 @@ typedef enum HttpCond {
     HTTP_COND_COUNT
 } HttpCond;
 
-/* Weak comparison, RFC 9110 8.8.3.2; false if one is no entity tag. */
+/* Weak comparison, RFC 9110 8.8.3.2; false if one is no entity tag. One word
+ * that is malformed, as without quotes, is a weak tag of its own. */
 bool httpEtagWeakEqual(HttpSlice a, HttpSlice b);
 
 /* Strong comparison, RFC 9110 8.8.3.2. */
@@ -77,8 +78,8 @@ bool httpCondBuild(HttpHeaders *request, const HttpValidators *stored);
 
 /*
  * Take the fields of a 304 into the stored ones (RFC 9111 3.2, 4.3.4): each
- * name in the 304 replaces all of that name; Content-Length, -Encoding and
- * -Range, which describe the stored octets, stay out. Age comes along, for
+ * name in the 304 replaces all of that name; Content-Length, -Encoding, -MD5
+ * and -Range, which describe the stored octets, stay out. Age comes along, for
  * httpFreshnessCompute. First take off the 304 what is of one connection
  * (httpHeaderRemoveHopByHop).
  * 0, or -ENOBUFS with the stored fields in an undefined mix.

@@ -34,6 +34,7 @@
     X(CONTENT_LANGUAGE, "Content-Language", 'c', 'e')                          \
     X(CONTENT_LENGTH, "Content-Length", 'c', 'h')                              \
     X(CONTENT_LOCATION, "Content-Location", 'c', 'n')                          \
+    X(CONTENT_MD5, "Content-MD5", 'c', '5')                                    \
     X(CONTENT_RANGE, "Content-Range", 'c', 'e')                                \
     X(CONTENT_TYPE, "Content-Type", 'c', 'e')                                  \
     X(COOKIE, "Cookie", 'c', 'e')                                              \

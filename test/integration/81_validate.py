@@ -35,10 +35,10 @@ class Validation(SharedCase):
         url = self.serve(
             answer(200, b"text", 'ETag: "1"', STALE, "X-A: old", "X-B: old",
                    "Content-Type: text/plain", "Content-Encoding: x",
-                   "Set-Cookie: a=1"),
+                   "Content-MD5: x", "Set-Cookie: a=1"),
             not_modified('ETag: "1"', FRESH, "X-A: new", "X-A: 2",
                          "Content-Type: text/html", "Content-Encoding: y",
-                         "Content-Length: 9", "Set-Cookie: a=2",
+                         "Content-MD5: y", "Content-Length: 9", "Set-Cookie: a=2",
                          "Connection: X-C", "X-C: hop"))
         self.get(url)
         for _ in range(2):
@@ -49,6 +49,7 @@ class Validation(SharedCase):
             self.assertEqual(response.get_all("X-B"), ["old"])
             self.assertEqual(response.get_all("Content-Type"), ["text/html"])
             self.assertEqual(response.get_all("Content-Encoding"), ["x"])
+            self.assertEqual(response.get_all("Content-MD5"), ["x"])
             self.assertEqual(response.get_all("Content-Length"), ["4"])
             self.assertEqual(response.get_all("Set-Cookie"), ["a=2"])
             self.assertEqual(response.get_all("Cache-Control"),
@@ -74,6 +75,21 @@ class Validation(SharedCase):
         self.assertEqual(self.get(url).body, b"text")
         self.assertEqual(self.origin.last().get("If-None-Match"), 'W/"1"')
         self.assertEqual(self.origin.last().get("If-Modified-Since"), DAY)
+
+    def test_malformed_tag_validates_as_it_is_9110_8_8_3(self):
+        url = self.serve(answer(200, b"text", "ETag: a-1", STALE),
+                         not_modified("ETag: a-1", FRESH))
+        self.get(url)
+        self.assertEqual(self.get(url).body, b"text")
+        self.assertEqual(self.origin.last().get("If-None-Match"), "a-1")
+        for value, status in (("a-1", 304), ('"b", a-1', 304),
+                              ('"a-1"', 200), ("a-1 b", 200)):
+            response = self.squire.get(url, [("If-None-Match", value)])
+            self.assertEqual(response.status, status, value)
+        self.assertEqual(
+            self.squire.get(url, [("Range", "bytes=0-0"),
+                                  ("If-Range", "a-1")]).status, 200)
+        self.assertEqual(self.asked(), 2)
 
     def test_tags_of_the_client_are_asked_about_too_9111_4_3_1(self):
         url = self.serve(answer(200, b"old", 'ETag: "1"', STALE),

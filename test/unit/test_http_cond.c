@@ -67,8 +67,15 @@ Test(httpCond, entity_tags_compare_9110_8_8_3_2)
         {"\"1\"", "\"2\"", false, false},
         {"W/\"1\"", "W/\"2\"", false, false},
         {"\"\"", "\"\"", true, true},
-        {"1", "1", false, false},
+        {"1", "1", true, false},
+        {"1", "\"1\"", false, false},
+        {"W/1", "W/1", true, false},
+        {"W/", "1", false, false},
         {"w/\"1\"", "\"1\"", false, false},
+        {"w/\"1\"", "w/\"1\"", true, false},
+        {"1 2", "1 2", false, false},
+        {"1,2", "1,2", false, false},
+        {"*", "*", false, false},
         {"\"1", "\"1", false, false},
         {"\"1\"x", "\"1\"x", false, false},
         {"\"a\\\"", "\"a\\\"", true, true},
@@ -113,6 +120,8 @@ static const CondCase condCases[] = {
     {"ETag: \"a,b\"\r\n", INM "\"x\", \"a,b\"\r\n", C(NOT_MODIFIED)},
     {"ETag: \"a\\\"\r\n", INM "\"a\\\", \"b\"\r\n", C(NOT_MODIFIED)},
     {"ETag: a\r\n", INM "\"a\"\r\n", C(MODIFIED)},
+    {"ETag: a\r\n", INM "\"b\", a , \"c\"\r\n", C(NOT_MODIFIED)},
+    {"ETag: a\r\n", INM "ab\r\n", C(MODIFIED)},
     {MODIFIED, INM "\"a\"\r\n", C(MODIFIED)},
     {MODIFIED, INM "*\r\n", C(NOT_MODIFIED)},
     /* If-None-Match wins, RFC 9110 13.2.2 */
@@ -192,7 +201,8 @@ Test(httpCond, tags_of_the_client_follow_the_stored_one_9111_4_3_1)
         {TAG, INM "\"b\", W/\"c\"\r\n", INM "\"a\", \"b\", W/\"c\"\r\n"},
         {TAG, INM "\"b\"\r\n" INM "\"c\"\r\n", INM "\"a\", \"b\", \"c\"\r\n"},
         {TAG, INM "*\r\n", INM "\"a\"\r\n"},
-        {TAG, INM "b\r\n", INM "\"a\"\r\n"},
+        {TAG, INM "b\r\n", INM "\"a\", b\r\n"},
+        {TAG, INM "b c\r\n", INM "\"a\"\r\n"},
         {TAG, INM "\r\n", INM "\"a\"\r\n"},
         {MODIFIED, INM "\"b\"\r\n", IMS AT_NOW "\r\n"},
     };
@@ -245,15 +255,18 @@ Test(httpCond, fields_of_a_304_replace_stored_ones_9111_3_2)
 {
     setHeaders(&stored, "Date: " BEFORE "\r\nX-A: 1\r\nX-A: 2\r\n"
                         "Content-Length: 10\r\nContent-Type: t\r\n"
-                        "Content-Encoding: gzip\r\nServer: s\r\n" TAG);
+                        "Content-Encoding: gzip\r\nServer: s\r\n"
+                        "Content-MD5: 1\r\n" TAG);
     setHeaders(&other, "Date: " AT_NOW "\r\nx-a: 3\r\nX-B: 4\r\nX-B: 5\r\n"
                        "Content-Length: 0\r\nContent-Type: u\r\n"
                        "Content-Encoding: br\r\nContent-Range: x\r\n"
+                       "Content-MD5: 2\r\n"
                        "Age: 7\r\nETag: W/\"a\"\r\n");
     cr_assert_eq(httpCondMerge(&stored.headers, &other.headers), 0);
     expectLines(&stored.headers,
                 "Content-Length: 10\r\n"
-                "Content-Encoding: gzip\r\nServer: s\r\nDate: " AT_NOW "\r\n"
+                "Content-Encoding: gzip\r\nServer: s\r\n"
+                "Content-MD5: 1\r\nDate: " AT_NOW "\r\n"
                 "x-a: 3\r\nX-B: 4\r\nX-B: 5\r\nContent-Type: u\r\nAge: 7\r\n"
                 "ETag: W/\"a\"\r\n");
 }
@@ -322,7 +335,8 @@ Test(httpCond, the_tag_in_a_stored_head)
     } rows[] = {
         {"HTTP/1.1 200 OK\r\nA: b\r\netag: \"x\"\r\nC: d\r\n", "\"x\""},
         {"HTTP/1.1 200 OK\r\nETag:W/\"x:y\"\r\n", "W/\"x:y\""},
-        {"HTTP/1.1 200 OK\r\nETag: x\r\n", NULL},
+        {"HTTP/1.1 200 OK\r\nETag: x\r\n", "x"},
+        {"HTTP/1.1 200 OK\r\nETag: \"x\r\n", NULL},
         {"HTTP/1.1 200 OK\r\n", NULL},
         {"", NULL},
     };
