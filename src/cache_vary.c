@@ -136,7 +136,29 @@ appendWords(const WordList *kind, const HttpHeaders *request, Buf *out)
     return rc;
 }
 
-/* Several lines mean what one with ", " between them does, RFC 9110 5.3. */
+/* The members of one line, without the blanks around them. */
+static int
+appendMembers(HttpSlice value, Buf *out)
+{
+    HttpList list;
+    HttpSlice member;
+    bool isFirst = true;
+    int rc = 0;
+
+    httpListStartText(&list, value);
+    while (rc == 0 && httpListNext(&list, &member)) {
+        if (!isFirst)
+            rc = bufAppend(out, ", ", 2);
+        if (rc == 0)
+            rc = bufAppend(out, member.data, member.len);
+        isFirst = false;
+    }
+    return rc;
+}
+
+/* Several lines mean what one with ", " between them does (RFC 9110 5.3).
+ * What is in no table may be a list, where blanks around commas have no
+ * meaning (5.6.1). */
 static int
 appendValues(HttpSlice name, const HttpHeaders *request, Buf *out)
 {
@@ -150,7 +172,9 @@ appendValues(HttpSlice name, const HttpHeaders *request, Buf *out)
         if (!isFirst)
             rc = bufAppend(out, ", ", 2);
         if (rc == 0)
-            rc = bufAppend(out, field->value, field->valueLen);
+            rc = field->id == HTTP_HEADER_OTHER
+                     ? appendMembers(httpFieldValue(field), out)
+                     : bufAppend(out, field->value, field->valueLen);
         isFirst = false;
     }
     return rc;

@@ -411,11 +411,23 @@ ALL(values_are_normalised_only_where_that_is_safe_9111_4_1)
     storesExpect("u", "X-Test: a, b\r\nAccept-Encoding: br,, gzip\r\n", "1");
     storesExpect("u", "X-Test: a\r\nX-Test: b\r\nAccept-Encoding: gzip, br\r\n",
                  "1");
-    storesExpect("u", "X-Test: a,b\r\nAccept-Encoding: gzip,br\r\n", NULL);
+    storesExpect("u", "X-Test: a ,\tb\r\nAccept-Encoding: gzip,br\r\n", "1");
+    storesExpect("u", "X-Test: a b\r\nAccept-Encoding: gzip,br\r\n", NULL);
+    storesExpect("u", "X-Test: \"a, b\"\r\nAccept-Encoding: gzip,br\r\n",
+                 NULL);
     storesExpect("u", "X-Test: b, a\r\nAccept-Encoding: gzip,br\r\n", NULL);
     storesExpect("u", "X-Test: A, b\r\nAccept-Encoding: gzip,br\r\n", NULL);
     storesExpect("u", "X-Test: a, b\r\nAccept-Encoding: gzipbr\r\n", NULL);
     storesExpect("u", "Accept-Encoding: gzip, br\r\n", NULL);
+}
+
+ALL(blanks_in_what_is_no_list_count_9111_4_1)
+{
+    storesPutVariant("u", "Cookie: a=1, 2\r\nX-Test: \"a, b\", c\r\n",
+                     "Vary: Cookie, X-Test\r\n", "1");
+    storesExpect("u", "Cookie: a=1, 2\r\nX-Test: \"a, b\",c\r\n", "1");
+    storesExpect("u", "Cookie: a=1,2\r\nX-Test: \"a, b\", c\r\n", NULL);
+    storesExpect("u", "Cookie: a=1, 2\r\nX-Test: \"a,b\", c\r\n", NULL);
 }
 
 ALL(weights_and_order_of_languages_count_9111_4_1)
