@@ -319,13 +319,22 @@ checkResponse(const HttpExchange *exchange, const HttpCacheControl *control)
     return HTTP_STORE_NO_EXPIRY;
 }
 
+/* It came stale, and nothing allows to use it so. What was fresh in another
+ * cache before may be of use when the origin fails. */
+static bool
+isOver(const HttpFreshness *freshness)
+{
+    return freshness->lifetime <= 0 || (freshness->flags & HTTP_CC_NO_CACHE) ||
+           (freshness->lifetime <= freshness->initialAge &&
+            httpFreshnessMustRevalidate(freshness));
+}
+
 /* Nothing could ever be done with it but throw it away. */
 static bool
 isUseless(const HttpResponse *response, const HttpFreshness *freshness)
 {
     return !(freshness->flags & HTTP_REFRESH_STORE_STALE) &&
-           (freshness->lifetime <= freshness->initialAge ||
-            (freshness->flags & HTTP_CC_NO_CACHE)) &&
+           isOver(freshness) &&
            !httpHeaderHas(&response->headers, HTTP_HEADER_ETAG) &&
            !httpHeaderHas(&response->headers, HTTP_HEADER_LAST_MODIFIED) &&
            freshness->staleWhileRevalidate <= 0 && freshness->staleIfError <= 0;
