@@ -143,19 +143,27 @@ isCondition(const char *name)
            strcmp(name, "endif") == 0;
 }
 
+static bool
+meansTheSame(const ConfigForeign *foreign, const ConfigLine *line)
+{
+    return foreign->same && line->count == 2 &&
+           strcmp(line->words[1].text, foreign->same) == 0;
+}
+
 static void
 tellUnknown(ConfigLoader *loader, const ConfigLine *line)
 {
     const char *name = line->words[0].text;
+    const ConfigForeign *foreign = configForeignLookup(name);
     const char *near = configNearest(name);
 
     if (isCondition(name))
         configError(loader, line, 0, "conditions (%s) are not supported", name);
-    else if (configIsForeign(name))
+    else if (foreign && !meansTheSame(foreign, line))
         configWarn(loader, line, 0,
-                   "directive %s is not supported yet, the line is ignored",
-                   name);
-    else
+                   "directive %s is not supported, the line is ignored: %s",
+                   name, foreign->instead);
+    else if (!foreign)
         configWarn(loader, line, 0,
                    "unknown directive \"%s\"%s%s%s, the line is ignored", name,
                    near ? " (did you mean \"" : "", near ? near : "",

@@ -121,6 +121,23 @@ printManualRow(FILE *out, const ConfigRow *row)
     printRoff(out, row->fallback);
 }
 
+static void
+printForeign(FILE *out)
+{
+    const ConfigForeign *row = NULL;
+
+    fputs(".SH DIRECTIVES THAT ARE IGNORED\n"
+          "Squid has or had these. Such a line is a warning that says what is "
+          "done\ninstead, unless its value means the same.\n",
+          out);
+    while ((row = configForeignNext(row))) {
+        printTag(out, row->name, "");
+        printRoff(out, row->instead);
+        if (row->same)
+            fprintf(out, "The same is meant by: %s\n", row->same);
+    }
+}
+
 void
 configPrintManual(FILE *out)
 {
@@ -138,7 +155,9 @@ configPrintManual(FILE *out)
           "the\n"
           "directory of the file they stand in. A directive that is not "
           "known is a\n"
-          "warning, a wrong value an error; both name file and line.\n"
+          "warning, a wrong value an error; both name file and line. What "
+          "happens instead\n"
+          "of Squid's directives that there are not is below.\n"
           ".PP\n"
           "SIZE is a number with bytes, KB, MB or GB (or k, m, g); TIME a "
           "number with\n"
@@ -175,5 +194,6 @@ configPrintManual(FILE *out)
           "Codes:\n",
           out);
     formatPrintCodes(out);
+    printForeign(out);
     fputs(".SH SEE ALSO\n.BR squire (8)\n", out);
 }

@@ -156,8 +156,18 @@ extern const size_t configRowCount;
 /* The row called name, also by an older name of it; NULL when unknown. */
 const ConfigRow *configRowLookup(const char *name);
 
-/* True for a directive that Squid has and we do not. */
-bool configIsForeign(const char *name);
+/* A directive that Squid has or had and we do not. */
+typedef struct ConfigForeign {
+    const char *name;
+    const char *same;    /* the value that means what we do anyway, or NULL */
+    const char *instead; /* what is done */
+} ConfigForeign;
+
+/* The row of that name of config_foreign.h; NULL when there is none. */
+const ConfigForeign *configForeignLookup(const char *name);
+
+/* The row after last, or the first one; NULL at the end. */
+const ConfigForeign *configForeignNext(const ConfigForeign *last);
 
 /* The known directive whose name looks most like name, or NULL. */
 const char *configNearest(const char *name);

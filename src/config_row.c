@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "config_foreign.h"
 #include "config_table.h"
 #include "nearest.h"
 
@@ -25,8 +26,8 @@ static const struct {
 #undef X
 };
 
-static const char *const foreign[] = {
-#define X(name) name,
+static const ConfigForeign foreign[] = {
+#define X(name, same, instead) {name, same, instead},
     CONFIG_FOREIGN(X)
 #undef X
 };
@@ -45,13 +46,21 @@ configRowLookup(const char *name)
     return NULL;
 }
 
-bool
-configIsForeign(const char *name)
+const ConfigForeign *
+configForeignNext(const ConfigForeign *last)
+{
+    if (!last)
+        return foreign;
+    return ++last < foreign + COUNT(foreign) ? last : NULL;
+}
+
+const ConfigForeign *
+configForeignLookup(const char *name)
 {
     for (size_t i = 0; i < COUNT(foreign); i++)
-        if (strcmp(foreign[i], name) == 0)
-            return true;
-    return false;
+        if (strcmp(foreign[i].name, name) == 0)
+            return &foreign[i];
+    return NULL;
 }
 
 const char *
@@ -64,6 +73,6 @@ configNearest(const char *name)
     for (size_t i = 0; i < COUNT(aliases); i++)
         best = nearestPick(name, best, aliases[i].old);
     for (size_t i = 0; i < COUNT(foreign); i++)
-        best = nearestPick(name, best, foreign[i]);
+        best = nearestPick(name, best, foreign[i].name);
     return best;
 }

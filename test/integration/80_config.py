@@ -338,7 +338,7 @@ class Parse(unittest.TestCase):
         self.assertNotIn("error", result.stderr)
         for line in result.stderr.splitlines():
             self.assertRegex(line, "^/etc/squid/.*: warning: directive .* is "
-                                   "not supported yet")
+                                   "not supported, the line is ignored: ")
 
 
     @unittest.skipUnless(os.path.exists(DOCUMENTED), "no Squid installed")

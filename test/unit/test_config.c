@@ -769,7 +769,8 @@ Test(config, unknown_directives_are_warnings_with_the_nearest)
                                     "directive \"frobnicate\", the line"),
               "%s", messages.text);
     cr_expect(strstr(messages.text, "squid.conf:4: warning: directive "
-                                    "wccp2_router is not supported yet"),
+                                    "wccp2_router is not supported, the "
+                                    "line is ignored: no router is told"),
               "%s", messages.text);
     configUnref(&config);
 }
