@@ -360,6 +360,7 @@ destroyConfig(Config *config)
     configAuthFini(&config->auth);
     configAuthFini(&config->managerAuth);
     aclRulesDestroy(&config->httpAccess);
+    aclRulesDestroy(&config->adaptedAccess);
     aclRulesDestroy(&config->httpReplyAccess);
     aclRulesDestroy(&config->cache);
     aclRulesDestroy(&config->sendHit);

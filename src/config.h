@@ -210,6 +210,7 @@ typedef struct ConfigPeer {
     char *forcedDomain; /* for Host, or NULL */
     ConfigTls *tls;     /* NULL: plain */
     AclRules *access;   /* cache_peer_access; NULL: all requests */
+    AclRules *domains;  /* cache_peer_domain, the same */
 } ConfigPeer;
 
 /* One refresh_pattern. */
@@ -297,6 +298,7 @@ typedef struct Config {
     AclSet *acls;
     AclRules *httpAccess;
     /* NULL: no line */
+    AclRules *adaptedAccess; /* adapted_http_access */
     AclRules *httpReplyAccess;
     AclRules *cache; /* who may be served from it and have answers stored */
     AclRules *sendHit;
@@ -344,6 +346,8 @@ typedef struct Config {
     ConfigRefresh *refreshes;
     size_t refreshCount;
     HttpRefresh refreshUsual; /* where none matches */
+    bool reloadIntoIms;  /* for all of them */
+    bool refreshAllIms;
     int64_t maxStaleMs;
     int64_t negativeTtlMs;
     int64_t requestHeaderMaxSize;

@@ -243,6 +243,31 @@ configTakeRule(ConfigLoader *loader, const ConfigRow *row,
     addRule(loader, line, first + 1, &rule, *rules);
 }
 
+void
+configTakeDomain(ConfigLoader *loader, const ConfigLine *line, size_t i,
+                 AclRules **rules)
+{
+    const char *word = line->words[i].text;
+    const char *domain = word + (word[0] == '!');
+    char *name = xasprintf("cache_peer_domain %s", domain);
+    const AclLine acl = {
+        .name = name, .kind = "dstdomain", .words = &domain, .count = 1};
+    const char *names[] = {name};
+    AclRuleLine rule = {
+        .allow = domain == word, .names = names, .count = 1, .text = name};
+    AclValues place = {.loader = loader,
+                       .file = line->file,
+                       .lineNo = line->words[i].line};
+    AclSet *acls = loader->config->acls;
+
+    if (*rules == NULL)
+        *rules = aclRulesCreate();
+    if (aclSetHas(acls, name) ||
+        aclSetAdd(acls, &acl, onComplaint, &place) == 0)
+        aclRulesAdd(*rules, acls, &rule, onComplaint, &place);
+    free(name);
+}
+
 AclRules *
 configTakeAcls(ConfigLoader *loader, const ConfigLine *line, size_t first,
                bool isBeforeAnswer)

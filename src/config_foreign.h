@@ -64,6 +64,8 @@
       "every client is offered every scheme of auth_param")                    \
     X("authenticate_cache_garbage_interval", NULL,                             \
       "users are forgotten when what is known of them is too old")             \
+    X("authenticate_ip_ttl", "0 seconds",                                      \
+      "it is not remembered which addresses a user comes from")                \
     X("background_ping_rate", NULL, CONFIG_NO_NETDB)                           \
     X("balance_on_multiple_ip", "off",                                         \
       "addresses of a host are tried in the system's order")                   \
@@ -79,6 +81,8 @@
     X("cache_swap_low", NULL, CONFIG_NO_SWAP)                                  \
     X("cache_swap_state", NULL, CONFIG_NO_SWAP)                                \
     X("cache_vary", "on", "variants by Vary are always kept")                  \
+    X("cachemgr_passwd", NULL,                                                 \
+      "whoever can reach manager_port may read (see manager_auth)")            \
     X("check_hostnames", NULL,                                                 \
       "names of hosts are checked only for what could harm")                   \
     X("chroot", NULL, "the proxy sees all files that its user may see")        \
@@ -99,6 +103,8 @@
     X("clientside_tos", NULL, CONFIG_NO_MARK)                                  \
     X("collapsed_forwarding_access", NULL,                                     \
       "collapsed_forwarding holds for all requests")                           \
+    X("configuration_includes_quoted_values", "off",                           \
+      "quoted values of acls are names of files")                              \
     X("connect_retries", "0", "all addresses of a host are tried once")        \
     X("cpu_affinity_map", NULL, CONFIG_NO_KIDS)                                \
     X("dead_peer_timeout", NULL,                                               \

@@ -14,6 +14,13 @@ configHeaderIsFixed(HttpHeaderId id)
            id == HTTP_HEADER_CONNECTION || id == HTTP_HEADER_HOST;
 }
 
+/* A line of Squid 2 is about requests and about answers. */
+static bool
+isOfBoth(const ConfigRow *row)
+{
+    return strncmp(row->name, "header_", 7) == 0;
+}
+
 static ConfigHeaderRules *
 fieldOf(const ConfigLoader *loader, const ConfigRow *row)
 {
@@ -69,6 +76,11 @@ parseAccess(ConfigLoader *loader, const ConfigRow *row, const ConfigLine *line)
     else if (checkName(loader, row, line)) {
         access = openAccess(fieldOf(loader, row), line->words[1].text);
         configTakeRule(loader, row, line, 2, &access->rules);
+        if (!isOfBoth(row))
+            return;
+        access =
+            openAccess(&loader->config->replyHeaders, line->words[1].text);
+        configTakeRule(loader, row, line, 2, &access->rules);
     }
 }
 
@@ -99,6 +111,11 @@ parseReplace(ConfigLoader *loader, const ConfigRow *row, const ConfigLine *line)
                     row->name);
     free(access->replacement);
     access->replacement = text;
+    if (!isOfBoth(row))
+        return;
+    access = openAccess(&loader->config->replyHeaders, line->words[1].text);
+    free(access->replacement);
+    access->replacement = xstrdup(text);
 }
 
 const ConfigKind configKindHeaderReplace = {

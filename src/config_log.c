@@ -277,6 +277,28 @@ const ConfigKind configKindAccessLog = {
     .parse = parseAccessLog,
 };
 
+/* A log of its own with the format that is called as the directive. */
+static void
+parseFormatLog(ConfigLoader *loader, const ConfigRow *row,
+               const ConfigLine *line)
+{
+    ConfigAccessLog log = {.path = NULL};
+    const char *name =
+        strcmp(row->name, "useragent_log") == 0 ? "useragent" : "referrer";
+
+    if (!configWantWords(loader, row, line, 1) ||
+        strcmp(line->words[1].text, "none") == 0)
+        return;
+    log.path = configResolve(line->file, line->words[1].text);
+    setFormat(loader, line, 0, &log, name);
+    addLog(loader, line, &log, line->count);
+}
+
+const ConfigKind configKindFormatLog = {
+    .repeats = true,
+    .parse = parseFormatLog,
+};
+
 void
 configLogsFinish(ConfigLoader *loader)
 {

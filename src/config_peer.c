@@ -351,6 +351,7 @@ dropPeer(ConfigPeer *peer)
     free(peer->forcedDomain);
     dropLogin(peer);
     aclRulesDestroy(&peer->access);
+    aclRulesDestroy(&peer->domains);
     if (peer->tls)
         configTlsFini(peer->tls);
     free(peer->tls);
@@ -429,33 +430,62 @@ complainPeer(ConfigLoader *loader, const ConfigLine *line)
                 near ? "\"?" : "");
 }
 
+/* The one that word 1 names; NULL after a complaint. */
+static ConfigPeer *
+lookupPeer(ConfigLoader *loader, const ConfigLine *line)
+{
+    const char *name = line->words[1].text;
+
+    for (size_t i = 0; i < loader->config->peerCount; i++)
+        if (strcmp(loader->config->peers[i].name, name) == 0)
+            return &loader->config->peers[i];
+    if (isIgnored(loader, name))
+        configWarn(loader, line, 1,
+                   "the cache_peer \"%s\" is ignored, and so is the line",
+                   name);
+    else
+        complainPeer(loader, line);
+    return NULL;
+}
+
 static void
 parsePeerAccess(ConfigLoader *loader, const ConfigRow *row,
                 const ConfigLine *line)
 {
-    Config *config = loader->config;
+    ConfigPeer *peer;
 
     if (line->count < 4) {
         configWantWords(loader, row, line, 3);
         return;
     }
-    for (size_t i = 0; i < config->peerCount; i++) {
-        if (strcmp(config->peers[i].name, line->words[1].text) != 0)
-            continue;
-        configTakeRule(loader, row, line, 2, &config->peers[i].access);
-        return;
-    }
-    if (isIgnored(loader, line->words[1].text))
-        configWarn(loader, line, 1,
-                   "the cache_peer \"%s\" is ignored, and so is the line",
-                   line->words[1].text);
-    else
-        complainPeer(loader, line);
+    peer = lookupPeer(loader, line);
+    if (peer)
+        configTakeRule(loader, row, line, 2, &peer->access);
 }
 
 const ConfigKind configKindPeerAccess = {
     .repeats = true,
     .parse = parsePeerAccess,
+};
+
+static void
+parsePeerDomain(ConfigLoader *loader, const ConfigRow *row,
+                const ConfigLine *line)
+{
+    ConfigPeer *peer;
+
+    if (line->count < 3) {
+        configWantWords(loader, row, line, 2);
+        return;
+    }
+    peer = lookupPeer(loader, line);
+    for (size_t i = 2; peer && i < line->count; i++)
+        configTakeDomain(loader, line, i, &peer->domains);
+}
+
+const ConfigKind configKindPeerDomain = {
+    .repeats = true,
+    .parse = parsePeerDomain,
 };
 
 void

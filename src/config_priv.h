@@ -255,6 +255,11 @@ void configPortsFini(Config *config);
 void configTakeRule(ConfigLoader *loader, const ConfigRow *row,
                     const ConfigLine *line, size_t first, AclRules **rules);
 
+/* Word i as "[!]DOMAIN", added to *rules: a request for it is allowed, or
+ * denied. *rules is made when it is NULL. Complains. */
+void configTakeDomain(ConfigLoader *loader, const ConfigLine *line, size_t i,
+                      AclRules **rules);
+
 /* The words from `first` on with a blank between them; returns owned. */
 char *configTakeWordsFrom(ConfigLoader *loader, const ConfigLine *line,
                           size_t first);
@@ -327,6 +332,7 @@ extern const ConfigKind configKindTlsOutgoing;
 extern const ConfigKind configKindManager;
 extern const ConfigKind configKindAccessLog;
 extern const ConfigKind configKindLogFormat;
+extern const ConfigKind configKindFormatLog;
 extern const ConfigKind configKindHeaderAccess;
 extern const ConfigKind configKindHeaderReplace;
 extern const ConfigKind configKindHeaderAdd;
@@ -348,6 +354,7 @@ extern const ConfigKind configKindExtras;
 extern const ConfigKind configKindHelperTimeout;
 extern const ConfigKind configKindPeer;
 extern const ConfigKind configKindPeerAccess;
+extern const ConfigKind configKindPeerDomain;
 extern const ConfigKind configKindCacheDir;
 extern const ConfigKind configKindRefresh;
 

@@ -136,6 +136,10 @@ finishRule(const Config *config, HttpRefresh *rule)
     if (rule->staleMax < 0)
         rule->staleMax = config->maxStaleMs / 1000;
     rule->negative = config->negativeTtlMs / 1000;
+    if (config->reloadIntoIms)
+        rule->flags |= HTTP_REFRESH_RELOAD_INTO_IMS;
+    if (config->refreshAllIms)
+        rule->flags |= HTTP_REFRESH_REFRESH_IMS;
 }
 
 void

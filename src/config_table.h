@@ -96,6 +96,10 @@
       "404 when there was nothing), is denied unless an acl of kind method "   \
       "is about it: acl purge method PURGE; http_access allow purge "          \
       "localhost; http_access deny purge.")                                    \
+    X("adapted_http_access", Rules, adaptedAccess, NULL,                       \
+      "allow|deny [!]ACL...",                                                  \
+      "As http_access, but for what url_rewrite_program has made of the "      \
+      "request; without any line all are allowed.")                            \
     X("http_reply_access", ReplyRules, httpReplyAccess, NULL,                  \
       "allow|deny [!]ACL...",                                                  \
       "Which answers clients get, also kept ones; without any line all. As "   \
@@ -137,6 +141,10 @@
       "of the lines after it. The options on-error=, buffer-size= and "        \
       "rotate= have no effect; a line with Squid's syslog:, udp: or tcp: is "  \
       "ignored.")                                                              \
+    X("useragent_log", FormatLog, accessLogs, NULL, "FILE|none",               \
+      "The same as access_log FILE useragent.")                                \
+    X("referer_log", FormatLog, accessLogs, NULL, "FILE|none",                 \
+      "The same as access_log FILE referrer.")                                 \
     X("log_mime_hdrs", Bool, logMimeHdrs, "off", "on|off",                     \
       "Whether lines in the native format end in [the fields of the "          \
       "request] [those of the answer].")                                       \
@@ -247,6 +255,10 @@
       " Against what the client says: ignore-reload (no-cache and max-age "    \
       "are), reload-into-ims (they always are). refresh-ims: the origin is "   \
       "asked when the client sends If-Modified-Since.")                        \
+    X("reload_into_ims", Bool, reloadIntoIms, "off", "on|off",                 \
+      "Whether reload-into-ims of refresh_pattern holds for all answers.")     \
+    X("refresh_all_ims", Bool, refreshAllIms, "off", "on|off",                 \
+      "Whether refresh-ims of refresh_pattern holds for all answers.")         \
     X("negative_ttl", Time, negativeTtlMs, "0 seconds", "TIME",                \
       "How long errors (from 400 on) are good that do not say so; 0: as other "\
       "answers, of which some may be kept.")                                   \
@@ -335,6 +347,11 @@
     X("reply_header_add", HeaderAdd, replyHeaders, NULL,                       \
       "NAME TEXT|\"FORMAT\" [[!]ACL...]",                                      \
       "A field that is added to answers when all acls match.")                 \
+    X("header_access", HeaderAccess, requestHeaders, NULL,                     \
+      "NAME|All|Other allow|deny [!]ACL...",                                   \
+      "The same as request_header_access and reply_header_access.")            \
+    X("header_replace", HeaderReplace, requestHeaders, NULL, "NAME TEXT",      \
+      "The same as request_header_replace and reply_header_replace.")          \
     X("tls_outgoing_options", TlsOutgoing, tlsOutgoing, "min-version=1.2",     \
       "OPTION...",                                                             \
       "How origins of https URLs are spoken to. Their certificates are "       \
@@ -371,6 +388,11 @@
       "Which requests the cache_peer of that name may be asked; without "      \
       "any line all. What would have to be looked up for an acl must be "      \
       "known already.")                                                        \
+    X("cache_peer_domain", PeerDomain, peers, NULL, "NAME [!]DOMAIN...",       \
+      "For which domains the cache_peer of that name may be asked, as "        \
+      "acls of kind dstdomain have them, and for which not (!DOMAIN): the "    \
+      "first that matches decides; when none does, the opposite of the "       \
+      "last. cache_peer_access must allow the request, too.")                  \
     X("always_direct", Rules, alwaysDirect, NULL, "allow|deny [!]ACL...",      \
       "Which requests go to origins and never to parents; without any line "   \
       "none.")                                                                 \
@@ -459,6 +481,8 @@
     X("pconn_timeout", "server_idle_pconn_timeout")                            \
     X("max_filedesc", "max_filedescriptors")                                   \
     X("no_cache", "cache")                                                     \
+    X("http_access2", "adapted_http_access")                                   \
+    X("referrer_log", "referer_log")                                           \
     X("redirect_program", "url_rewrite_program")                               \
     X("redirect_children", "url_rewrite_children")                             \
     X("redirector_access", "url_rewrite_access")                               \

@@ -63,7 +63,7 @@ peerSetCreate(const Config *config, PeerSet *older)
         /* The rest is the configuration's, and looked up there. */
         peer->config.user = peer->config.password = NULL;
         peer->config.forcedDomain = NULL;
-        peer->config.access = NULL;
+        peer->config.access = peer->config.domains = NULL;
         peer->config.tls = NULL;
         inherit(peer, older);
     }

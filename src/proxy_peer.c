@@ -15,8 +15,10 @@
 static bool
 isAllowed(const ConfigPeer *peer, const AclInput *input)
 {
-    return peer->access == NULL ||
-           aclRulesCheck(peer->access, input) == ACL_ALLOW;
+    return (peer->access == NULL ||
+            aclRulesCheck(peer->access, input) == ACL_ALLOW) &&
+           (peer->domains == NULL ||
+            aclRulesCheck(peer->domains, input) == ACL_ALLOW);
 }
 
 uint64_t

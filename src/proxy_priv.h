@@ -232,6 +232,7 @@ typedef struct ProxyBody {
 typedef enum ProxyStep {
     PROXY_STEP_ACCESS,
     PROXY_STEP_REWRITE,
+    PROXY_STEP_ADAPTED,
     PROXY_STEP_STORE_ID,
     PROXY_STEP_CACHE,
     /* only for what is forwarded */

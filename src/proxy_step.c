@@ -334,6 +334,12 @@ askRewriter(ProxyRequest *request)
 }
 
 static const AclRules *
+adaptedRules(const Config *config)
+{
+    return config->adaptedAccess;
+}
+
+static const AclRules *
 storeIdRules(const Config *config)
 {
     return config->storeId.helper.access;
@@ -451,6 +457,9 @@ static const Step steps[PROXY_STEP_COUNT] = {
                             .isOptional = true,
                             .isWanted = hasRewriter,
                             .allowed = askRewriter},
+    [PROXY_STEP_ADAPTED] = {.rules = adaptedRules,
+                            .isOptional = true,
+                            .denied = denyAccess},
     [PROXY_STEP_STORE_ID] = {.rules = storeIdRules,
                              .isOptional = true,
                              .isWanted = hasStoreId,

@@ -107,7 +107,7 @@ WARNED = [
      "acl bad is about the answer, which is not there yet"),
     ("acl bad http_status 500\nrequest_header_access Via deny bad",
      "acl bad is about the answer, which is not there yet"),
-    ("cache_replacement_policy lru", "2: warning: directive cache_replac"),
+    ("cache_replacement_policy heap LFUDA", "2: warning: directive cache_replac"),
     ("htp_port 80", "unknown directive \"htp_port\" (did you mean \"http_p"),
     ("acl manager proto cache_object", "2: warning: acl manager is built in"),
     ("access_log syslog:daemon.info squid",
@@ -139,6 +139,21 @@ WARNED = [
     ("reply_header_max_size 1 MB", "2: warning: reply_header_max_size is taken as 96 KB"),
 ]
 
+
+# As Squid's, with a value that asks for nothing else than is done.
+SAME = """\
+icp_port 0
+htcp_port 0
+snmp_port 0
+workers 1
+delay_pools 0
+icap_enable off
+digest_generation off
+hosts_file /etc/hosts
+cache_replacement_policy lru
+cache_store_log none
+url_rewrite_host_header on
+"""
 
 # What sites have: nothing of it is warned of.
 USUAL = """\
@@ -318,6 +333,22 @@ class Parse(unittest.TestCase):
         second = self.parse(result.stdout)
         self.assertEqual(second.returncode, 0, second.stderr)
 
+    def test_what_is_done_instead_is_told(self):
+        for line, instead in (
+                ("delay_pools 2", "no limit is applied"),
+                ("icap_enable on", "nothing is scanned or changed"),
+                ("ssl_bump peek all", "tunnels are passed through"),
+                ("dns_nameservers 10.0.0.1", "looked up by the system"),
+                ("icp_port 3130", "neither asked nor answered by ICP")):
+            result = self.parse(f"http_port 3128\n{line}\n")
+            self.assertRegex(result.stderr,
+                             f"conf:2: warning: .* is ignored: .*{instead}")
+            self.assertEqual(result.returncode, 0)
+
+    def test_values_that_mean_the_same_are_no_warning(self):
+        result = self.parse("http_port 3128\n" + SAME)
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+
     def test_no_file(self):
         result = self.parse_file("/nonexistent/squire.conf")
         self.assertEqual(result.returncode, 1)
@@ -344,7 +375,7 @@ class Parse(unittest.TestCase):
     @unittest.skipUnless(os.path.exists(DOCUMENTED), "no Squid installed")
     def test_every_directive_of_squid_is_known_by_name(self):
         with gzip.open(DOCUMENTED, "rt", encoding="utf-8") as file:
-            names = re.findall(r"(?m)^#  TAG: (\w+)", file.read())
+            names = re.findall(r"(?m)^#  TAG: ([\w.]+)", file.read())
         self.assertGreater(len(names), 300)
         result = self.parse("http_port 3128\n" + "".join(
             name + "\n" for name in names))
