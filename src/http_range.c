@@ -63,60 +63,121 @@ resolveFrom(HttpSlice text, uint64_t length, HttpRange *out)
     return HTTP_RANGE_PART;
 }
 
-/* The one range of a set in octets, or the absent slice. */
+static HttpRangeResult
+resolveOne(HttpSlice range, uint64_t length, HttpRange *out)
+{
+    return range.data[0] == '-'
+               ? resolveSuffix(httpSlice(range.data + 1, range.len - 1), length,
+                               out)
+               : resolveFrom(range, length, out);
+}
+
+/* The ranges of the only Range field, in octets; or the absent slice. */
 static HttpSlice
-onlyRange(const HttpHeaders *request)
+rangesOf(const HttpHeaders *request)
 {
     static const char unit[] = "bytes=";
+    const size_t unitLen = sizeof(unit) - 1;
     const HttpField *field = httpHeaderNextOf(request, HTTP_HEADER_RANGE, NULL);
-    HttpList list;
-    HttpSlice range;
-    HttpSlice other;
 
     if (!field || httpHeaderNextOf(request, HTTP_HEADER_RANGE, field))
         return (HttpSlice){0};
     HttpSlice value = httpFieldValue(field);
-    if (value.len < sizeof(unit) ||
-        strncasecmp(value.data, unit, sizeof(unit) - 1) != 0)
+    if (value.len <= unitLen || strncasecmp(value.data, unit, unitLen) != 0)
         return (HttpSlice){0};
-    httpListStartText(&list, httpSlice(value.data + sizeof(unit) - 1,
-                                       value.len - (sizeof(unit) - 1)));
-    if (!httpListNext(&list, &range) || httpListNext(&list, &other))
-        return (HttpSlice){0};
-    return range;
+    return httpSlice(value.data + unitLen, value.len - unitLen);
+}
+
+/* Without a gap between them. */
+static bool
+isJoined(const HttpRange *a, const HttpRange *b)
+{
+    return a->first <= b->last + 1 && b->first <= a->last + 1;
+}
+
+static bool
+isOverlap(const HttpRange *a, const HttpRange *b)
+{
+    return a->first <= b->last && b->first <= a->last;
+}
+
+static void
+extend(HttpRange *range, const HttpRange *by)
+{
+    if (by->first < range->first)
+        range->first = by->first;
+    if (by->last > range->last)
+        range->last = by->last;
+}
+
+/* Those that the new one joins become one with it, where the first of them
+ * was. Returns how many of them overlapped it. */
+static unsigned
+addRange(HttpRangeSet *set, HttpRange range)
+{
+    HttpRange *ranges = set->ranges;
+    size_t at = set->count;
+    unsigned overlaps = 0;
+
+    for (size_t i = 0; i < set->count;) {
+        if (!isJoined(&ranges[i], &range)) {
+            i++;
+            continue;
+        }
+        overlaps += isOverlap(&ranges[i], &range);
+        extend(&range, &ranges[i]);
+        at = i < at ? i : at;
+        memmove(&ranges[i], &ranges[i + 1],
+                (--set->count - i) * sizeof(*ranges));
+        i = 0; /* now it may join others */
+    }
+    memmove(&ranges[at + 1], &ranges[at], (set->count - at) * sizeof(*ranges));
+    ranges[at] = range;
+    set->count++;
+    return overlaps;
 }
 
 HttpRangeResult
 httpRangeResolve(const HttpHeaders *request, const HttpValidators *stored,
-                 uint64_t length, time_t now, HttpRange *rangeOut)
+                 uint64_t length, time_t now, HttpRangeSet *setOut)
 {
-    HttpSlice range = onlyRange(request);
-    HttpRange part;
+    HttpRangeSet set = {.count = 0};
+    unsigned overlaps = 0;
+    unsigned asked = 0;
+    HttpSlice text;
+    HttpRange range;
+    HttpList list;
 
-    if (!range.len || !httpCondIfRange(request, stored, now))
+    httpListStartText(&list, rangesOf(request));
+    while (httpListNext(&list, &text)) {
+        HttpRangeResult result = resolveOne(text, length, &range);
+        if (result == HTTP_RANGE_WHOLE || ++asked > HTTP_RANGES_MAX)
+            return HTTP_RANGE_WHOLE;
+        if (result == HTTP_RANGE_PART)
+            overlaps += addRange(&set, range);
+    }
+    if (!asked || overlaps > HTTP_RANGE_OVERLAPS_MAX ||
+        !httpCondIfRange(request, stored, now))
         return HTTP_RANGE_WHOLE;
-    HttpRangeResult result =
-        range.data[0] == '-'
-            ? resolveSuffix(httpSlice(range.data + 1, range.len - 1), length,
-                            &part)
-            : resolveFrom(range, length, &part);
-    if (result == HTTP_RANGE_PART)
-        *rangeOut = part;
-    return result;
+    if (!set.count)
+        return HTTP_RANGE_UNSATISFIABLE;
+    *setOut = set;
+    return HTTP_RANGE_PART;
 }
 
 HttpRangeResult
 httpRangeResolvePart(const HttpHeaders *request, const HttpValidators *stored,
                      const HttpPlace *part, time_t now, HttpRange *rangeOut)
 {
-    HttpRange range;
+    HttpRangeSet set;
     HttpRangeResult result =
-        httpRangeResolve(request, stored, part->total, now, &range);
+        httpRangeResolve(request, stored, part->total, now, &set);
 
-    if (result != HTTP_RANGE_PART || range.first < part->range.first ||
-        range.last > part->range.last)
+    if (result != HTTP_RANGE_PART || set.count > 1 ||
+        set.ranges[0].first < part->range.first ||
+        set.ranges[0].last > part->range.last)
         return HTTP_RANGE_WHOLE;
-    *rangeOut = range;
+    *rangeOut = set.ranges[0];
     return HTTP_RANGE_PART;
 }
 
@@ -207,19 +268,70 @@ appendPlace(const HttpPlace *place, Buf *out)
 
     if (rc == 0)
         rc = httpRangeFormatPlace(place, out);
-    return rc ? rc
-              : bufPrintf(out, "\r\nContent-Length: %" PRIu64 "\r\n",
-                          place->range.last - place->range.first + 1);
+    return rc ? rc : bufPrintf(out, "\r\n");
 }
 
-int
-httpRangeFormat206(HttpSlice storedHead, const HttpPlace *place, Buf *out)
+static int
+appendLength(uint64_t length, Buf *out)
+{
+    return bufPrintf(out, "Content-Length: %" PRIu64 "\r\n", length);
+}
+
+/* The fields that all parts have, those of the type if there is one part. */
+static int
+appendShared(HttpSlice storedHead, bool isOne, Buf *out)
 {
     int rc = bufPrintf(out, "HTTP/1.1 206 %s\r\n", httpStatusReason(206));
     HttpStoredLine line;
 
     while (rc == 0 && httpStoredNext(&storedHead, &line))
-        if (!isOfItself(&line))
+        if (!isOfItself(&line) &&
+            (isOne || line.id != HTTP_HEADER_CONTENT_TYPE))
             rc = bufAppend(out, line.text.data, line.text.len);
-    return rc ? rc : appendPlace(place, out);
+    return rc;
+}
+
+int
+httpRangeFormat206(HttpSlice storedHead, const HttpPlace *place, Buf *out)
+{
+    int rc = appendShared(storedHead, true, out);
+
+    if (rc == 0)
+        rc = appendPlace(place, out);
+    return rc ? rc
+              : appendLength(place->range.last - place->range.first + 1, out);
+}
+
+int
+httpRangeFormatSet206(HttpSlice storedHead, const char *boundary,
+                      uint64_t length, Buf *out)
+{
+    int rc = appendShared(storedHead, false, out);
+
+    if (rc == 0)
+        rc = bufPrintf(out,
+                       "Content-Type: multipart/byteranges; boundary=%s\r\n",
+                       boundary);
+    return rc ? rc : appendLength(length, out);
+}
+
+int
+httpRangeFormatPart(HttpSlice storedHead, const char *boundary,
+                    const HttpPlace *place, Buf *out)
+{
+    int rc = bufPrintf(out, "\r\n--%s\r\n", boundary);
+    HttpStoredLine line;
+
+    while (rc == 0 && httpStoredNext(&storedHead, &line))
+        if (line.id == HTTP_HEADER_CONTENT_TYPE)
+            rc = bufAppend(out, line.text.data, line.text.len);
+    if (rc == 0)
+        rc = appendPlace(place, out);
+    return rc ? rc : bufPrintf(out, "\r\n");
+}
+
+int
+httpRangeFormatEnd(const char *boundary, Buf *out)
+{
+    return bufPrintf(out, "\r\n--%s--\r\n", boundary);
 }

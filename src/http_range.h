@@ -18,33 +18,44 @@ typedef struct HttpRange {
 
 #define HTTP_TOTAL_UNKNOWN UINT64_MAX
 
+/* More than these are taken for an attack (RFC 9110 17.15): the whole. */
+#define HTTP_RANGES_MAX 16
+#define HTTP_RANGE_OVERLAPS_MAX 1
+
+/* Ranges that have gaps between them, in the order they were asked for. */
+typedef struct HttpRangeSet {
+    HttpRange ranges[HTTP_RANGES_MAX];
+    size_t count;
+} HttpRangeSet;
+
 /* What a Content-Range says: "bytes 0-4/10" or "bytes 0-4/" and a star. */
 typedef struct HttpPlace {
     HttpRange range;
     uint64_t total; /* or HTTP_TOTAL_UNKNOWN */
 } HttpPlace;
 
-/* What a Range field asks of a representation of known length. */
+/* What a Range field asks of a representation. */
 typedef enum HttpRangeResult {
-    HTTP_RANGE_WHOLE,         /* no range, malformed, or several: all of it */
+    HTTP_RANGE_WHOLE,         /* no range, malformed, or an attack: all of it */
     HTTP_RANGE_PART,          /* 206 */
     HTTP_RANGE_UNSATISFIABLE, /* 416 */
     HTTP_RANGE_RESULT_COUNT
 } HttpRangeResult;
 
 /*
- * Which part of a representation of length octets a GET with these fields
+ * Which parts of a representation of length octets a GET with these fields
  * gets (RFC 9110 14.1.2, 14.2). If-Range (13.1.5) is compared with what is
- * stored: where it fails, the whole. Several ranges count as none, which 14.2
- * allows. rangeOut is written for HTTP_RANGE_PART only.
+ * stored: where it fails, the whole. Ranges that are not there are left out,
+ * those that overlap or follow each other are one (15.3.7.2). setOut is
+ * written for HTTP_RANGE_PART only, then it has at least one.
  */
 HttpRangeResult httpRangeResolve(const HttpHeaders *request,
                                  const HttpValidators *stored, uint64_t length,
-                                 time_t now, HttpRange *rangeOut);
+                                 time_t now, HttpRangeSet *setOut);
 
 /*
- * The same for a stored part: HTTP_RANGE_PART only if all that is asked for
- * is in it; an open end needs a known total.
+ * The same for a stored part: HTTP_RANGE_PART only if it is one range, and all
+ * of it is in the part; an open end needs a known total.
  */
 HttpRangeResult httpRangeResolvePart(const HttpHeaders *request,
                                      const HttpValidators *stored,
@@ -65,6 +76,21 @@ bool httpRangePlaceOf(HttpSlice storedHead, HttpPlace *placeOut);
  * 9110 15.3.7. Without the empty line. 0, or -ENOBUFS.
  */
 int httpRangeFormat206(HttpSlice storedHead, const HttpPlace *place, Buf *out);
+
+/*
+ * The same for several parts (RFC 9110 14.6), whose body has length octets.
+ * boundary: a token that is not in the body.
+ */
+int httpRangeFormatSet206(HttpSlice storedHead, const char *boundary,
+                          uint64_t length, Buf *out);
+
+/* Append what comes in that body before the octets of a part. 0, or
+ * -ENOBUFS. */
+int httpRangeFormatPart(HttpSlice storedHead, const char *boundary,
+                        const HttpPlace *place, Buf *out);
+
+/* Append what comes after the last part. 0, or -ENOBUFS. */
+int httpRangeFormatEnd(const char *boundary, Buf *out);
 
 /* Append "bytes 0-4/10". 0, or -ENOBUFS. */
 int httpRangeFormatPlace(const HttpPlace *place, Buf *out);

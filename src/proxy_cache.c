@@ -31,21 +31,32 @@ isCacheable(const ProxyRequest *request)
            !httpCondIsForOrigin(&http->headers);
 }
 
+static void
+serveParts(ProxyRequest *request, const HttpRangeSet *set)
+{
+    HttpPlace place = {set->ranges[0], cacheObjectLength(request->object)};
+
+    if (set->count > 1)
+        proxyReplyParts(request, set);
+    else
+        proxyReplyPart(request, &place, 0);
+}
+
 /* The object, or what of it a GET asks for. */
 static void
 serveWhole(ProxyRequest *request)
 {
-    uint64_t length = cacheObjectLength(request->object);
     HttpRangeResult result = HTTP_RANGE_WHOLE;
-    HttpPlace place = {.total = length};
+    HttpRangeSet set;
 
     if (request->http->method == HTTP_METHOD_GET &&
         cacheObjectStatus(request->object) == 200)
         result = httpRangeResolve(&request->http->headers,
                                   cacheObjectValidators(request->object),
-                                  length, proxyNowSec(), &place.range);
+                                  cacheObjectLength(request->object),
+                                  proxyNowSec(), &set);
     if (result == HTTP_RANGE_PART)
-        proxyReplyPart(request, &place, 0);
+        serveParts(request, &set);
     else if (result == HTTP_RANGE_UNSATISFIABLE)
         proxyReplyNoPart(request);
     else

@@ -57,6 +57,7 @@
 typedef struct ProxyClient ProxyClient;
 typedef struct ProxyRequest ProxyRequest;
 typedef struct ProxyFetch ProxyFetch;
+typedef struct ProxyParts ProxyParts;
 
 #define PROXY_CLIENT_STATES(X)                                                 \
     X(IDLE, "idle")                                                            \
@@ -294,6 +295,7 @@ struct ProxyRequest {
     Tunnel *tunnel;
     CacheObject *object; /* stored response in use */
     CacheReader reader;
+    ProxyParts *parts; /* of it that are sent; NULL: one */
     ProxyBody body;
     ProxyReply reply;
     char peer[INET6_ADDRSTRLEN];
@@ -687,6 +689,21 @@ void proxyReplyNotModified(ProxyRequest *request);
  * of the whole. */
 void proxyReplyPart(ProxyRequest *request, const HttpPlace *place,
                     uint64_t base);
+
+/* Send 206 with several parts of the stored object, a whole. */
+void proxyReplyParts(ProxyRequest *request, const HttpRangeSet *set);
+
+/* Make the head of such an answer, whose parts are then read from the
+ * request's reader, one after another. 0, or -ENOBUFS. */
+int proxyPartsStart(ProxyRequest *request, const HttpRangeSet *set,
+                    Buf *headOut);
+
+/* When a part is read to its end, put what is between it and the next one into
+ * the output buffer, and go on with that. */
+void proxyPartsGoOn(ProxyRequest *request);
+
+/* Free what that needs; not having begun is accepted. */
+void proxyPartsEnd(ProxyRequest *request);
 
 /* Send 416: the stored object has no such part. */
 void proxyReplyNoPart(ProxyRequest *request);

@@ -127,6 +127,8 @@ gather(ProxyClient *client, struct iovec iov[PROXY_PIECES])
     ProxyRequest *request = client->request;
     int count = 0;
 
+    if (request->parts != NULL && !request->reply.isReset)
+        proxyPartsGoOn(request);
     if (bufLen(&client->out) > 0)
         iov[count++] = (struct iovec){.iov_base = bufData(&client->out),
                                       .iov_len = bufLen(&client->out)};

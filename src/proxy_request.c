@@ -119,6 +119,7 @@ dropWork(ProxyRequest *request)
     if (request->fetch != NULL)
         proxyFetchDetach(request->fetch);
     request->fetch = NULL;
+    proxyPartsEnd(request);
     cacheObjectUnref(&request->object);
     aclFactsClear(&request->facts);
     httpHeaderFini(&request->replyHeaders);

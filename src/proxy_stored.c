@@ -157,6 +157,15 @@ proxyReplyNotModified(ProxyRequest *request)
     sendMade(request, rc, &head);
 }
 
+static void
+beginPart(ProxyRequest *request, HttpSlice type)
+{
+    proxyReplyBegin(request, 206);
+    request->reply.isComplete = true;
+    proxyReplyType(request, type);
+    request->reply.source = PROXY_SOURCE_STORE;
+}
+
 void
 proxyReplyPart(ProxyRequest *request, const HttpPlace *place, uint64_t base)
 {
@@ -167,14 +176,24 @@ proxyReplyPart(ProxyRequest *request, const HttpPlace *place, uint64_t base)
 
     if (isRefused(request))
         return;
-    proxyReplyBegin(request, 206);
-    request->reply.isComplete = true;
-    proxyReplyType(request, findType(stored));
-    request->reply.source = PROXY_SOURCE_STORE;
+    beginPart(request, findType(stored));
     cacheReaderInitRange(&request->reader, object, range->first - base,
                          range->last - range->first + 1);
     bufInit(&head, PROXY_OUTPUT_MAX);
     int rc = httpRangeFormat206(stored, place, &head);
+    sendMade(request, rc, &head);
+}
+
+void
+proxyReplyParts(ProxyRequest *request, const HttpRangeSet *set)
+{
+    Buf head;
+
+    if (isRefused(request))
+        return;
+    beginPart(request, httpSliceText("multipart/byteranges"));
+    bufInit(&head, PROXY_OUTPUT_MAX);
+    int rc = proxyPartsStart(request, set, &head);
     sendMade(request, rc, &head);
 }
 

@@ -100,14 +100,21 @@ checkPlace(HttpSlice head, const HttpPlace *place)
 static void
 checkRanges(HttpSlice head, const HttpValidators *validators)
 {
+    HttpRangeSet set = {.count = 0};
     HttpRange range;
     HttpPlace place;
 
-    if (httpRangeResolve(&request.headers, validators, LENGTH, NOW, &range) ==
-        HTTP_RANGE_PART) {
+    bool isPart = httpRangeResolve(&request.headers, validators, LENGTH, NOW,
+                                   &set) == HTTP_RANGE_PART;
+    CHECK(isPart == (set.count > 0) && set.count <= HTTP_RANGES_MAX);
+    for (size_t i = 0; i < set.count; i++) {
+        range = set.ranges[i];
         CHECK(range.first <= range.last && range.last < LENGTH);
         place = (HttpPlace){.range = range, .total = LENGTH};
         checkPlace(head, &place);
+        for (size_t j = 0; j < i; j++)
+            CHECK(range.last + 1 < set.ranges[j].first ||
+                  set.ranges[j].last + 1 < range.first);
     }
     if (!httpRangePlace(&response.headers, &place))
         return;

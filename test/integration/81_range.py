@@ -3,6 +3,7 @@
 
 import os
 import sys
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "support"))
@@ -15,6 +16,8 @@ DAY = "Sun, 06 Nov 1994 08:49:37 GMT"
 
 
 class Ranges(SharedCase):
+    conf = "maximum_object_size_in_memory 4 MB\n"
+
     def stored(self, body=BODY, *fields):
         url = self.serve(answer(200, body, FRESH, *fields))
         self.squire.get(url)
@@ -72,9 +75,85 @@ class Ranges(SharedCase):
 
     def test_what_is_no_range_gets_the_whole_9110_14_2(self):
         url = self.stored()
-        for value in ("bytes=3-1", "bytes=x", "lines=1-2", "bytes=0-1,3-4"):
+        for value in ("bytes=3-1", "bytes=x", "lines=1-2", "bytes=0-1,4-3"):
             response = self.ask(url, value)
             self.assertEqual((response.status, response.body), (200, BODY))
+        self.assertEqual(self.asked(), 1)
+
+    def check_parts(self, response, body, *places):
+        """All parts of a multipart/byteranges answer, in this order."""
+        self.assertEqual(response.status, 206)
+        self.assertIsNone(response.get("Content-Range"))
+        self.assertEqual(response.get_all("Content-Length"),
+                         [str(len(response.body))])
+        kind, boundary = response.get("Content-Type").split("; boundary=")
+        self.assertEqual(kind, "multipart/byteranges")
+        line = b"\r\n--" + boundary.encode()
+        before, *parts, end = response.body.split(line)
+        self.assertEqual((before, end), (b"", b"--\r\n"))
+        self.assertEqual(len(parts), len(places))
+        for part, (first, last) in zip(parts, places):
+            head, octets = part.split(b"\r\n\r\n", 1)
+            self.assertEqual(octets, body[first:last + 1])
+            self.assertEqual(
+                head.decode(), "\r\nContent-Type: text/x\r\nContent-Range: "
+                f"bytes {first}-{last}/{len(body)}")
+
+    def test_several_parts_of_a_stored_whole_9110_14_6(self):
+        url = self.stored(BODY, 'ETag: "1"', "Content-Type: text/x",
+                          "X-Other: kept")
+        with self.squire.connect() as connection:
+            for value, places in (
+                    ("bytes=0-0,9-9", ((0, 0), (9, 9))),
+                    ("bytes=-1, 2-4,,0-0", ((9, 9), (2, 4), (0, 0))),
+                    ("bytes=0-1,20-30,4-5", ((0, 1), (4, 5))),
+                    ("bytes=6-8,2-3,5-5", ((5, 8), (2, 3)))):
+                response = connection.request(url, headers=[("Range", value)])
+                self.check_parts(response, BODY, *places)
+                self.assertEqual(response.get("ETag"), '"1"')
+                self.assertEqual(response.get("X-Other"), "kept")
+                self.assertIn("test.proxy;hit", response.get("Cache-Status"))
+            for value, body, place in (
+                    ("bytes=0-1,2-3", b"0123", "0-3/10"),
+                    ("bytes=4-4,10-11", b"4", "4-4/10")):
+                self.check_part(connection.request(
+                    url, headers=[("Range", value)]), body, place)
+            response = connection.request(
+                url, headers=[("Range", "bytes=10-,11-12")])
+            self.assertEqual((response.status, response.body), (416, b""))
+        self.assertEqual(self.asked(), 1)
+
+    def test_boundary_is_not_to_be_foreseen(self):
+        url = self.stored(BODY)
+        one, two = (self.ask(url, "bytes=0-0,2-2") for _ in range(2))
+        self.assertNotEqual(one.get("Content-Type"), two.get("Content-Type"))
+
+    def test_many_ranges_get_the_whole_9110_17_15(self):
+        body = os.urandom(5000)
+        url = self.stored(body, "Content-Type: text/x")
+        places = [(100 * i, 100 * i + 9) for i in range(17)]
+        def ask(some):
+            return self.ask(url, "bytes=" + ",".join(f"{a}-{b}"
+                                                     for a, b in some))
+        self.check_parts(ask(places[:16]), body, *places[:16])
+        for some in (places, [(0, 4999)] * 3, [(0, 9), (5, 14), (12, 20)],
+                     places * 60):
+            response = ask(some)
+            self.assertEqual((response.status, response.body), (200, body))
+
+    def test_large_parts_for_a_slow_client(self):
+        body = os.urandom(4000000)
+        url = self.stored(body, "Content-Type: text/x")
+        places = ((2000000, 3999999), (0, 1500000), (1500010, 1500011))
+        value = ",".join(f"{a}-{b}" for a, b in places)
+        with self.squire.connect() as connection:
+            connection.send(f"GET {url} HTTP/1.1\r\nHost: x\r\n"
+                            f"Range: bytes={value}\r\n\r\n")
+            time.sleep(0.3)
+            self.check_parts(connection.read_response(), body, *places)
+            self.check_part(connection.request(
+                url, headers=[("Range", "bytes=1-2")]), body[1:3],
+                "1-2/4000000")
         self.assertEqual(self.asked(), 1)
 
     def test_head_has_no_ranges_9110_14_2(self):

@@ -92,6 +92,28 @@ class Restart(Disk):
         squire.check_idle()
         squire.stop()
 
+    def test_parts_after_restart_9110_14_6(self):
+        body = random.Random(1).randbytes(5000000)
+        self.origin.routes["/"] = answer(200, body, FRESH)
+        url = self.origin.url("/")
+        squire = self.start()
+        self.assertEqual(squire.get(url).body, body)
+        self.wait_stored(squire, 1)
+        squire.stop()
+        squire = self.start()
+        places = ((3000000, 4999999), (0, 70000), (2000000, 2000000))
+        value = "bytes=" + ",".join(f"{a}-{b}" for a, b in places)
+        part = squire.get(url, [("Range", value)])
+        self.assertEqual(part.status, 206)
+        boundary = part.get("Content-Type").split("boundary=")[1]
+        self.assertEqual(
+            [text.split(b"\r\n\r\n", 1)[1] for text in
+             part.body.split(f"\r\n--{boundary}".encode())[1:-1]],
+            [body[a:b + 1] for a, b in places])
+        self.assertEqual(len(self.origin.requests), 1)
+        squire.check_idle()
+        squire.stop()
+
     def test_invalidation_and_304_last(self):
         etag = 'ETag: "1"'
 
