@@ -3,6 +3,8 @@
 
 #include <llhttp.h>
 
+#include "check.h"
+
 typedef struct EngineRun {
     llhttp_t parser; /* the first: callbacks get its address */
     HttpRequest *request;
@@ -108,16 +110,20 @@ errorOf(llhttp_errno_t code)
     }
 }
 
-/* The library knows a list of methods; what may not be on it is told as POST,
- * which has the same form. Returns what of head is still to be told. */
+/* The library knows a list of methods, and schemes without an underscore: for
+ * what may not be among them it is told another request line. Returns what of
+ * head is still to be told. */
 static HttpSlice
-tellMethod(llhttp_t *parser, const HttpRequest *request, HttpSlice head)
+tellLine(llhttp_t *parser, const HttpRequest *request, HttpSlice head)
 {
-    size_t len = request->methodText.len;
+    static const char standIn[] = "POST / HTTP/1.1\r\n";
 
-    if (request->method != HTTP_METHOD_OTHER)
+    if (request->method != HTTP_METHOD_OTHER && !request->isOtherScheme)
         return head;
-    llhttp_execute(parser, "POST", 4);
+    const char *lf = memchr(head.data, '\n', head.len);
+    CHECK(lf != NULL); /* the line was read */
+    llhttp_execute(parser, standIn, sizeof(standIn) - 1);
+    size_t len = (size_t)(lf + 1 - head.data);
     return httpSlice(head.data + len, head.len - len);
 }
 
@@ -127,7 +133,7 @@ httpEngineParse(HttpRequest *request, HttpSlice head)
     EngineRun run = {.request = request};
 
     llhttp_init(&run.parser, HTTP_REQUEST, &callbacks);
-    head = tellMethod(&run.parser, request, head);
+    head = tellLine(&run.parser, request, head);
     llhttp_errno_t code = llhttp_execute(&run.parser, head.data, head.len);
     if (run.error)
         return run.error;

@@ -3,6 +3,7 @@
 
 #include <http_parser.h>
 
+#include "check.h"
 #include "http_octet.h"
 
 typedef struct EngineRun {
@@ -82,16 +83,20 @@ errorOf(enum http_errno code)
     }
 }
 
-/* The library knows a list of methods; what may not be on it is told as POST,
- * which has the same form. Returns what of head is still to be told. */
+/* The library knows a list of methods, and schemes without an underscore: for
+ * what may not be among them it is told another request line. Returns what of
+ * head is still to be told. */
 static HttpSlice
-tellMethod(http_parser *parser, const HttpRequest *request, HttpSlice head)
+tellLine(http_parser *parser, const HttpRequest *request, HttpSlice head)
 {
-    size_t len = request->methodText.len;
+    static const char standIn[] = "POST / HTTP/1.1\r\n";
 
-    if (request->method != HTTP_METHOD_OTHER)
+    if (request->method != HTTP_METHOD_OTHER && !request->isOtherScheme)
         return head;
-    http_parser_execute(parser, &callbacks, "POST", 4);
+    const char *lf = memchr(head.data, '\n', head.len);
+    CHECK(lf != NULL); /* the line was read */
+    http_parser_execute(parser, &callbacks, standIn, sizeof(standIn) - 1);
+    size_t len = (size_t)(lf + 1 - head.data);
     return httpSlice(head.data + len, head.len - len);
 }
 
@@ -103,7 +108,7 @@ httpEngineParse(HttpRequest *request, HttpSlice head)
 
     http_parser_init(&parser, HTTP_REQUEST);
     parser.data = &run;
-    head = tellMethod(&parser, request, head);
+    head = tellLine(&parser, request, head);
     size_t used = http_parser_execute(&parser, &callbacks, head.data, head.len);
     if (run.error)
         return run.error;

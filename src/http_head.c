@@ -153,8 +153,9 @@ parseRequestLine(HttpRequest *request, char *line, size_t len)
 /* scheme "://": http and https are looked at closely, others are left to
  * those who may have a use for them. */
 static HttpParseError
-checkAbsolute(HttpSlice target)
+checkAbsolute(HttpRequest *request)
 {
+    HttpSlice target = request->target;
     HttpUrl url;
     HttpUrlError error = httpUrlParse(target, &url);
 
@@ -164,8 +165,10 @@ checkAbsolute(HttpSlice target)
     size_t schemeLen = colon ? (size_t)(colon - target.data) : 0;
     if (error != HTTP_URL_ERROR_SCHEME || target.len < schemeLen + 3 ||
         memcmp(target.data + schemeLen, "://", 3) != 0 ||
+        (target.data[0] | 0x20) < 'a' || (target.data[0] | 0x20) > 'z' ||
         !httpOctetsAre(target.data, schemeLen, HTTP_OCTET_HOST))
         return HTTP_PARSE_ERROR_TARGET;
+    request->isOtherScheme = true;
     return HTTP_PARSE_ERROR_NONE;
 }
 
@@ -192,7 +195,7 @@ parseTarget(HttpRequest *request)
         return HTTP_PARSE_ERROR_NONE;
     }
     request->form = HTTP_TARGET_ABSOLUTE;
-    return checkAbsolute(target);
+    return checkAbsolute(request);
 }
 
 /* RFC 9112 3.2: exactly one in HTTP/1.1, whatever the target's form. */

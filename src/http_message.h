@@ -60,6 +60,7 @@ typedef struct HttpRequest {
     HttpFraming framing;
     HttpSlice methodText;
     HttpSlice target;    /* as received */
+    bool isOtherScheme;  /* it is a URL, but neither http nor https */
     uint64_t length;     /* of the body, with HTTP_FRAMING_LENGTH */
     unsigned minor;      /* 1: HTTP/1.1 (and higher 1.x), 0: HTTP/1.0 */
     bool keepAlive;      /* the client wants to (RFC 9112 9.3) */

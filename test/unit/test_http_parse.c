@@ -234,6 +234,8 @@ static const HeadCase targetCases[] = {
     {"GET HTTP://H/ HTTP/1.1\r\nHost: h\r\n\r\n", ERR(NONE)},
     {"GET http://[::1]:80/ HTTP/1.1\r\nHost: h\r\n\r\n", ERR(NONE)},
     {"GET ftp://h/x HTTP/1.1\r\nHost: h\r\n\r\n", ERR(NONE)},
+    {"GET cache_object://h/x HTTP/1.0\r\n\r\n", ERR(NONE)},
+    {"GET 1http://h/x HTTP/1.1\r\nHost: h\r\n\r\n", ERR(TARGET)},
     {"GET ://h/x HTTP/1.1\r\nHost: h\r\n\r\n", ERR(TARGET)},
     {"GET mailto:x HTTP/1.1\r\nHost: h\r\n\r\n", ERR(TARGET)},
     {"GET /\"|'{}^`\\ HTTP/1.1\r\nHost: h\r\n\r\n", ERR(NONE)},
