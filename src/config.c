@@ -342,6 +342,7 @@ destroyConfig(Config *config)
 {
     configPortsFini(config);
     configLogsFini(config);
+    configManagerFini(config);
     configErrorsFini(config);
     configHeadersFini(&config->requestHeaders);
     configHeadersFini(&config->replyHeaders);

@@ -71,6 +71,13 @@ typedef struct ConfigPort {
     ConfigAccel accel;
 } ConfigPort;
 
+/* One cachemgr_passwd. */
+typedef struct ConfigManagerPassword {
+    char *password; /* or "none", "disable" */
+    char **actions; /* names of documents, or "all" */
+    size_t count;
+} ConfigManagerPassword;
+
 /* One logformat, or one that is always there. */
 typedef struct ConfigLogFormat {
     char *name;
@@ -294,6 +301,8 @@ typedef struct Config {
     size_t httpPortCount;
     ConfigPort *managerPorts; /* addresses or paths, for managerListen */
     size_t managerPortCount;
+    ConfigManagerPassword *managerPasswords;
+    size_t managerPasswordCount;
 
     AclSet *acls;
     AclRules *httpAccess;
@@ -447,6 +456,10 @@ typedef void ConfigHelperCb(const ConfigHelper *helper, void *data);
 /* Call cb for every class of helpers that there is, with a program or
  * without. */
 void configForEachHelper(const Config *config, ConfigHelperCb *cb, void *data);
+
+/* What cachemgr_passwd says of a document of the manager: the password, "none"
+ * or "disable"; NULL: nothing. Borrowed. */
+const char *configManagerPassword(const Config *config, HttpSlice action);
 
 /* The text of error_directory for the page of that name, or NULL; borrowed. */
 const char *configErrorPage(const Config *config, const char *name);

@@ -81,8 +81,6 @@
     X("cache_swap_low", NULL, CONFIG_NO_SWAP)                                  \
     X("cache_swap_state", NULL, CONFIG_NO_SWAP)                                \
     X("cache_vary", "on", "variants by Vary are always kept")                  \
-    X("cachemgr_passwd", NULL,                                                 \
-      "whoever can reach manager_port may read (see manager_auth)")            \
     X("check_hostnames", NULL,                                                 \
       "names of hosts are checked only for what could harm")                   \
     X("chroot", NULL, "the proxy sees all files that its user may see")        \

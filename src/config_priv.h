@@ -296,6 +296,9 @@ bool configFolderExists(const char *path);
 /* Warn when word i names no program that can be executed. */
 void configCheckProgram(ConfigLoader *loader, const ConfigLine *line, size_t i);
 
+/* Free what the lines of cachemgr_passwd own. */
+void configManagerFini(Config *config);
+
 /* Free what the lines about logs own. */
 void configLogsFini(Config *config);
 
@@ -330,6 +333,7 @@ extern const ConfigKind configKindPort;
 extern const ConfigKind configKindHttpsPort;
 extern const ConfigKind configKindTlsOutgoing;
 extern const ConfigKind configKindManager;
+extern const ConfigKind configKindManagerPassword;
 extern const ConfigKind configKindAccessLog;
 extern const ConfigKind configKindLogFormat;
 extern const ConfigKind configKindFormatLog;

@@ -50,6 +50,15 @@
       "of auth_param; the realm is Squire manager unless it is set. Whoever "  \
       "may write to the socket of a manager_port that is a path needs no "     \
       "password.")                                                             \
+    X("cachemgr_passwd", ManagerPassword, managerPasswords, NULL,              \
+      "PASSWORD NAME...",                                                      \
+      "Which of the documents under Squid's names (squire(8), MANAGER) "       \
+      "want a password, at http_ports and at the manager_port: the first "     \
+      "line that has NAME or all. PASSWORD may be none (no password is "       \
+      "wanted) or disable (nobody gets it). It is sent by squidclient "        \
+      "mgr:NAME@PASSWORD, or as that of any user (Basic). Without a line "     \
+      "the commands shutdown, reconfigure and rotate are for nobody, and "     \
+      "the rest is for all whom http_access lets have it.")                    \
     X("external_acl_type", External, externals, NULL,                          \
       "NAME [OPTION=VALUE...] [ipv4|ipv6] %CODE... PROGRAM [ARG...]",          \
       "A class of helpers that acls of kind external ask. They are told the "  \

@@ -324,6 +324,7 @@ openManager(Config *config)
 
     squire.manager = managerCreate(&manager);
     managerConfigure(squire.manager, config);
+    proxySetReports(squire.proxy, managerReport, squire.manager);
     return listenForManager(config, complainToTerminal, NULL);
 }
 

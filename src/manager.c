@@ -22,7 +22,6 @@
 #define WRITE_TIMEOUT_MS 30000
 #define LINGER_MS 1000
 #define CONNECTIONS_MAX 128
-#define TRANSLATION_EXTRA 32 /* octets that a new target may be longer by */
 #define DRAIN_MS 5000
 
 typedef struct ManagerPort {
@@ -39,6 +38,8 @@ struct Manager {
     unsigned connCount;
     Auth *auth;   /* NULL: there was no manager_auth so far */
     Config *conf; /* in force, or NULL */
+    CommDeferred deferred;
+    ManagerCommand later; /* what it is to do */
 };
 
 static void
@@ -122,15 +123,12 @@ onConnReadable(int fd, void *data)
     size_t used;
 
     CHECK_OBJ(conn, MANAGER_CONN_MAGIC);
-    ssize_t n = read(fd, text, sizeof(text) - TRANSLATION_EXTRA);
+    ssize_t n = read(fd, text, sizeof(text));
     if (n == 0 || (n == -1 && errno != EAGAIN && errno != EINTR)) {
         managerConnClose(conn);
         return;
     }
     size_t len = n > 0 ? (size_t)n : 0;
-    if (!conn->isBegun)
-        len = managerTextTranslate(text, len, sizeof(text));
-    conn->isBegun = conn->isBegun || len > 0;
     HttpParseEvent event =
         httpParserFeed(conn->parser, text, len, &used, &body);
     if (event == HTTP_PARSE_HEAD)
@@ -329,6 +327,36 @@ managerListen(Manager *manager, const ConfigPort *lines, size_t count,
     return 0;
 }
 
+static void
+onCommandDue(void *data)
+{
+    Manager *manager = data;
+    Buf text;
+
+    CHECK_OBJ(manager, MANAGER_MAGIC);
+    bufInit(&text, COMMAND_TEXT_MAX);
+    int rc =
+        manager->config.command(manager->later, &text, manager->config.data);
+    debug(DBG_MANAGER, 1, "manager: a command that was asked for: %s",
+          rc == 0 ? "done" : strerror(-rc));
+    bufFini(&text);
+}
+
+void
+managerCommandLater(Manager *manager, ManagerCommand command)
+{
+    CHECK_OBJ(manager, MANAGER_MAGIC);
+    manager->later = command;
+    commDefer(&manager->deferred);
+}
+
+const Proxy *
+managerProxy(const Manager *manager)
+{
+    CHECK_OBJ(manager, MANAGER_MAGIC);
+    return manager->config.proxy;
+}
+
 Manager *
 managerCreate(const ManagerConfig *config)
 {
@@ -337,6 +365,7 @@ managerCreate(const ManagerConfig *config)
     manager->magic = MANAGER_MAGIC;
     manager->config = *config;
     listInit(&manager->conns);
+    commDeferInit(&manager->deferred, onCommandDue, manager);
     return manager;
 }
 
@@ -377,6 +406,13 @@ managerConnAuth(const ManagerConn *conn)
                                                        : NULL;
 }
 
+const Config *
+managerConnRules(const ManagerConn *conn)
+{
+    CHECK_OBJ(conn->manager, MANAGER_MAGIC);
+    return conn->manager->conf;
+}
+
 const char *
 managerConnHostname(const ManagerConn *conn)
 {
@@ -395,6 +431,7 @@ managerDestroy(Manager **managerp)
         return;
     CHECK_OBJ(manager, MANAGER_MAGIC);
     *managerp = NULL;
+    commDeferCancel(&manager->deferred);
     closePorts(manager->ports, manager->portCount);
     while (!listIsEmpty(&manager->conns))
         managerConnClose(

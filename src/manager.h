@@ -54,6 +54,10 @@ int managerListen(Manager *manager, const ConfigPort *lines, size_t count,
  * are answered, and to which name. Ports are managerListen's business. */
 void managerConfigure(Manager *manager, Config *config);
 
+/* A ProxyReportCb, data being the Manager: write a document under a name that
+ * Squid's have, as plain text, or carry out a command soon. */
+int managerReport(const Report *report, Buf *out, void *data);
+
 /* The debug log has another name: see authRotate. */
 void managerRotate(Manager *manager);
 

@@ -14,6 +14,7 @@
 
 #define MANAGER_CONN_MAGIC 0x3a9a6e02u
 #define MANAGER_DOCUMENT_MAX (16 * 1024 * 1024)
+#define COMMAND_TEXT_MAX (256 * 1024)
 
 typedef struct ManagerConn {
     uint32_t magic;
@@ -21,7 +22,6 @@ typedef struct ManagerConn {
     Manager *manager;
     int fd;
     bool isUnix;  /* came by a unix socket */
-    bool isBegun; /* some of the request is here */
     HttpParser *parser;
     Buf out;
     struct ManagerStream *stream; /* NULL: the answer has an end */
@@ -72,19 +72,14 @@ void managerEventsOpen(ManagerConn *conn);
  * not; constant. */
 const char *managerGuardRefusal(const ManagerConn *conn);
 
-/* The document of "/squid-internal-mgr/NAME", also with "http://HOST" before
- * it: its name, "menu" without one. Absent: it is none of them. Borrows. */
-HttpSlice managerTextName(HttpSlice target);
+/* Carry out a command at the end of the loop's turn. */
+void managerCommandLater(Manager *manager, ManagerCommand command);
 
-/* What squidclient sends has a target that parsers refuse: len octets of text,
- * which has room for size, that begin to ask for "cache_object://HOST/NAME" ask
- * for the document of that name afterwards. Returns their number then; other
- * texts stay as they are. */
-size_t managerTextTranslate(char *text, size_t len, size_t size);
+/* What it is about; borrowed. */
+const Proxy *managerProxy(const Manager *manager);
 
-/* Write it, as plain text. 0, -ENOENT: there is no such document, or
- * -ENOBUFS. */
-int managerTextWrite(Buf *out, HttpSlice name, const Proxy *proxy);
+/* The configuration in force, or NULL; borrowed likewise. */
+const Config *managerConnRules(const ManagerConn *conn);
 
 /* The header fields by which a browser runs nothing but the page's own style
  * and script, and asks nobody but us; constant. */

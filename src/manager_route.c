@@ -8,8 +8,6 @@
 #include "http_url.h"
 #include "manager_priv.h"
 
-#define COMMAND_TEXT_MAX (256 * 1024)
-
 /* One of write, query, open and none: a document, one about what the query
  * says, a stream, a command. */
 typedef struct Route {
@@ -141,18 +139,32 @@ answerDocument(ManagerConn *conn, const Route *route, HttpMethod method)
 
 /* One that Squid has, too. */
 static void
-answerText(ManagerConn *conn, HttpSlice name, HttpMethod method)
+answerText(ManagerConn *conn, HttpSlice text)
 {
     static const Route route = {.type = TEXT, .fields = NOT_STORED};
+    const HttpRequest *request = httpParserRequest(conn->parser);
+    const Config *config = managerConnRules(conn);
+    HttpMethod method = request->method;
+    Report report;
     Buf body;
 
-    if (method != HTTP_METHOD_GET && method != HTTP_METHOD_HEAD) {
-        managerRouteRefuse(conn, 405, "Allow: GET, HEAD\r\n", "");
+    if (config == NULL ||
+        (method != HTTP_METHOD_GET && method != HTTP_METHOD_HEAD)) {
+        managerRouteRefuse(conn, config == NULL ? 503 : 405,
+                           "Allow: GET, HEAD\r\n", "");
         return;
     }
+    reportRead(text, &request->headers, config, &report);
     bufInit(&body, MANAGER_DOCUMENT_MAX);
-    int rc = managerTextWrite(&body, name, managerConnConfig(conn)->proxy);
-    sendDocument(conn, &route, rc, &body, method);
+    int status = managerReport(&report, &body, conn->manager);
+    if (status == 200)
+        sendDocument(conn, &route, 0, &body, method);
+    else
+        managerRouteRefuse(conn, status,
+                           status == 401
+                               ? "WWW-Authenticate: Basic realm=\"manager\"\r\n"
+                               : "",
+                           "");
     bufFini(&body);
 }
 
@@ -245,7 +257,7 @@ managerRouteAnswer(ManagerConn *conn)
 {
     const HttpRequest *request = httpParserRequest(conn->parser);
     const Route *route = lookupRoute(request->target);
-    HttpSlice text = managerTextName(request->target);
+    HttpSlice text = reportTarget(request->target);
 
     if (route != NULL && route->hasJson && isJsonWanted(request))
         route = &jsonRoute;
@@ -255,7 +267,7 @@ managerRouteAnswer(ManagerConn *conn)
     if (!isHostTrusted(conn, request))
         managerRouteRefuse(conn, 403, "", "");
     else if (text.data != NULL)
-        answerText(conn, text, request->method);
+        answerText(conn, text);
     else if (route == NULL || request->form != HTTP_TARGET_ORIGIN)
         managerRouteRefuse(conn, 404, "", "");
     else

@@ -14,35 +14,59 @@
 #include "manager_priv.h"
 #include "xalloc.h"
 
+/* What documents are about. */
+typedef struct View {
+    const Proxy *proxy;
+    const Config *config; /* that of the request */
+} View;
+
 /* One document. Those of pools have the name of one, or how the names of
  * several begin, with "/" at the end. */
 typedef struct TextPage {
     const char *name;
     const char *help;
-    int (*write)(Buf *out, const Proxy *proxy);
+    int (*write)(Buf *out, const View *view);
     const char *pool;
+    bool isCommand;
+    ManagerCommand command;
 } TextPage;
 
-static int writeMenu(Buf *out, const Proxy *proxy);
-static int writeInfo(Buf *out, const Proxy *proxy);
-static int writeCounters(Buf *out, const Proxy *proxy);
+static int writeMenu(Buf *out, const View *view);
+static int writeInfo(Buf *out, const View *view);
+static int writeCounters(Buf *out, const View *view);
+
+#define DOCUMENT(where, what, writer)                                          \
+    {                                                                          \
+        .name = where, .help = what, .write = writer                           \
+    }
+#define POOLS(where, what, which)                                              \
+    {                                                                          \
+        .name = where, .help = what, .pool = which                             \
+    }
+#define COMMAND(where, what, which)                                            \
+    {                                                                          \
+        .name = where, .help = what, .isCommand = true, .command = which       \
+    }
 
 static const TextPage pages[] = {
-    {"menu", "This list", writeMenu, NULL},
-    {"info", "General figures", writeInfo, NULL},
-    {"counters", "Traffic and use of resources, as numbers", writeCounters,
-     NULL},
-    {"external_acl", "Helpers of external_acl_type", NULL, "external/"},
-    {"redirector", "Helpers of url_rewrite_program", NULL, "url_rewrite"},
-    {"store_id", "Helpers of store_id_program", NULL, "store_id"},
-    {"basicauthenticator", "Helpers of auth_param basic", NULL,
-     "basicauthenticator"},
-    {"digestauthenticator", "Helpers of auth_param digest", NULL,
-     "digestauthenticator"},
-    {"ntlmauthenticator", "Helpers of auth_param ntlm", NULL,
-     "ntlmauthenticator"},
-    {"negotiateauthenticator", "Helpers of auth_param negotiate", NULL,
-     "negotiateauthenticator"},
+    DOCUMENT("menu", "This list", writeMenu),
+    COMMAND("shutdown", "Shut the proxy down", MANAGER_SHUTDOWN),
+    COMMAND("reconfigure", "Read the configuration again", MANAGER_RECONFIGURE),
+    COMMAND("rotate", "Rotate the logs", MANAGER_ROTATE),
+    DOCUMENT("info", "General figures", writeInfo),
+    DOCUMENT("counters", "Traffic and use of resources, as numbers",
+             writeCounters),
+    POOLS("external_acl", "Helpers of external_acl_type", "external/"),
+    POOLS("redirector", "Helpers of url_rewrite_program", "url_rewrite"),
+    POOLS("store_id", "Helpers of store_id_program", "store_id"),
+    POOLS("basicauthenticator", "Helpers of auth_param basic",
+          "basicauthenticator"),
+    POOLS("digestauthenticator", "Helpers of auth_param digest",
+          "digestauthenticator"),
+    POOLS("ntlmauthenticator", "Helpers of auth_param ntlm",
+          "ntlmauthenticator"),
+    POOLS("negotiateauthenticator", "Helpers of auth_param negotiate",
+          "negotiateauthenticator"),
 };
 
 #define PAGE_COUNT (sizeof(pages) / sizeof(pages[0]))
@@ -127,15 +151,17 @@ isThere(const TextPage *page)
 }
 
 static int
-writeMenu(Buf *out, const Proxy *proxy)
+writeMenu(Buf *out, const View *view)
 {
     int rc = 0;
 
-    (void)proxy;
     for (size_t i = 0; i < PAGE_COUNT; i++)
         if (isThere(&pages[i]))
             rc = bufPrintf(out, " %-22s\t%-40s\t%s\n", pages[i].name,
-                           pages[i].help, "public");
+                           pages[i].help,
+                           reportProtection(view->config,
+                                            httpSliceText(pages[i].name),
+                                            pages[i].isCommand));
     return rc;
 }
 
@@ -197,13 +223,13 @@ putService(Buf *out, const HelperHistogram *histogram)
 }
 
 static int
-writeInfo(Buf *out, const Proxy *proxy)
+writeInfo(Buf *out, const View *view)
 {
     ProxyStats stats;
     char date[HTTP_DATE_SIZE];
     time_t now = (time_t)(commWallUs() / 1000000);
 
-    proxyStatsGet(proxy, &stats);
+    proxyStatsGet(view->proxy, &stats);
     double seconds = (double)(commNowUs() - stats.startedUs) / 1e6;
     httpDateFormat(now - (time_t)seconds, date);
     bufPrintf(out, "Squire Object Cache: Version %s\nStart Time:\t%s\n",
@@ -228,7 +254,7 @@ writeInfo(Buf *out, const Proxy *proxy)
               stats.cache.bytesMax > 0 ? 100.0 * (double)stats.cache.bytes /
                                              (double)stats.cache.bytesMax
                                        : 0.0);
-    putService(out, proxyLatency(proxy));
+    putService(out, proxyLatency(view->proxy));
     putResources(out, seconds);
     return bufPrintf(out,
                      "Internal Data Structures:\n"
@@ -237,7 +263,7 @@ writeInfo(Buf *out, const Proxy *proxy)
 }
 
 static int
-writeCounters(Buf *out, const Proxy *proxy)
+writeCounters(Buf *out, const View *view)
 {
     ProxyStats stats;
     CommStats loop;
@@ -245,7 +271,7 @@ writeCounters(Buf *out, const Proxy *proxy)
     double now = (double)commWallUs() / 1e6;
     HttpSlice date = httpDateText((time_t)now);
 
-    proxyStatsGet(proxy, &stats);
+    proxyStatsGet(view->proxy, &stats);
     commStatsGet(&loop, false);
     getrusage(RUSAGE_SELF, &usage);
     return bufPrintf(out,
@@ -268,74 +294,37 @@ writeCounters(Buf *out, const Proxy *proxy)
                      (unsigned long long)stats.aborted);
 }
 
+static int
+statusOf(int rc)
+{
+    return rc == 0 ? 200 : rc == -ENOENT ? 404 : 500;
+}
+
+static const TextPage *
+lookupPage(HttpSlice name)
+{
+    for (size_t i = 0; i < PAGE_COUNT; i++)
+        if (httpSliceEqual(name, httpSliceText(pages[i].name)))
+            return &pages[i];
+    return NULL;
+}
+
 int
-managerTextWrite(Buf *out, HttpSlice name, const Proxy *proxy)
+managerReport(const Report *report, Buf *out, void *data)
 {
-    for (size_t i = 0; i < PAGE_COUNT; i++) {
-        if (!httpSliceEqual(name, httpSliceText(pages[i].name)))
-            continue;
-        if (pages[i].write != NULL)
-            return pages[i].write(out, proxy);
-        return walkPools(&pages[i], out) > 0 ? 0 : -ENOENT;
+    Manager *manager = data;
+    const TextPage *page = lookupPage(report->name);
+    const View view = {managerProxy(manager), report->config};
+
+    if (page == NULL)
+        return 404;
+    if (!reportIsAllowed(report, page->isCommand))
+        return 401;
+    if (page->isCommand) {
+        managerCommandLater(manager, page->command);
+        return statusOf(bufPrintf(out, "%s: at once\n", page->name));
     }
-    return -ENOENT;
-}
-
-/* What follows prefix in text, or the absent slice. */
-static HttpSlice
-after(HttpSlice text, const char *prefix)
-{
-    size_t len = strlen(prefix);
-
-    if (text.len < len || memcmp(text.data, prefix, len) != 0)
-        return httpSlice(NULL, 0);
-    return httpSlice(text.data + len, text.len - len);
-}
-
-static HttpSlice
-upTo(HttpSlice text, const char *marks)
-{
-    size_t len = 0;
-
-    while (len < text.len && strchr(marks, text.data[len]) == NULL)
-        len++;
-    return httpSlice(text.data, len);
-}
-
-size_t
-managerTextTranslate(char *text, size_t len, size_t size)
-{
-    static const char old[] = "GET cache_object://";
-    static const char now[] = "GET /squid-internal-mgr/";
-    const size_t oldLen = sizeof(old) - 1, nowLen = sizeof(now) - 1;
-
-    if (len < oldLen || memcmp(text, old, oldLen) != 0)
-        return len;
-    HttpSlice rest = httpSlice(text + oldLen, len - oldLen);
-    size_t host = upTo(rest, "/ \r\n").len;
-    if (host == rest.len || rest.data[host] != '/')
-        return len;
-    const char *name = rest.data + host + 1;
-    size_t nameLen = rest.len - host - 1;
-    if (nowLen + nameLen > size)
-        return len;
-    memmove(text + nowLen, name, nameLen);
-    memcpy(text, now, nowLen);
-    return nowLen + nameLen;
-}
-
-HttpSlice
-managerTextName(HttpSlice target)
-{
-    HttpSlice rest = after(target, "http://");
-
-    if (rest.data != NULL) {
-        size_t host = upTo(rest, "/").len;
-        target = httpSlice(rest.data + host, rest.len - host);
-    }
-    HttpSlice name = after(target, "/squid-internal-mgr/");
-    if (name.data == NULL)
-        return name;
-    name = upTo(name, "?@");
-    return name.len > 0 ? name : httpSliceText("menu");
+    if (page->write != NULL)
+        return statusOf(page->write(out, &view));
+    return walkPools(page, out) > 0 ? 200 : 404;
 }

@@ -15,6 +15,7 @@
 #include "helper_histogram.h"
 #include "peer.h"
 #include "pinger.h"
+#include "report.h"
 
 typedef struct Proxy Proxy;
 
@@ -93,6 +94,14 @@ const PeerSet *proxyPeers(const Proxy *proxy);
 
 /* Copy the figures of at most room access logs. How many there are. */
 size_t proxyLogStats(const Proxy *proxy, AccessLogStats *out, size_t room);
+
+/* Write the document of the manager that is asked for at an http_port; returns
+ * the status: 200, 401 without its password, 404 ... Nothing is kept. */
+typedef int ProxyReportCb(const Report *report, Buf *out, void *data);
+
+/* Whom to ask for them; until then there are none. Borrows data for as long as
+ * the loop runs. */
+void proxySetReports(Proxy *proxy, ProxyReportCb *cb, void *data);
 
 /* The address of the first http_port as text ("127.0.0.1:3128"); returns
  * borrowed while the proxy lives. */

@@ -131,6 +131,8 @@ struct Proxy {
     bool isDraining; /* the helpers leave */
     CommTimer *stopTimer;
     int64_t stopAtUs;
+    ProxyReportCb *report; /* or NULL */
+    void *reportData;
     ProxyStats stats;
     HelperHistogram latencyUs;
     char *firstAddress;
@@ -282,6 +284,7 @@ struct ProxyRequest {
     AuthCheck auth;    /* of its credentials */
     char *trailer;     /* fields for the end of its reply; or NULL */
     char *authInfo;    /* a field for its reply, with CR LF; or NULL */
+    HttpSlice report; /* of the manager: what is asked for; or absent */
     const ConfigAccel *accel; /* it came in for a web server; or NULL */
     bool isServerWide; /* OPTIONS of the server, not of a resource */
     size_t headOctets; /* of its head, as received */
@@ -732,6 +735,13 @@ void proxyErrorFill(const ProxyRequest *request, ErrorPageInfo *info);
 
 /* Send the head that is in the output buffer, and nothing else. */
 void proxyReplyBare(ProxyRequest *request, int status, const char *fields);
+
+/* True for a request for a document of the manager: its URL is set. url: what
+ * its target is, NULL when that is no URL of http. */
+bool proxyReportTake(ProxyRequest *request, const HttpUrl *url);
+
+/* Answer it. */
+void proxyReportAnswer(ProxyRequest *request);
 
 /* Send a TRACE back. */
 void proxyTraceReply(ProxyRequest *request);

@@ -70,7 +70,7 @@ proxyRequestCreate(ProxyClient *client)
     if (request->parser == NULL)
         request->parser = createParser(request->config);
     request->http = httpParserRequest(request->parser);
-    request->urlText = httpSlice(NULL, 0);
+    request->urlText = request->report = httpSlice(NULL, 0);
     memset(&request->url, 0, sizeof(request->url));
     request->host = request->method = NULL;
     request->headOctets = 0;
@@ -402,11 +402,15 @@ readUrl(ProxyRequest *request)
     HttpUrl url;
     HttpUrlError error = HTTP_URL_ERROR_FORM;
 
+    if (proxyReportTake(request, NULL))
+        return true;
     if (form == HTTP_TARGET_ABSOLUTE ||
         (form == HTTP_TARGET_AUTHORITY && request->accel == NULL))
         error = httpUrlOfRequest(request->http, HTTP_SCHEME_HTTP, &url);
     else if (form != HTTP_TARGET_AUTHORITY && request->accel != NULL)
         error = readPath(request, &url);
+    if (error == HTTP_URL_ERROR_NONE && proxyReportTake(request, &url))
+        return true;
     if (error == HTTP_URL_ERROR_NONE && !proxyRequestSetUrl(request, &url))
         error = HTTP_URL_ERROR_TOO_LONG;
     if (error != HTTP_URL_ERROR_NONE)

@@ -34,7 +34,9 @@ proxyStepInput(const ProxyRequest *request)
         .local = (const struct sockaddr *)&client->local,
         .portName = client->port->name,
         .method = request->method,
-        .scheme = isConnect ? NULL : httpSchemeText(request->url.scheme),
+        .scheme = request->report.data != NULL ? "cache_object"
+                  : isConnect ? NULL
+                              : httpSchemeText(request->url.scheme),
         .host = request->host,
         .port = request->url.port,
         .url = request->urlText.data,
@@ -277,7 +279,8 @@ afterSubmit(ProxyRequest *request, int rc, bool bypass)
 static bool
 hasRewriter(const ProxyRequest *request)
 {
-    return askerOf(request, &request->config->rewrite.helper) != NULL;
+    return request->report.data == NULL &&
+           askerOf(request, &request->config->rewrite.helper) != NULL;
 }
 
 /* What was found out about the old URL holds no more. */
@@ -350,6 +353,7 @@ static bool
 hasStoreId(const ProxyRequest *request)
 {
     return request->http->method != HTTP_METHOD_CONNECT &&
+           request->report.data == NULL &&
            askerOf(request, &request->config->storeId.helper) != NULL;
 }
 
@@ -503,7 +507,9 @@ takeStep(const Step *step, ProxyRequest *request)
 static void
 answer(ProxyRequest *request)
 {
-    if (request->http->method == HTTP_METHOD_CONNECT)
+    if (request->report.data != NULL)
+        proxyReportAnswer(request);
+    else if (request->http->method == HTTP_METHOD_CONNECT)
         proxyTunnelStart(request);
     else if (request->http->method == HTTP_METHOD_PURGE)
         proxyCachePurge(request);

@@ -175,7 +175,8 @@ class Manager(unittest.TestCase):
     def test_names_of_squid(self):
         self.assertEqual([line.split()[0] for line in
                           self.text("menu").splitlines()],
-                         ["menu", "info", "counters", "redirector"])
+                         ["menu", "shutdown", "reconfigure", "rotate", "info",
+                          "counters", "redirector"])
         self.assertEqual(self.text(""), self.text("menu"))
         counters = dict(line.split(" = ") for line in
                         self.text("counters").splitlines())
@@ -192,6 +193,7 @@ class Manager(unittest.TestCase):
             self.assertRegex(text, rf"(?m)^ +{helper['id']} +{helper['pid']} ")
         for name, method, status in (("store_id", "GET", 404),
                                      ("nonsense", "GET", 404),
+                                     ("shutdown", "GET", 401),
                                      ("info", "POST", 405),
                                      ("info", "HEAD", 200)):
             self.assertEqual(self.squire.ask_manager(
