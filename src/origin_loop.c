@@ -34,7 +34,9 @@ static struct {
     CommTimer *timer;      /* libcurl's */
     CommTimer *sweep;      /* looks for silent servers */
     CommDeferred reap;     /* frees what was dropped */
+    CommDeferred begin;    /* starts what waits */
     ListNode active;
+    ListNode waiting; /* begun while libcurl was on the stack */
     ListNode dead;
     unsigned activeCount;
     CURL *kept[HANDLES_KEPT];
@@ -476,12 +478,30 @@ originTransferFrom(OriginTransfer *transfer, const char *outgoing)
 void
 originTransferStart(OriginTransfer *transfer)
 {
+    CURLMcode code = curl_multi_add_handle(loop.multi, transfer->easy);
+
+    if (code == CURLM_RECURSIVE_API_CALL) {
+        listPushBack(&loop.waiting, &transfer->node);
+        commDefer(&loop.begin);
+        return;
+    }
+    CHECK(code == CURLM_OK);
     transfer->lastUs = commNowUs();
     listPushBack(&loop.active, &transfer->node);
-    CURLMcode code = curl_multi_add_handle(loop.multi, transfer->easy);
-    CHECK(code == CURLM_OK);
     if (loop.sweep == NULL)
         loop.sweep = commTimerAdd(SWEEP_MS, onSweep, NULL);
+}
+
+static void
+beginWaiting(void *data)
+{
+    ListNode *it;
+
+    (void)data;
+    while ((it = listFirst(&loop.waiting)) != NULL) {
+        listRemove(it);
+        originTransferStart(LIST_OBJ(it, OriginTransfer, node));
+    }
 }
 
 void
@@ -541,7 +561,9 @@ originInit(unsigned maxIdle)
     if (loop.multi == NULL)
         return -ENOMEM;
     listInit(&loop.active);
+    listInit(&loop.waiting);
     listInit(&loop.dead);
+    commDeferInit(&loop.begin, beginWaiting, NULL);
     commDeferInit(&loop.reap, reapDead, NULL);
     curl_multi_setopt(loop.multi, CURLMOPT_SOCKETFUNCTION, onCurlSocket);
     curl_multi_setopt(loop.multi, CURLMOPT_TIMERFUNCTION, onCurlTimer);
@@ -554,8 +576,10 @@ originFini(void)
 {
     ListNode *it;
 
-    while ((it = listFirst(&loop.active)) != NULL)
+    while ((it = listFirst(&loop.active)) != NULL ||
+           (it = listFirst(&loop.waiting)) != NULL)
         originTransferDrop(LIST_OBJ(it, OriginTransfer, node));
+    commDeferCancel(&loop.begin);
     commDeferCancel(&loop.reap);
     reapDead(NULL);
     while (loop.keptCount > 0)

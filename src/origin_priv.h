@@ -57,7 +57,7 @@ void originTransferShare(OriginTransfer *transfer);
  * comes meanwhile is not taken for an answer. Before originTransferClose. */
 void originTransferRest(OriginTransfer *transfer);
 
-/* Hand it to the loop. */
+/* Hand it to the loop; also from a callback of another one. */
 void originTransferStart(OriginTransfer *transfer);
 
 /* Give it up: finish will not run, release will, at the end of this turn. */

@@ -135,6 +135,18 @@ class Fields(unittest.TestCase):
                               "TCP_DENIED_REPLY/403"])
             squire.check_idle()
 
+    def test_request_after_one_whose_answer_is_denied(self):
+        with Squire("acl zip rep_mime_type ^application/zip\n"
+                    "http_reply_access deny zip\n") as squire:
+            with squire.connect() as connection:
+                connection.send("".join(
+                    f"GET {self.origin.url(path)} HTTP/1.1\r\nHost: x\r\n\r\n"
+                    for path in ("/zip", "/zip", "/", "/zip", "/")))
+                self.assertEqual(
+                    [connection.read_response().status for _ in range(5)],
+                    [403, 403, 200, 403, 200])
+            squire.check_idle()
+
     def test_what_a_helper_said_before_counts(self):
         squire = Squire(access="")
         helper = squire.write("helper.py", (
