@@ -248,7 +248,7 @@ replyWith(ProxyFetch *fetch, HttpResponse *response)
     if (fetch->isCompletion)
         proxyPartHead(fetch, response);
     proxyReplyOrigin(fetch->request, response);
-    if (fetch->isCompletion)
+    if (fetch->isCompletion && fetch->request != NULL) /* not refused */
         proxyPartSend(fetch);
 }
 

@@ -147,6 +147,24 @@ class Fields(unittest.TestCase):
                     [403, 403, 200, 403, 200])
             squire.check_idle()
 
+    def test_rest_of_what_is_kept_in_part_is_denied(self):
+        def part(request, sock):
+            first, last = (6, 9) if request.get("If-Range") else (0, 5)
+            return answer(206, b"0123456789"[first:last + 1], "ETag: \"e\"",
+                          "Cache-Control: max-age=60",
+                          f"Content-Range: bytes {first}-{last}/10")
+
+        self.origin.routes["/part"] = part
+        with Squire("acl late rep_header Content-Range ^bytes.6\n"
+                    "http_reply_access deny late\n"
+                    "reply_body_max_size 8 bytes\n") as squire:
+            url = self.origin.url("/part")
+            self.assertEqual(
+                squire.get(url, [("Range", "bytes=0-5")]).status, 206)
+            self.assertEqual(squire.get(url).status, 403)
+            self.assertEqual(self.origin.last().get("Range"), "bytes=6-")
+            squire.check_idle()
+
     def test_what_a_helper_said_before_counts(self):
         squire = Squire(access="")
         helper = squire.write("helper.py", (
