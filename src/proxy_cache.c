@@ -51,10 +51,9 @@ serveWhole(ProxyRequest *request)
 
     if (request->http->method == HTTP_METHOD_GET &&
         cacheObjectStatus(request->object) == 200)
-        result = httpRangeResolve(&request->http->headers,
-                                  cacheObjectValidators(request->object),
-                                  cacheObjectLength(request->object),
-                                  proxyNowSec(), &set);
+        result = httpRangeResolve(
+            &request->http->headers, cacheObjectValidators(request->object),
+            cacheObjectLength(request->object), proxyNowSec(), &set);
     if (result == HTTP_RANGE_PART)
         serveParts(request, &set);
     else if (result == HTTP_RANGE_UNSATISFIABLE)

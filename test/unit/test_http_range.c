@@ -116,8 +116,8 @@ Test(httpRange, ranges_of_octets_9110_14_1_2)
 static void
 expectSet(const char *value, const char *expected)
 {
-    static const char *const others[] = {[HTTP_RANGE_WHOLE] = "whole",
-                                         [HTTP_RANGE_UNSATISFIABLE] = "none"};
+    static const char *const others[] = {
+        [HTTP_RANGE_WHOLE] = "whole", [HTTP_RANGE_UNSATISFIABLE] = "none"};
     char lines[256];
     char text[256] = "";
     HttpRangeSet set = {.count = 0};
