@@ -69,6 +69,16 @@ accessResultName(AccessResult result)
     return resultNames[result];
 }
 
+bool
+accessResultIsHit(AccessResult result)
+{
+    return result == ACCESS_HIT || result == ACCESS_MEM_HIT ||
+           result == ACCESS_IMS_HIT || result == ACCESS_INM_HIT ||
+           result == ACCESS_NEGATIVE_HIT ||
+           result == ACCESS_REFRESH_UNMODIFIED ||
+           result == ACCESS_REFRESH_FAIL_OLD;
+}
+
 const char *
 accessEndName(AccessEnd end)
 {

@@ -45,6 +45,9 @@ typedef enum AccessResult {
         ACCESS_RESULT_COUNT
 } AccessResult;
 
+/* True for an answer that came out of the cache. */
+bool accessResultIsHit(AccessResult result);
+
 typedef enum AccessEnd {
     ACCESS_END_OK,
     ACCESS_END_ABORTED,  /* the client went away: _ABORTED */

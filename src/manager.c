@@ -38,6 +38,7 @@ struct Manager {
     unsigned connCount;
     Auth *auth;   /* NULL: there was no manager_auth so far */
     Config *conf; /* in force, or NULL */
+    ManagerHistory *history;
     CommDeferred deferred;
     ManagerCommand later; /* what it is to do */
 };
@@ -357,6 +358,13 @@ managerProxy(const Manager *manager)
     return manager->config.proxy;
 }
 
+const ManagerHistory *
+managerHistory(const Manager *manager)
+{
+    CHECK_OBJ(manager, MANAGER_MAGIC);
+    return manager->history;
+}
+
 Manager *
 managerCreate(const ManagerConfig *config)
 {
@@ -365,6 +373,7 @@ managerCreate(const ManagerConfig *config)
     manager->magic = MANAGER_MAGIC;
     manager->config = *config;
     listInit(&manager->conns);
+    manager->history = managerHistoryCreate(config->proxy);
     commDeferInit(&manager->deferred, onCommandDue, manager);
     return manager;
 }
@@ -432,6 +441,7 @@ managerDestroy(Manager **managerp)
     CHECK_OBJ(manager, MANAGER_MAGIC);
     *managerp = NULL;
     commDeferCancel(&manager->deferred);
+    managerHistoryDestroy(&manager->history);
     closePorts(manager->ports, manager->portCount);
     while (!listIsEmpty(&manager->conns))
         managerConnClose(

@@ -11,6 +11,7 @@
 #include "http_parse.h"
 #include "list.h"
 #include "manager.h"
+#include "manager_history.h"
 
 #define MANAGER_CONN_MAGIC 0x3a9a6e02u
 #define MANAGER_DOCUMENT_MAX (16 * 1024 * 1024)
@@ -71,6 +72,29 @@ void managerEventsOpen(ManagerConn *conn);
 /* NULL when whoever is at the other end may command and listen in, else why
  * not; constant. */
 const char *managerGuardRefusal(const ManagerConn *conn);
+
+/* What documents under Squid's names are about; all borrowed. */
+typedef struct ManagerView {
+    const Proxy *proxy;
+    const Config *config; /* that of the request */
+    const ManagerHistory *history;
+} ManagerView;
+
+/* Write the document of that name. 0 or -ENOBUFS. */
+int managerReportInfo(Buf *out, const ManagerView *view);
+int managerReportCounters(Buf *out, const ManagerView *view);
+int managerReport5min(Buf *out, const ManagerView *view);
+int managerReport60min(Buf *out, const ManagerView *view);
+int managerReportServiceTimes(Buf *out, const ManagerView *view);
+int managerReportStoredir(Buf *out, const ManagerView *view);
+int managerReportMem(Buf *out, const ManagerView *view);
+int managerReportIdns(Buf *out, const ManagerView *view);
+int managerReportClients(Buf *out, const ManagerView *view);
+int managerReportActive(Buf *out, const ManagerView *view);
+int managerReportPeers(Buf *out, const ManagerView *view);
+
+/* What the figures were; borrowed. */
+const ManagerHistory *managerHistory(const Manager *manager);
 
 /* Carry out a command at the end of the loop's turn. */
 void managerCommandLater(Manager *manager, ManagerCommand command);

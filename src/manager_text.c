@@ -3,37 +3,24 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <time.h>
 
-#include "build_config.h"
 #include "comm.h"
-#include "fd.h"
 #include "helper.h"
-#include "http_date.h"
 #include "manager_priv.h"
 #include "xalloc.h"
-
-/* What documents are about. */
-typedef struct View {
-    const Proxy *proxy;
-    const Config *config; /* that of the request */
-} View;
 
 /* One document. Those of pools have the name of one, or how the names of
  * several begin, with "/" at the end. */
 typedef struct TextPage {
     const char *name;
     const char *help;
-    int (*write)(Buf *out, const View *view);
+    int (*write)(Buf *out, const ManagerView *view);
     const char *pool;
     bool isCommand;
     ManagerCommand command;
 } TextPage;
 
-static int writeMenu(Buf *out, const View *view);
-static int writeInfo(Buf *out, const View *view);
-static int writeCounters(Buf *out, const View *view);
+static int writeMenu(Buf *out, const ManagerView *view);
 
 #define DOCUMENT(where, what, writer)                                          \
     {                                                                          \
@@ -53,9 +40,19 @@ static const TextPage pages[] = {
     COMMAND("shutdown", "Shut the proxy down", MANAGER_SHUTDOWN),
     COMMAND("reconfigure", "Read the configuration again", MANAGER_RECONFIGURE),
     COMMAND("rotate", "Rotate the logs", MANAGER_ROTATE),
-    DOCUMENT("info", "General figures", writeInfo),
+    DOCUMENT("info", "General figures", managerReportInfo),
     DOCUMENT("counters", "Traffic and use of resources, as numbers",
-             writeCounters),
+             managerReportCounters),
+    DOCUMENT("5min", "The same per second, of 5 minutes", managerReport5min),
+    DOCUMENT("60min", "The same per second, of an hour", managerReport60min),
+    DOCUMENT("service_times", "How long requests took",
+             managerReportServiceTimes),
+    DOCUMENT("storedir", "Use of the cache_dir", managerReportStoredir),
+    DOCUMENT("mem", "Use of memory", managerReportMem),
+    DOCUMENT("client_list", "Clients that are connected", managerReportClients),
+    DOCUMENT("active_requests", "Requests in progress", managerReportActive),
+    DOCUMENT("server_list", "Lines of cache_peer", managerReportPeers),
+    DOCUMENT("idns", "How names are looked up", managerReportIdns),
     POOLS("external_acl", "Helpers of external_acl_type", "external/"),
     POOLS("redirector", "Helpers of url_rewrite_program", "url_rewrite"),
     POOLS("store_id", "Helpers of store_id_program", "store_id"),
@@ -151,7 +148,7 @@ isThere(const TextPage *page)
 }
 
 static int
-writeMenu(Buf *out, const View *view)
+writeMenu(Buf *out, const ManagerView *view)
 {
     int rc = 0;
 
@@ -163,135 +160,6 @@ writeMenu(Buf *out, const View *view)
                                             httpSliceText(pages[i].name),
                                             pages[i].isCommand));
     return rc;
-}
-
-static uint64_t
-hitsOf(const ProxyStats *stats)
-{
-    static const AccessResult hits[] = {ACCESS_HIT,
-                                        ACCESS_MEM_HIT,
-                                        ACCESS_IMS_HIT,
-                                        ACCESS_INM_HIT,
-                                        ACCESS_NEGATIVE_HIT,
-                                        ACCESS_REFRESH_UNMODIFIED,
-                                        ACCESS_REFRESH_FAIL_OLD};
-    uint64_t sum = 0;
-
-    for (size_t i = 0; i < sizeof(hits) / sizeof(hits[0]); i++)
-        sum += stats->byResult[hits[i]];
-    return sum;
-}
-
-static double
-cpuSeconds(const struct rusage *usage)
-{
-    return (double)(usage->ru_utime.tv_sec + usage->ru_stime.tv_sec) +
-           (double)(usage->ru_utime.tv_usec + usage->ru_stime.tv_usec) / 1e6;
-}
-
-static void
-putResources(Buf *out, double seconds)
-{
-    struct rusage usage;
-    CommStats loop;
-
-    getrusage(RUSAGE_SELF, &usage);
-    commStatsGet(&loop, false);
-    double cpu = cpuSeconds(&usage);
-    bufPrintf(out,
-              "Resource usage for squire:\n"
-              "\tUP Time:\t%.3f seconds\n"
-              "\tCPU Time:\t%.3f seconds\n"
-              "\tCPU Usage:\t%.2f%%\n"
-              "\tMaximum Resident Size: %ld KB\n"
-              "File descriptor usage for squire:\n"
-              "\tMaximum number of file descriptors:   %6zu\n"
-              "\tNumber of file desc currently in use: %6u\n",
-              seconds, cpu, seconds > 0 ? 100 * cpu / seconds : 0.0,
-              usage.ru_maxrss, fdLimit(), loop.openFds);
-}
-
-static void
-putService(Buf *out, const HelperHistogram *histogram)
-{
-    bufPrintf(out,
-              "Service Times (seconds) since start:\n"
-              "\tHTTP Requests (median):\t%.6f\n"
-              "\tHTTP Requests (99%%):\t%.6f\n",
-              helperHistogramQuantile(histogram, 0.5) / 1e6,
-              helperHistogramQuantile(histogram, 0.99) / 1e6);
-}
-
-static int
-writeInfo(Buf *out, const View *view)
-{
-    ProxyStats stats;
-    char date[HTTP_DATE_SIZE];
-    time_t now = (time_t)(commWallUs() / 1000000);
-
-    proxyStatsGet(view->proxy, &stats);
-    double seconds = (double)(commNowUs() - stats.startedUs) / 1e6;
-    httpDateFormat(now - (time_t)seconds, date);
-    bufPrintf(out, "Squire Object Cache: Version %s\nStart Time:\t%s\n",
-              PACKAGE_VERSION, date);
-    httpDateFormat(now, date);
-    bufPrintf(out,
-              "Current Time:\t%s\n"
-              "Connection information for squire:\n"
-              "\tNumber of clients accessing cache:\t%u\n"
-              "\tNumber of HTTP requests received:\t%llu\n"
-              "\tAverage HTTP requests per minute since start:\t%.1f\n"
-              "Cache information for squire:\n"
-              "\tHits as %% of all requests:\tsince start: %.1f%%\n"
-              "\tStorage Mem size:\t%llu KB\n"
-              "\tStorage Mem capacity:\t%.1f%% used\n",
-              date, stats.clients, (unsigned long long)stats.requests,
-              seconds > 0 ? (double)stats.requests * 60 / seconds : 0.0,
-              stats.requests > 0
-                  ? 100.0 * (double)hitsOf(&stats) / (double)stats.requests
-                  : 0.0,
-              (unsigned long long)stats.cache.bytes / 1024,
-              stats.cache.bytesMax > 0 ? 100.0 * (double)stats.cache.bytes /
-                                             (double)stats.cache.bytesMax
-                                       : 0.0);
-    putService(out, proxyLatency(view->proxy));
-    putResources(out, seconds);
-    return bufPrintf(out,
-                     "Internal Data Structures:\n"
-                     "\t%6llu StoreEntries\n",
-                     (unsigned long long)stats.cache.objects);
-}
-
-static int
-writeCounters(Buf *out, const View *view)
-{
-    ProxyStats stats;
-    CommStats loop;
-    struct rusage usage;
-    double now = (double)commWallUs() / 1e6;
-    HttpSlice date = httpDateText((time_t)now);
-
-    proxyStatsGet(view->proxy, &stats);
-    commStatsGet(&loop, false);
-    getrusage(RUSAGE_SELF, &usage);
-    return bufPrintf(out,
-                     "sample_time = %.6f (%.*s)\n"
-                     "client_http.requests = %llu\n"
-                     "client_http.hits = %llu\n"
-                     "client_http.kbytes_in = %llu\n"
-                     "client_http.kbytes_out = %llu\n"
-                     "select_loops = %llu\n"
-                     "cpu_time = %.6f\n"
-                     "wall_time = %.6f\n"
-                     "aborted_requests = %llu\n",
-                     now, HTTP_SLICE_ARG(date),
-                     (unsigned long long)stats.requests,
-                     (unsigned long long)hitsOf(&stats),
-                     (unsigned long long)stats.octetsIn / 1024,
-                     (unsigned long long)stats.octetsOut / 1024,
-                     (unsigned long long)loop.turns, cpuSeconds(&usage),
-                     (double)(commNowUs() - stats.startedUs) / 1e6,
-                     (unsigned long long)stats.aborted);
 }
 
 static int
@@ -314,7 +182,8 @@ managerReport(const Report *report, Buf *out, void *data)
 {
     Manager *manager = data;
     const TextPage *page = lookupPage(report->name);
-    const View view = {managerProxy(manager), report->config};
+    const ManagerView view = {managerProxy(manager), report->config,
+                              managerHistory(manager)};
 
     if (page == NULL)
         return 404;

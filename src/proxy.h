@@ -27,7 +27,13 @@ typedef struct ProxyStats {
     uint64_t byResult[ACCESS_RESULT_COUNT];
     uint64_t octetsIn;  /* from clients */
     uint64_t octetsOut; /* to clients */
+    uint64_t hitOctets; /* of these, in answers out of the cache */
     uint64_t aborted;   /* clients that went away early */
+    uint64_t failed;    /* answered by an error of 500 or above of our own */
+    uint64_t asked;     /* requests that an origin or parent was asked for */
+    uint64_t originFailed; /* of these, in vain */
+    uint64_t originIn;     /* octets of their bodies */
+    uint64_t originOut;    /* octets of these requests */
     unsigned clients;   /* connected now */
     unsigned active;    /* with a request in progress */
     unsigned tunnels;
@@ -94,6 +100,39 @@ const PeerSet *proxyPeers(const Proxy *proxy);
 
 /* Copy the figures of at most room access logs. How many there are. */
 size_t proxyLogStats(const Proxy *proxy, AccessLogStats *out, size_t room);
+
+/* An address that clients come from. */
+typedef struct ProxyAddressRow {
+    const char *address;
+    const char *name; /* as far as it was looked up, or NULL */
+    unsigned connections;
+} ProxyAddressRow;
+
+typedef void ProxyAddressCb(const ProxyAddressRow *row, void *data);
+
+/* Call cb for each address that is connected; a row is borrowed for the
+ * call. */
+void proxyForEachAddress(const Proxy *proxy, ProxyAddressCb *cb, void *data);
+
+/* How many there are. */
+unsigned proxyAddressCount(const Proxy *proxy);
+
+/* A request in progress. */
+typedef struct ProxyActiveRow {
+    const struct sockaddr *client;
+    const struct sockaddr *local;
+    const char *method;
+    const char *url;
+    const char *state; /* what is done */
+    const char *user;  /* or NULL */
+    int64_t ageUs;
+    uint64_t sent;
+} ProxyActiveRow;
+
+typedef void ProxyActiveCb(const ProxyActiveRow *row, void *data);
+
+/* Call cb for each whose head is here; a row is borrowed for the call. */
+void proxyForEachActive(const Proxy *proxy, ProxyActiveCb *cb, void *data);
 
 /* Write the document of the manager that is asked for at an http_port; returns
  * the status: 200, 401 without its password, 404 ... Nothing is kept. */

@@ -1,4 +1,5 @@
 /* The addresses that clients come from. DEBUG: section 33 */
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,4 +92,28 @@ proxyAddrSetName(ProxyAddr *addr, const char *name)
     CHECK_OBJ(addr, PROXY_ADDR_MAGIC);
     free(addr->name);
     addr->name = xstrdup(name != NULL ? name : "none");
+}
+
+void
+proxyForEachAddress(const Proxy *proxy, ProxyAddressCb *cb, void *data)
+{
+    const ProxyAddr *addr, *tmp;
+    char text[INET6_ADDRSTRLEN];
+
+    CHECK_OBJ(proxy, PROXY_MAGIC);
+    HASH_ITER(hh, proxy->addrs, addr, tmp) {
+        bool isIpv4 = IN6_IS_ADDR_V4MAPPED(&addr->key);
+        const void *octets =
+            isIpv4 ? &addr->key.s6_addr[12] : &addr->key.s6_addr[0];
+
+        inet_ntop(isIpv4 ? AF_INET : AF_INET6, octets, text, sizeof(text));
+        cb(&(ProxyAddressRow){text, addr->name, addr->count}, data);
+    }
+}
+
+unsigned
+proxyAddressCount(const Proxy *proxy)
+{
+    CHECK_OBJ(proxy, PROXY_MAGIC);
+    return HASH_COUNT(proxy->addrs);
 }

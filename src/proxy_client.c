@@ -427,3 +427,36 @@ proxyClientLinger(ProxyClient *client)
     proxyClientArmTimeout(client, LINGER_MS);
     proxyClientArmRead(client);
 }
+
+static ProxyActiveRow
+activeRow(const ProxyClient *client)
+{
+    const ProxyRequest *request = client->request;
+
+    return (ProxyActiveRow){
+        .client = (const struct sockaddr *)&client->peer,
+        .local = (const struct sockaddr *)&client->local,
+        .method = request->method,
+        .url = request->urlText.data,
+        .state = stateNames[client->state],
+        .user = aclFactsUser(&request->facts),
+        .ageUs = commNowUs() - request->startUs,
+        .sent = request->reply.sent,
+    };
+}
+
+void
+proxyForEachActive(const Proxy *proxy, ProxyActiveCb *cb, void *data)
+{
+    ListNode *it, *tmp;
+
+    CHECK_OBJ(proxy, PROXY_MAGIC);
+    LIST_FOREACH(&proxy->clients, it, tmp) {
+        const ProxyClient *client = LIST_OBJ(it, ProxyClient, node);
+
+        if (client->request == NULL || client->request->urlText.data == NULL)
+            continue;
+        const ProxyActiveRow row = activeRow(client);
+        cb(&row, data);
+    }
+}

@@ -289,6 +289,25 @@ countLatency(ProxyRequest *request, AccessEnd end)
                            commClockUs() - request->startUs);
 }
 
+static void
+countOutcome(ProxyStats *stats, const ProxyRequest *request)
+{
+    const ProxyReply *reply = &request->reply;
+    bool isFailed = reply->error != NULL && reply->status >= 500;
+
+    stats->requests++;
+    stats->byResult[reply->result]++;
+    stats->failed += isFailed;
+    if (accessResultIsHit(reply->result))
+        stats->hitOctets += reply->sent;
+    if (reply->firstAskedUs == 0)
+        return;
+    stats->asked++;
+    stats->originFailed += isFailed;
+    stats->originIn += reply->originOctets;
+    stats->originOut += request->headOctets + request->body.octets;
+}
+
 void
 proxyRequestLog(ProxyRequest *request, AccessEnd end)
 {
@@ -296,8 +315,7 @@ proxyRequestLog(ProxyRequest *request, AccessEnd end)
     AccessEntry entry = entryOf(request, end);
 
     addToLogs(request, &entry);
-    proxy->stats.requests++;
-    proxy->stats.byResult[request->reply.result]++;
+    countOutcome(&proxy->stats, request);
     countLatency(request, end);
     if (end == ACCESS_END_ABORTED)
         proxy->stats.aborted++;

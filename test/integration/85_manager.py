@@ -176,7 +176,10 @@ class Manager(unittest.TestCase):
         self.assertEqual([line.split()[0] for line in
                           self.text("menu").splitlines()],
                          ["menu", "shutdown", "reconfigure", "rotate", "info",
-                          "counters", "redirector"])
+                          "counters", "5min", "60min", "service_times",
+                          "storedir", "mem", "client_list",
+                          "active_requests", "server_list", "idns",
+                          "redirector"])
         self.assertEqual(self.text(""), self.text("menu"))
         counters = dict(line.split(" = ") for line in
                         self.text("counters").splitlines())
@@ -184,7 +187,7 @@ class Manager(unittest.TestCase):
                           counters["client_http.hits"]), ("10", "9"))
         self.assertGreater(float(counters["wall_time"]), 0)
         self.assertIn("HTTP requests received:\t10\n", self.text("info"))
-        self.assertIn("since start: 90.0%", self.text("info"))
+        self.assertIn("all requests:\t5min: 90.0%, 60min: 90.0%", self.text("info"))
         text = self.text("redirector")
         for line in ("number active: 2 of 4\n", "requests sent: 10\n",
                      "replies received: 10\n", "queue length: 0\n"):

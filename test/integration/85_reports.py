@@ -2,6 +2,7 @@
 """The manager's documents under Squid's names, asked for at an http_port."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -146,6 +147,72 @@ class Reports(unittest.TestCase):
             self.assertEqual(raw(squire, path).body, b"theirs")
             self.assertIn(b"Start Time", raw(
                 squire, path, f"Host: localhost:{squire.port}").body)
+
+    def figures(self, squire, name):
+        """What programs for monitoring read: NAME = VALUE or NAME: VALUE."""
+        body = raw(squire, f"cache_object://localhost/{name}").body.decode()
+        return dict(re.findall(r"(?m)^\t?([^=:\n]*?) *[=:][ \t]*(.*)$", body))
+
+    def test_figures(self):
+        origin = Origin({"/": answer(200, b"x" * 2048,
+                                     "Cache-Control: max-age=60")})
+        self.addCleanup(origin.close)
+        squire = Squire("", ACCESS)
+        squire.write_conf(
+            f"cache_dir lmdb {squire.path('store')} 32\n"
+            "cache_peer 127.0.0.1 parent 9 0 no-query name=other\n"
+            "always_direct allow all\n")
+        with squire:
+            for _ in range(4):
+                squire.get(origin.url("/"))
+            squire.get("http://127.0.0.1:1/")
+            squire.wait_logged(5)
+            counters = self.figures(squire, "counters")
+            for name, value in (("client_http.requests", "5"),
+                                ("client_http.hits", "3"),
+                                ("client_http.errors", "1"),
+                                ("client_http.hit_kbytes_out", "6"),
+                                ("server.all.requests", "2"),
+                                ("server.http.errors", "1"),
+                                ("server.http.kbytes_in", "2"),
+                                ("aborted_requests", "0")):
+                self.assertEqual(counters[name], value, name)
+            self.assertGreaterEqual(int(counters["client_http.kbytes_out"]), 8)
+            for name in ("5min", "60min"):
+                rates = self.figures(squire, name)
+                self.assertRegex(rates["client_http.requests"],
+                                 r"^\d+\.\d{6}/sec$")
+                self.assertGreater(float(rates["client_http.hits"][:-4]), 0)
+                self.assertGreater(float(
+                    rates["client_http.all_median_svc_time"].split()[0]), 0)
+                self.assertRegex(rates["cpu_usage"], r"^\d+\.\d{6}%$")
+            info = self.figures(squire, "info")
+            self.assertEqual(info["Number of clients accessing cache"], "1")
+            self.assertRegex(info["Hits as % of all requests"],
+                             r"^5min: 37\.5%, 60min: 37\.5%$")
+            self.assertEqual(info["Request failure ratio"], "0.14")
+            self.assertRegex(info["Storage Swap capacity"],
+                             r"^[\d.]+% used, [\d.]+% free$")
+            self.assertIn("HTTP Requests (All)", info)
+            storedir = self.figures(squire, "storedir")
+            self.assertEqual(storedir["Maximum Swap Size"], "32768 KB")
+            self.assertIn("HTTP Requests (All)",
+                          self.figures(squire, "service_times"))
+            self.assertIn(b"127.0.0.1/9/0", raw(
+                squire, "cache_object://h/server_list").body)
+            self.assertIn(b"Stored in memory: ", raw(
+                squire, "cache_object://h/mem").body)
+
+    def test_clients_and_requests(self):
+        with Squire("", ACCESS) as squire:
+            with squire.connect() as connection:
+                connection.request("http://127.0.0.1:1/")
+                text = raw(squire, "cache_object://h/client_list").body
+                self.assertIn(b"Address: 127.0.0.1\n", text)
+                self.assertIn(b"established connections: 2\n", text)
+                text = raw(squire, "cache_object://h/active_requests").body
+                self.assertEqual(text.count(b"Connection: "), 1)
+                self.assertIn(b"/squid-internal-mgr/active_requests\n", text)
 
     @unittest.skipUnless(shutil.which("squidclient"), "no squidclient")
     def test_squidclient(self):
