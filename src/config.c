@@ -346,7 +346,8 @@ destroyConfig(Config *config)
     configErrorsFini(config);
     configHeadersFini(&config->requestHeaders);
     configHeadersFini(&config->replyHeaders);
-    configBodyMaxFini(config);
+    configLimitsFini(&config->replyBodyMax);
+    configLimitsFini(&config->rangeOffsetLimit);
     configOutgoingFini(config);
     while (config->origins) {
         ConfigOrigin *origin = config->origins;

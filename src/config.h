@@ -157,11 +157,17 @@ typedef struct ConfigOutgoing {
     AclRules *rules; /* NULL: for all */
 } ConfigOutgoing;
 
-/* One reply_body_max_size. */
-typedef struct ConfigBodyMax {
-    int64_t octets;  /* 0: any number */
+/* A size for those that rules allow. */
+typedef struct ConfigLimit {
+    int64_t octets;  /* -1: no limit */
     AclRules *rules; /* NULL: for all */
-} ConfigBodyMax;
+} ConfigLimit;
+
+/* The first that fits counts. */
+typedef struct ConfigLimits {
+    ConfigLimit *all;
+    size_t count;
+} ConfigLimits;
 
 typedef enum ConfigForwardedFor {
     CONFIG_FORWARDED_ON,          /* append the client's address */
@@ -388,8 +394,8 @@ typedef struct Config {
     ConfigHeaderRules replyHeaders;
     ConfigOutgoing *outgoing; /* the first that fits */
     size_t outgoingCount;
-    ConfigBodyMax *replyBodyMax; /* the first that fits */
-    size_t replyBodyMaxCount;
+    ConfigLimits replyBodyMax;
+    ConfigLimits rangeOffsetLimit;
     bool aclUsesIndirect; /* acl_uses_indirect_client */
     bool logUsesIndirect;
     bool via;
@@ -447,6 +453,11 @@ const ConfigExternal *configExternalLookup(const Config *config,
 /* What a port of that address and name stands for, or NULL; borrowed. */
 const ConfigAccel *configAccelLookup(const Config *config, const char *addr,
                                      const char *name);
+
+/* The octets that the first limit that fits allows; otherwise when none does.
+ * Rules that would have to wait do not fit. */
+int64_t configLimitsFind(const ConfigLimits *limits, const AclInput *input,
+                         int64_t otherwise);
 
 /* The rule for the answer to that URL; borrowed. */
 const HttpRefresh *configRefreshLookup(const Config *config, const char *url);

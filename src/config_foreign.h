@@ -306,8 +306,6 @@
       "no client is believed in who it speaks for (see http_port)")            \
     X("qos_flows", NULL, CONFIG_NO_MARK)                                       \
     X("query_icmp", "off", CONFIG_NO_NETDB)                                    \
-    X("range_offset_limit", "0",                                               \
-      "a range is asked of the origin as the client wants it")                 \
     X("read_ahead_gap", NULL,                                                  \
       "answers are read from origins little faster than clients take them")    \
     X("refresh_stale_hit", NULL, "see stale-while-revalidate and max_stale")   \

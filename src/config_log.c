@@ -313,7 +313,8 @@ configLogsFinish(ConfigLoader *loader)
                              (log->format && formatHas(log->format, "<h"));
     }
     config->keepsReply = config->keepsReply || config->httpReplyAccess ||
-                         config->replyBodyMax || config->replyHeaders.access ||
+                         config->replyBodyMax.count ||
+                         config->replyHeaders.access ||
                          config->replyHeaders.adds;
 }
 

@@ -267,8 +267,8 @@ char *configTakeWordsFrom(ConfigLoader *loader, const ConfigLine *line,
 /* Free what the lines about fields own. */
 void configHeadersFini(ConfigHeaderRules *rules);
 
-/* Free what the lines of reply_body_max_size own. */
-void configBodyMaxFini(Config *config);
+/* Free what they own. */
+void configLimitsFini(ConfigLimits *limits);
 
 /* Free what the lines of tcp_outgoing_address own. */
 void configOutgoingFini(Config *config);
@@ -340,7 +340,7 @@ extern const ConfigKind configKindFormatLog;
 extern const ConfigKind configKindHeaderAccess;
 extern const ConfigKind configKindHeaderReplace;
 extern const ConfigKind configKindHeaderAdd;
-extern const ConfigKind configKindBodyMax;
+extern const ConfigKind configKindLimits;
 extern const ConfigKind configKindOutgoing;
 extern const ConfigKind configKindAnySize;
 extern const ConfigKind configKindDescriptors;

@@ -114,7 +114,7 @@
       "Which answers clients get, also kept ones; without any line all. As "   \
       "http_access, but acls about the answer can be used, and what "          \
       "helpers would have to be asked for must be known from http_access.")    \
-    X("reply_body_max_size", BodyMax, replyBodyMax, NULL,                      \
+    X("reply_body_max_size", Limits, replyBodyMax, NULL,                      \
       "SIZE|none [[!]ACL...]",                                                 \
       "How large the body of an answer may be: the first line whose acls "     \
       "all match counts. A longer one is refused (403), or cut when its "      \
@@ -246,6 +246,13 @@
       "If more than this is missing, it is not.")                              \
     X("quick_abort_pct", Count, quickAbortPct, "95", "PERCENT",                \
       "In between, it is when more than this part of it is here.")             \
+    X("range_offset_limit", Limits, rangeOffsetLimit, NULL,                    \
+      "SIZE|none [[!]ACL...]",                                                 \
+      "A range of which nothing is kept, and which begins at this octet or "   \
+      "before: the whole is asked for and kept, the client gets its range of " \
+      "it; the first line whose acls all match counts, without any none is. "  \
+      "When the client has all of its range, quick_abort_min decides whether " \
+      "the rest is fetched.")                                                  \
     X("collapsed_forwarding", Bool, collapsedForwarding, "on", "on|off",       \
       "Whether requests wait for the answer to another one for the same URL "  \
       "that has been sent to the origin already, if it seems to do for them, " \

@@ -120,6 +120,9 @@ takeQuantity(const ConfigLine *line, size_t *index, const Unit *units,
     if (end != text + digits)
         return -1;
     ++*index;
+    if (number == 0 && !*end && *index < line->count &&
+        !lookupUnit(units, line->words[*index].text))
+        return 0; /* which needs no unit */
     if (!takeUnit(line, index, end, units, &factor))
         return -1;
     return number * (double)factor;

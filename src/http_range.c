@@ -88,6 +88,22 @@ rangesOf(const HttpHeaders *request)
     return httpSlice(value.data + unitLen, value.len - unitLen);
 }
 
+bool
+httpRangeFirst(const HttpHeaders *request, uint64_t *firstOut)
+{
+    HttpList list;
+    HttpSlice text;
+    HttpSlice more;
+    HttpRange range;
+
+    httpListStartText(&list, rangesOf(request));
+    if (!httpListNext(&list, &text) || httpListNext(&list, &more) ||
+        resolveOne(text, INT64_MAX, &range) != HTTP_RANGE_PART)
+        return false;
+    *firstOut = text.data[0] == '-' ? HTTP_TOTAL_UNKNOWN : range.first;
+    return true;
+}
+
 /* Without a gap between them. */
 static bool
 isJoined(const HttpRange *a, const HttpRange *b)

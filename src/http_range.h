@@ -43,6 +43,12 @@ typedef enum HttpRangeResult {
 } HttpRangeResult;
 
 /*
+ * The first octet of the only range that is asked for, or HTTP_TOTAL_UNKNOWN
+ * when it is counted from the end. False: several, or none.
+ */
+bool httpRangeFirst(const HttpHeaders *request, uint64_t *firstOut);
+
+/*
  * Which parts of a representation of length octets a GET with these fields
  * gets (RFC 9110 14.1.2, 14.2). If-Range (13.1.5) is compared with what is
  * stored: where it fails, the whole. Ranges that are not there are left out,

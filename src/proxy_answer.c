@@ -10,19 +10,6 @@ isHarmless(int status)
     return status < 200 || status == 204 || status == 304;
 }
 
-/* Octets that its body may have; 0: any number. */
-static uint64_t
-bodyMax(const Config *config, const AclInput *input)
-{
-    for (size_t i = 0; i < config->replyBodyMaxCount; i++) {
-        const ConfigBodyMax *max = &config->replyBodyMax[i];
-
-        if (max->rules == NULL || aclRulesCheck(max->rules, input) == ACL_ALLOW)
-            return (uint64_t)max->octets;
-    }
-    return 0;
-}
-
 void
 proxyAnswerKeep(ProxyRequest *request, const HttpHeaders *headers)
 {
@@ -39,15 +26,18 @@ proxyAnswerRefuse(ProxyRequest *request, int status, uint64_t length)
     bool isHead = request->http->method == HTTP_METHOD_HEAD;
     AclDecision decision = {.answer = ACL_ALLOW};
     AclInput input;
+    int64_t max;
 
     if (isHarmless(status) ||
-        (rules == NULL && request->config->replyBodyMaxCount == 0))
+        (rules == NULL && request->config->replyBodyMax.count == 0))
         return false;
     input = proxyStepReplyInput(request, &request->replyHeaders);
     input.status = status;
-    request->reply.bodyMax = bodyMax(request->config, &input);
-    if (request->reply.bodyMax > 0 && length != CACHE_LENGTH_UNKNOWN &&
-        length > request->reply.bodyMax && !isHead) {
+    max = configLimitsFind(&request->config->replyBodyMax, &input, -1);
+    request->reply.bodyMax =
+        max > 0 && length == CACHE_LENGTH_UNKNOWN ? (uint64_t)max : 0;
+    if (max > 0 && length != CACHE_LENGTH_UNKNOWN && length > (uint64_t)max &&
+        !isHead) {
         request->reply.result = ACCESS_DENIED_REPLY;
         proxyReplyError(request, ERR_REPLY_BODY_TOO_BIG, NULL);
         return true;

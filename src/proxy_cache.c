@@ -57,7 +57,7 @@ serveWhole(ProxyRequest *request)
     if (result == HTTP_RANGE_PART)
         serveParts(request, &set);
     else if (result == HTTP_RANGE_UNSATISFIABLE)
-        proxyReplyNoPart(request);
+        proxyReplyNoPart(request, cacheObjectLength(request->object));
     else
         proxyReplyStored(request);
 }

@@ -247,6 +247,8 @@ replyWith(ProxyFetch *fetch, HttpResponse *response)
 {
     if (fetch->isCompletion)
         proxyPartHead(fetch, response);
+    else if (!proxySliceHead(fetch, response))
+        return;
     proxyReplyOrigin(fetch->request, response);
     if (fetch->isCompletion && fetch->request != NULL) /* not refused */
         proxyPartSend(fetch);
@@ -307,6 +309,13 @@ isStoreBehind(ProxyFetch *fetch)
            !cacheWriterHasRoom(fetch->writer, onStoreRoom, fetch);
 }
 
+/* It waits for more of the answer. */
+static bool
+isForClient(const ProxyFetch *fetch)
+{
+    return fetch->request != NULL && !fetch->request->reply.isComplete;
+}
+
 static bool
 onBody(const char *octets, size_t len, void *data)
 {
@@ -317,7 +326,7 @@ onBody(const char *octets, size_t len, void *data)
         return true;
     if (isStoreBehind(fetch))
         return false;
-    if (fetch->request != NULL && !proxyReplyBody(fetch->request, octets, len))
+    if (isForClient(fetch) && !proxySliceBody(fetch, octets, len))
         return false;
     fetch->received += len;
     if (fetch->request != NULL) {
@@ -448,7 +457,8 @@ onDone(OriginResult result, const char *why, void *data)
     if (request == NULL)
         return;
     request->fetch = NULL;
-    finishForRequest(request, fetch, result, why);
+    if (!request->reply.isComplete)
+        finishForRequest(request, fetch, result, why);
 }
 
 static const OriginOps originOps = {.early = onEarly,
@@ -632,6 +642,7 @@ startFetch(ProxyRequest *request, CacheObject *object, CacheObject *begun,
     ProxyFetch *fetch = createFetch(request, object);
 
     buildHeaders(fetch);
+    proxySliceAsk(fetch);
     if (begun != NULL)
         proxyPartAsk(fetch, begun);
     else if (asksVariants)

@@ -40,6 +40,8 @@ struct ProxyFetch {
     bool isCompletion;   /* the rest of it comes */
     HttpHeaders headers; /* as sent */
     time_t sentAt;
+    HttpRange slice;     /* what of the body the client gets */
+    bool isSlice;
     uint64_t length; /* of the body, or CACHE_LENGTH_UNKNOWN */
     uint64_t received;
     ProxyFetchUse use;
@@ -81,6 +83,16 @@ void proxyPartHead(const ProxyFetch *fetch, HttpResponse *response);
 
 /* Send what is stored, before the rest. */
 void proxyPartSend(ProxyFetch *fetch);
+
+/* Ask for the whole instead of a range, if range_offset_limit wants it. */
+void proxySliceAsk(ProxyFetch *fetch);
+
+/* The whole comes, but the client wants a range: make its head that of the
+ * range. False: there is no such range, the client was told. */
+bool proxySliceHead(ProxyFetch *fetch, HttpResponse *response);
+
+/* Octets of the body, to the client if they are for it. False: not now. */
+bool proxySliceBody(const ProxyFetch *fetch, const char *octets, size_t len);
 
 /* What the head of an answer means for the stored response, which is updated
  * by it. */

@@ -208,7 +208,7 @@ typedef struct ProxyReply {
     int64_t firstAskedUs;  /* when an origin was asked; 0: never */
     int64_t askedUs;       /* the last time */
     int64_t originEndUs;   /* of what came; 0: nothing */
-    uint64_t bodyMax;      /* reply_body_max_size; 0: none */
+    uint64_t bodyMax;      /* of an unknown length; 0: none */
     const char *error;     /* name of our page, or NULL; borrowed from config */
     uint64_t sent;   /* octets given to the kernel */
     char contentType[64];
@@ -708,8 +708,8 @@ void proxyPartsGoOn(ProxyRequest *request);
 /* Free what that needs; not having begun is accepted. */
 void proxyPartsEnd(ProxyRequest *request);
 
-/* Send 416: the stored object has no such part. */
-void proxyReplyNoPart(ProxyRequest *request);
+/* Send 416: what has length octets has no such part. */
+void proxyReplyNoPart(ProxyRequest *request, uint64_t length);
 
 /* Send one of our own pages; detail and errnum may be NULL and 0. */
 void proxyReplyError(ProxyRequest *request, ErrorPageId id, const char *detail);

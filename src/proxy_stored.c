@@ -198,12 +198,12 @@ proxyReplyParts(ProxyRequest *request, const HttpRangeSet *set)
 }
 
 void
-proxyReplyNoPart(ProxyRequest *request)
+proxyReplyNoPart(ProxyRequest *request, uint64_t length)
 {
     char fields[128];
 
     snprintf(fields, sizeof(fields),
              "Content-Range: bytes */%" PRIu64 "\r\nContent-Length: 0\r\n",
-             cacheObjectLength(request->object));
+             length);
     proxyReplyBare(request, 416, fields);
 }

@@ -58,6 +58,10 @@ WRONG = [
     ("request_header_add X y nobody", "2: error: no acl is called \"nobody"),
     ("reply_body_max_size huge", "2: error: expected a size such as"),
     ("reply_body_max_size 1 MB nobody", "2: error: no acl is called"),
+    ("reply_body_max_size 0 nobody", "2: error: no acl is called"),
+    ("range_offset_limit", "2: error: expected: range_offset_limit SIZE|none"),
+    ("range_offset_limit -2", "2: error: expected a size such as"),
+    ("range_offset_limit none nobody", "2: error: no acl is called"),
     ("cache_peer h parent 80 0 login=user",
      "2: error: login= expected USER:PASSWORD"),
     ("cache_peer h parent 80 0 connect-timeout=x",
@@ -228,6 +232,9 @@ request_header_replace User-Agent Mozilla/5.0
 request_header_add X-Org "ACME %>a" localnet
 reply_header_access X-Cache deny all
 reply_body_max_size 50 MB media
+range_offset_limit 10 MB !media
+range_offset_limit 0 office
+range_offset_limit none
 tcp_outgoing_address 10.0.0.1 office
 connect_timeout 30 seconds
 half_closed_clients off

@@ -394,5 +394,152 @@ class Ranges(SharedCase):
         self.assertEqual(self.asked(), 3)
 
 
+class FetchedWhole(SharedCase):
+    """range_offset_limit: a range is cut out of the whole, which is kept."""
+
+    conf = ("acl far urlpath_regex far\n"
+            "acl plain urlpath_regex plain\n"
+            "reply_body_max_size 100 KB plain\n"
+            "range_offset_limit none far\n"
+            "range_offset_limit 0 plain\n"
+            "range_offset_limit 10 KB\n"
+            "maximum_object_size_in_memory 8 MB\n"
+            "maximum_object_size 8 MB\n"
+            "quick_abort_min -1\n")
+    BODY = os.urandom(1000000)
+
+    def serve(self, body, *fields, suffix=""):
+        url = super().serve(None) + suffix
+        self.path += suffix
+        self.origin.routes[self.path] = self.route(body, *fields)
+        return url
+
+    def route(self, body, *fields):
+        def route(request, sock):
+            value = request.get("Range")
+            if value:
+                first, last = value[len("bytes="):].split("-")
+                first = int(first or len(body) - int(last))
+                part = body[first:int(last) + 1 if value[6] != "-" else None]
+                return answer(206, part, f"Content-Range: bytes {first}-"
+                              f"{first + len(part) - 1}/{len(body)}", *fields)
+            return answer(200, body, *fields)
+        return route
+
+    def check(self, response, first, last):
+        self.assertEqual(response.status, 206)
+        self.assertEqual(response.body, self.BODY[first:last + 1])
+        self.assertEqual(response.get("Content-Range"),
+                         f"bytes {first}-{last}/{len(self.BODY)}")
+        self.assertEqual(response.get_all("Content-Length"),
+                         [str(last - first + 1)])
+
+    def ranged(self, url, value, *headers):
+        return self.squire.get(url, [("Range", value), *headers])
+
+    def wait_hit(self, url):
+        squire_test.wait_for("the whole", lambda: self.squire.get(
+            url, [("Cache-Control", "only-if-cached")]).status == 200)
+
+    def test_range_of_what_is_fetched_whole(self):
+        for value, first, last in (("bytes=0-0", 0, 0),
+                                   ("bytes=0-", 0, 999999),
+                                   ("bytes=10240-10250", 10240, 10250),
+                                   ("bytes=17-700000", 17, 700000)):
+            url = self.serve(self.BODY, FRESH, 'ETag: "1"')
+            self.check(self.ranged(url, value), first, last)
+            self.assertIsNone(self.origin.last().get("Range"))
+            self.wait_hit(url)
+            self.check(self.ranged(url, "bytes=5-9"), 5, 9)
+            self.assertEqual(self.squire.get(url).body, self.BODY)
+            self.assertEqual(self.asked(), 1)
+
+    def test_ranges_beyond_the_limit_are_asked_for_as_they_are(self):
+        for value, suffix in (("bytes=10241-10250", ""), ("bytes=-5", ""),
+                              ("bytes=0-5", "plain")):
+            url = self.serve(self.BODY, FRESH, suffix=suffix)
+            self.assertEqual(self.ranged(url, value).status, 206)
+            self.assertEqual(self.origin.last().get("Range"), value)
+
+    def test_without_a_limit_every_range_is_of_the_whole(self):
+        for value, first, last in (("bytes=900000-", 900000, 999999),
+                                   ("bytes=-5", 999995, 999999)):
+            url = self.serve(self.BODY, FRESH, suffix="far")
+            self.check(self.ranged(url, value), first, last)
+            self.assertIsNone(self.origin.last().get("Range"))
+
+    def test_several_ranges_are_asked_for_as_they_are(self):
+        url = self.serve(self.BODY, FRESH, suffix="far")
+        self.origin.routes[self.path] = answer(200, self.BODY)
+        self.ranged(url, "bytes=0-1,5-6")
+        self.assertEqual(self.origin.last().get("Range"), "bytes=0-1,5-6")
+
+    def test_range_that_is_not_there(self):
+        url = self.serve(self.BODY[:100], FRESH)
+        with self.squire.connect() as connection:
+            for _ in range(2):
+                response = connection.request(
+                    url, headers=[("Range", "bytes=100-")])
+                self.assertEqual((response.status, response.body),
+                                 (416, b""))
+                self.assertEqual(response.get("Content-Range"),
+                                 "bytes */100")
+            self.assertEqual(connection.request(url).body, self.BODY[:100])
+
+    def test_if_range_is_about_the_answer_9110_13_1_5(self):
+        url = self.serve(self.BODY, FRESH, 'ETag: "1"')
+        self.check(self.ranged(url, "bytes=0-5", ("If-Range", '"1"')), 0, 5)
+        self.assertIsNone(self.origin.last().get("If-Range"))
+        url = self.serve(self.BODY, FRESH, 'ETag: "1"')
+        response = self.ranged(url, "bytes=0-5", ("If-Range", '"2"'))
+        self.assertEqual((response.status, response.body), (200, self.BODY))
+
+    def test_answers_that_are_no_whole_are_passed_on(self):
+        for other in (answer(404, b"none"), answer(206, b"x"),
+                      b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+                      b"3\r\nabc\r\n0\r\n\r\n"):
+            url = self.serve(b"")
+            self.origin.routes[self.path] = other
+            response = self.ranged(url, "bytes=0-0")
+            self.assertEqual(response.status, int(other.split()[1]))
+
+    def test_what_may_not_be_stored_is_cut_too(self):
+        url = self.serve(self.BODY, "Cache-Control: no-store")
+        with self.squire.connect() as connection:
+            for _ in range(2):
+                self.check(connection.request(
+                    url, headers=[("Range", "bytes=7-9000")]), 7, 9000)
+
+    def test_new_answer_to_a_validation_is_cut_9111_4_3_3(self):
+        url = self.serve(self.BODY, "Cache-Control: max-age=0", 'ETag: "1"',
+                         suffix="plain")
+        self.origin.routes[self.path] = answer(
+            200, b"old", "Cache-Control: max-age=0", 'ETag: "0"')
+        self.squire.get(url)
+        self.origin.routes[self.path] = self.route(
+            self.BODY[:90000], FRESH, 'ETag: "1"')
+        response = self.ranged(url, "bytes=80000-80009")
+        self.assertEqual((response.status, response.body),
+                         (206, self.BODY[80000:80010]))
+        self.assertEqual(self.origin.last().get("If-None-Match"), '"0"')
+
+    def test_origin_that_stops_after_the_range(self):
+        def cut(request, sock):
+            sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n"
+                         + FRESH.encode() + b"\r\n\r\n" + self.BODY[:50000])
+
+        url = self.serve(b"")
+        self.origin.routes[self.path] = cut
+        with self.squire.connect() as connection:
+            for _ in range(2):
+                self.check(connection.request(
+                    url, headers=[("Range", "bytes=0-40000")]), 0, 40000)
+            connection.send(f"GET {url} HTTP/1.1\r\nHost: x\r\n"
+                            "Range: bytes=0-60000\r\n\r\n")
+            connection.read_head()
+            with self.assertRaises((OSError, EOFError)):
+                connection.read_exactly(60001)
+
+
 if __name__ == "__main__":
     squire_test.main()

@@ -165,6 +165,38 @@ Test(httpRange, sets_of_ranges_9110_14_1_2)
         expectSet(rows[i][0], rows[i][1]);
 }
 
+Test(httpRange, where_the_only_range_begins)
+{
+    static const struct {
+        const char *value;
+        bool isOne;
+        uint64_t first;
+    } rows[] = {
+        {"bytes=0-0", true, 0},
+        {"bytes=7-", true, 7},
+        {"bytes=9223372036854775806-", true, INT64_MAX - 1},
+        {"bytes=-7", true, HTTP_TOTAL_UNKNOWN},
+        {"bytes=0-0,5-6", false, 0},
+        {"bytes=1-0", false, 0},
+        {"bytes=-0", false, 0},
+        {"lines=1-2", false, 0},
+        {"", false, 0},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        HttpResponse request;
+        char lines[128];
+        uint64_t first = 0;
+        httpResponseInit(&request, HTTP_HEADER_TEXT_MAX);
+        snprintf(lines, sizeof(lines), "Range: %s\r\n", rows[i].value);
+        cr_assert_eq(httpResponseParse(&request, 200, httpSliceText(lines)), 0);
+        cr_expect_eq(httpRangeFirst(&request.headers, &first), rows[i].isOne,
+                     "%s", rows[i].value);
+        cr_expect_eq(first, rows[i].first, "%s", rows[i].value);
+        httpResponseFini(&request);
+    }
+}
+
 Test(httpRange, if_range_needs_a_strong_validator_9110_13_1_5)
 {
     static const struct {
