@@ -250,8 +250,6 @@ replyWith(ProxyFetch *fetch, HttpResponse *response)
     else if (!proxySliceHead(fetch, response))
         return;
     proxyReplyOrigin(fetch->request, response);
-    if (fetch->isCompletion && fetch->request != NULL) /* not refused */
-        proxyPartSend(fetch);
 }
 
 static void
@@ -316,6 +314,17 @@ isForClient(const ProxyFetch *fetch)
     return fetch->request != NULL && !fetch->request->reply.isComplete;
 }
 
+bool
+proxyFetchPass(ProxyFetch *fetch, const char *octets, size_t len)
+{
+    if (isStoreBehind(fetch) ||
+        (isForClient(fetch) && !proxySliceBody(fetch, octets, len)))
+        return false;
+    fetch->received += len;
+    store(fetch, octets, len);
+    return true;
+}
+
 static bool
 onBody(const char *octets, size_t len, void *data)
 {
@@ -324,16 +333,12 @@ onBody(const char *octets, size_t len, void *data)
     CHECK_OBJ(fetch, PROXY_FETCH_MAGIC);
     if (fetch->use != PROXY_FETCH_PASS_ON)
         return true;
-    if (isStoreBehind(fetch))
+    if (!proxyPartPass(fetch) || !proxyFetchPass(fetch, octets, len))
         return false;
-    if (isForClient(fetch) && !proxySliceBody(fetch, octets, len))
-        return false;
-    fetch->received += len;
     if (fetch->request != NULL) {
         fetch->request->reply.originOctets += len;
         fetch->request->reply.originEndUs = commNowUs();
     }
-    store(fetch, octets, len);
     if (fetch->request == NULL && fetch->writer == NULL)
         proxyFetchCancel(fetch); /* for nobody any more */
     return true;

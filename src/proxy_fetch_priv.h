@@ -35,7 +35,9 @@ struct ProxyFetch {
     CacheWriter *writer;
     CacheObject *part;  /* what is added to the octets that come; or NULL */
     uint64_t partFrom;  /* its first octet that belongs after them */
-    CacheObject *begun; /* the stored beginning of what was asked for */
+    CacheObject *begun; /* the stored beginning of what was asked for; NULL:
+                           none, or all of it is passed on */
+    CacheReader begunReader;
     HttpPlace begunPlace;
     bool isCompletion;   /* the rest of it comes */
     HttpHeaders headers; /* as sent */
@@ -81,8 +83,12 @@ ProxyFetchUse proxyPartJudge(ProxyFetch *fetch, const HttpResponse *response);
 /* Make the head of the rest that of the whole. */
 void proxyPartHead(const ProxyFetch *fetch, HttpResponse *response);
 
-/* Send what is stored, before the rest. */
-void proxyPartSend(ProxyFetch *fetch);
+/* Pass on what is stored, before the rest. False: not all of it yet. */
+bool proxyPartPass(ProxyFetch *fetch);
+
+/* Pass octets of the answer's body on to the client and the store. False: not
+ * now. */
+bool proxyFetchPass(ProxyFetch *fetch, const char *octets, size_t len);
 
 /* Ask for the whole instead of a range, if range_offset_limit wants it. */
 void proxySliceAsk(ProxyFetch *fetch);

@@ -5,7 +5,7 @@
 #include "proxy_fetch_priv.h"
 
 #define PIECES 16
-#define BEGUN_MAX PROXY_OUTPUT_HIGH /* what is put before the rest */
+#define PIECE_MAX (16 * 1024)
 
 /* A stored part and a new one, and what they make together. */
 typedef struct Union {
@@ -75,7 +75,6 @@ isBeginning(const CacheObject *object, HttpPlace *place)
 
     return httpRangePlaceOf(cacheObjectHead(object), place) &&
            place->range.first == 0 && place->total != HTTP_TOTAL_UNKNOWN &&
-           cacheObjectLength(object) <= BEGUN_MAX &&
            httpEtagStrongEqual(etag, etag);
 }
 
@@ -113,6 +112,7 @@ proxyPartAsk(ProxyFetch *fetch, CacheObject *begun)
     if (!isBeginning(begun, &fetch->begunPlace))
         return;
     fetch->begun = cacheObjectRef(begun);
+    cacheReaderInit(&fetch->begunReader, fetch->begun);
     httpHeaderAddf(headers, HTTP_HEADER_RANGE, "bytes=%llu-",
                    (unsigned long long)fetch->begunPlace.range.last + 1);
     httpHeaderAddId(headers, HTTP_HEADER_IF_RANGE,
@@ -138,9 +138,12 @@ isRest(const ProxyFetch *fetch, const HttpResponse *response)
 ProxyFetchUse
 proxyPartJudge(ProxyFetch *fetch, const HttpResponse *response)
 {
-    fetch->isCompletion = response->status == 206 && isRest(fetch, response);
-    if (fetch->isCompletion)
+    if (response->status == 206 && isRest(fetch, response)) {
+        fetch->isCompletion = true;
+        fetch->length = fetch->begunPlace.total;
         return PROXY_FETCH_PASS_ON;
+    }
+    cacheObjectUnref(&fetch->begun);
     return response->status == 206 || response->status == 416
                ? PROXY_FETCH_ASK_AGAIN
                : PROXY_FETCH_PASS_ON;
@@ -160,26 +163,37 @@ proxyPartHead(const ProxyFetch *fetch, HttpResponse *response)
     httpHeaderSet(headers, HTTP_HEADER_CONTENT_LENGTH, httpSliceText(text));
 }
 
-void
-proxyPartSend(ProxyFetch *fetch)
+/* Some of what is stored, as far as it is wanted now. */
+static bool
+passPiece(ProxyFetch *fetch, const struct iovec *piece)
 {
-    Buf *out = &fetch->request->client->out;
-    struct iovec iov[PIECES];
-    CacheReader reader;
-    int rc = 0;
-    int count;
+    size_t len =
+        piece->iov_len < PIECE_MAX ? piece->iov_len : (size_t)PIECE_MAX;
 
-    cacheReaderInit(&reader, fetch->begun);
-    while (rc == 0 && (count = cacheReaderPeek(&reader, iov, PIECES)) != 0) {
-        if (count < 0)
-            rc = count;
-        for (int i = 0; i < count && rc == 0; i++) {
-            rc = bufAppend(out, iov[i].iov_base, iov[i].iov_len);
-            cacheReaderAdvance(&reader, iov[i].iov_len);
-        }
+    if (!proxyFetchPass(fetch, piece->iov_base, len))
+        return false;
+    cacheReaderAdvance(&fetch->begunReader, len);
+    return true;
+}
+
+bool
+proxyPartPass(ProxyFetch *fetch)
+{
+    struct iovec piece;
+    int count = 0;
+
+    if (fetch->begun == NULL)
+        return true;
+    while ((count = cacheReaderPeek(&fetch->begunReader, &piece, 1)) > 0)
+        if (!passPiece(fetch, &piece))
+            return false;
+    if (count < 0) { /* it cannot be read any more */
+        cacheWriterAbort(&fetch->writer);
+        if (fetch->request != NULL)
+            proxyReplyAbort(fetch->request);
     }
-    if (rc < 0) /* it cannot be read any more, or the head is huge */
-        proxyReplyAbort(fetch->request);
+    cacheObjectUnref(&fetch->begun);
+    return true;
 }
 
 /* RFC 9111 3.4: parts of one representation, without a gap between them. */
@@ -289,6 +303,17 @@ addOld(ProxyFetch *fetch, const Union *both)
         cacheWriterAbort(&fetch->writer);
 }
 
+/* A stored part that the new one can be put together with. */
+static void
+findPart(ProxyFetch *fetch, const HttpResponse *response, Union *both)
+{
+    fetch->part = lookup(fetch->proxy, fetch->key.text, &fetch->asked->headers);
+    if (fetch->part != NULL && canJoin(fetch->part, response, both))
+        join(both);
+    else
+        cacheObjectUnref(&fetch->part);
+}
+
 void
 proxyPartStore(ProxyFetch *fetch, const HttpResponse *response,
                const HttpFreshness *freshness)
@@ -298,11 +323,10 @@ proxyPartStore(ProxyFetch *fetch, const HttpResponse *response,
     if (!httpRangePlace(&response->headers, &both.place))
         return;
     both.all = both.place;
-    fetch->part = lookup(fetch->proxy, fetch->key.text, &fetch->asked->headers);
-    if (fetch->part != NULL && canJoin(fetch->part, response, &both))
-        join(&both);
+    if (fetch->isCompletion)
+        both.all.range.first = 0; /* which proxyPartPass adds */
     else
-        cacheObjectUnref(&fetch->part);
+        findPart(fetch, response, &both);
     fetch->writer = begin(fetch, response, freshness, &both.all);
     debug(DBG_STORE, 3, "%s: part %llu-%llu is stored", fetch->text,
           (unsigned long long)both.all.range.first,

@@ -114,6 +114,32 @@ class Restart(Disk):
         squire.check_idle()
         squire.stop()
 
+    def test_beginning_is_completed_after_restart_9111_3_3(self):
+        body = random.Random(2).randbytes(30000000)
+
+        def route(request, sock):
+            first = int((request.get("Range") or "=0-").split("=")[1]
+                        .split("-")[0])
+            last = len(body) - 1 if first else 24999999
+            return answer(206, body[first:last + 1], 'ETag: "1"', FRESH,
+                          f"Content-Range: bytes {first}-{last}/{len(body)}")
+
+        self.origin.routes["/"] = route
+        url = self.origin.url("/")
+        squire = self.start()
+        squire.get(url, [("Range", "bytes=0-24999999")])
+        self.wait_stored(squire, 1)
+        squire.stop()
+        squire = self.start()
+        self.assertEqual(squire.get(url).body, body)
+        self.assertEqual(self.origin.last().get("Range"), "bytes=25000000-")
+        self.wait_stored(squire, 2)
+        response = squire.get(url)
+        self.assertEqual(response.body, body)
+        self.assertIn(";hit", response.get("Cache-Status"))
+        squire.check_idle()
+        squire.stop()
+
     def test_invalidation_and_304_last(self):
         etag = 'ETag: "1"'
 
