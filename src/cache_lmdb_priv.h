@@ -433,8 +433,11 @@ typedef struct CacheLmdbObject {
     CacheObject base;
     CacheLmdbStore *store;
     CacheLmdbBody *body; /* NULL: it is small */
-    HttpSlice small;
-    char *text; /* all texts of base, and small */
+    HttpSlice small;     /* what of the body is in no chunk of its own: all, or
+                            the end of what is arriving */
+    uint32_t smallChunk; /* which chunk that is */
+    char *text;          /* all texts of base, and small */
+    char *rest;          /* where small is when its writer has ended */
 } CacheLmdbObject;
 
 /* The operations of this kind of store. */
@@ -520,6 +523,9 @@ bool cacheLmdbHasRoom(CacheWriter *writer, CacheRoomCb *cb, void *data);
 
 /* As cacheWriterAppend. */
 int cacheLmdbAppend(CacheWriter *writer, const void *data, size_t len);
+
+/* As cacheWriterObject, the first time. */
+CacheObject *cacheLmdbShow(CacheWriter *writer);
 
 /* As cacheWriterCommit. */
 int cacheLmdbCommit(CacheWriter *writer, CacheObject **objectOut);

@@ -334,18 +334,36 @@ findPending(const CacheLmdbBody *body, uint32_t chunk)
     return op;
 }
 
+/* Of what is arriving only the last chunk will be smaller, and that is still
+ * with the writer. */
+static size_t
+chunkLen(const CacheLmdbObject *object, uint32_t chunk)
+{
+    uint64_t left = object->base.length - (uint64_t)chunk * CACHE_LMDB_CHUNK;
+
+    return left < CACHE_LMDB_CHUNK &&
+                   object->base.state == CACHE_OBJECT_WHOLE
+               ? (size_t)left
+               : CACHE_LMDB_CHUNK;
+}
+
 /* The octets of a chunk; each is checked when it is read first. 0 or -EIO. */
 static int
 readChunk(CacheReader *reader, uint32_t chunk, HttpSlice *out)
 {
     const CacheLmdbObject *object = (const CacheLmdbObject *)reader->object;
     CacheLmdbStore *store = object->store;
-    uint64_t left = object->base.length - (uint64_t)chunk * CACHE_LMDB_CHUNK;
-    size_t len = left < CACHE_LMDB_CHUNK ? (size_t)left : CACHE_LMDB_CHUNK;
+    size_t len = chunkLen(object, chunk);
     CacheLmdbBodyKey name;
     MDB_val val;
     uint64_t sum;
 
+    if (object->small.len > 0 && chunk == object->smallChunk) {
+        *out = object->small;
+        return 0;
+    }
+    if (object->body == NULL || cacheLmdbRead(store) == NULL)
+        return -EIO;
     const CacheLmdbOp *op = findPending(object->body, chunk);
     if (op != NULL) {
         *out = httpSlice(op->data, op->len);
@@ -382,19 +400,11 @@ pieceOf(HttpSlice text, size_t from)
 int
 cacheLmdbPeek(CacheReader *reader, struct iovec *iov, int max)
 {
-    const CacheLmdbObject *object = (const CacheLmdbObject *)reader->object;
     uint64_t offset = reader->offset;
+    uint64_t limit = cacheReaderLimit(reader);
     int count = 0;
 
-    if (offset == reader->end || max <= 0)
-        return 0;
-    if (object->body == NULL) {
-        *iov = pieceOf(object->small, (size_t)offset);
-        return 1;
-    }
-    if (cacheLmdbRead(object->store) == NULL)
-        return -EIO;
-    while (count < max && count < PIECES_MAX && offset < reader->end) {
+    while (count < max && count < PIECES_MAX && offset < limit) {
         HttpSlice octets;
         uint32_t chunk = (uint32_t)(offset / CACHE_LMDB_CHUNK);
         int rc = readChunk(reader, chunk, &octets);

@@ -215,6 +215,34 @@ growBuffer(LmdbWriter *writer)
     writer->buffer = xrealloc(writer->buffer, writer->size);
 }
 
+/* Who reads along finds the octets that are in no chunk yet. */
+static void
+showRest(LmdbWriter *writer)
+{
+    CacheLmdbObject *object = (CacheLmdbObject *)writer->base.object;
+
+    if (object == NULL)
+        return;
+    if (object->body == NULL && writer->body != NULL)
+        object->body =
+            cacheLmdbBodyRef(&writer->store->env.bodies, writer->body);
+    object->small = httpSlice(writer->buffer, writer->used);
+    object->smallChunk = writer->chunks;
+}
+
+/* Readers keep what the file will never have. */
+static void
+leaveRest(LmdbWriter *writer)
+{
+    CacheLmdbObject *object = (CacheLmdbObject *)writer->base.object;
+
+    if (object == NULL)
+        return;
+    showRest(writer);
+    object->rest = writer->buffer;
+    writer->buffer = NULL;
+}
+
 static int
 appendBody(LmdbWriter *writer, const char *data, size_t len)
 {
@@ -255,7 +283,41 @@ cacheLmdbAppend(CacheWriter *base, const void *data, size_t len)
         writer->hasFailed = true;
         writer->store->stats.refusals++;
     }
+    showRest(writer);
     return rc;
+}
+
+/* The head as it is known: with the length, or without. */
+static CacheLmdbObject *
+createShown(LmdbWriter *writer)
+{
+    CacheLmdbStored stored;
+    char *whole = NULL;
+    size_t len;
+
+    CHECK(cacheLmdbDecodeData(writer->record, writer->recordLen, &stored));
+    if (writer->expected != CACHE_LENGTH_UNKNOWN) {
+        CacheLmdbRecord record = stored.record;
+        record.length = writer->expected;
+        whole = cacheLmdbEncodeWhole(&stored, &record, (HttpSlice){0}, &len);
+        CHECK(cacheLmdbDecodeData(whole, len, &stored));
+    }
+    CacheLmdbObject *object =
+        cacheLmdbCreateObject(writer->store, &stored, NULL);
+    free(whole);
+    return object;
+}
+
+CacheObject *
+cacheLmdbShow(CacheWriter *base)
+{
+    LmdbWriter *writer = (LmdbWriter *)base;
+    CacheLmdbObject *object = createShown(writer);
+    CacheObject *shown = cacheWriterShow(base, &object->base, writer->length,
+                                         writer->expected);
+
+    showRest(writer);
+    return shown;
 }
 
 static void
@@ -263,6 +325,7 @@ closeWriter(LmdbWriter *writer)
 {
     CacheLmdbStore *store = writer->store;
 
+    leaveRest(writer);
     cacheLmdbDropBody(store, &writer->body);
     listRemove(&writer->node);
     store->stats.writing--;

@@ -73,14 +73,14 @@ cacheMemCreateObject(CacheMemStore *store, const CacheMeta *meta)
 }
 
 void
-cacheMemFinishObject(CacheMemObject *object)
+cacheMemFinishHead(CacheMemObject *object, uint64_t length)
 {
     CacheObject *base = &object->base;
     char *end =
         object->text + (base->head.data - object->text) + base->head.len;
 
-    base->length = object->body->length;
-    base->head.len += cacheLengthLine(base->status, base->length, end);
+    base->length = length;
+    base->head.len += cacheLengthLine(base->status, length, end);
 }
 
 void

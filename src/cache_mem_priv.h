@@ -46,6 +46,7 @@ typedef struct CacheMemWriter {
     unsigned generation; /* of the entry at the start */
     uint64_t expected;
     bool hasFailed;
+    bool isHeadWhole; /* with Content-Length */
 } CacheMemWriter;
 
 typedef struct CacheMemStore {
@@ -118,8 +119,8 @@ CacheMemObject *cacheMemCreateObject(CacheMemStore *store,
 CacheMemObject *cacheMemCopyObject(CacheMemStore *store,
                                    const CacheStored *stored);
 
-/* The body is whole: say so in the head. */
-void cacheMemFinishObject(CacheMemObject *object);
+/* The length of the body is known: say so in the head. */
+void cacheMemFinishHead(CacheMemObject *object, uint64_t length);
 
 /* Free an object that is out of sight and that nobody holds. */
 void cacheMemFreeObject(CacheMemObject *object);

@@ -72,7 +72,40 @@ int
 cacheWriterAppend(CacheWriter *writer, const void *data, size_t len)
 {
     CHECK_OBJ(writer, CACHE_WRITER_MAGIC);
-    return writer->ops->append(writer, data, len);
+    int rc = writer->ops->append(writer, data, len);
+
+    if (rc == 0 && writer->object)
+        writer->object->available += len;
+    return rc;
+}
+
+CacheObject *
+cacheWriterObject(CacheWriter *writer)
+{
+    CHECK_OBJ(writer, CACHE_WRITER_MAGIC);
+    if (writer->object)
+        return cacheObjectRef(writer->object);
+    return writer->ops->arriving(writer);
+}
+
+CacheObject *
+cacheWriterShow(CacheWriter *writer, CacheObject *object, uint64_t available,
+                uint64_t length)
+{
+    object->state = CACHE_OBJECT_ARRIVING;
+    object->available = available;
+    object->length = length;
+    writer->object = object;
+    return cacheObjectRef(object);
+}
+
+/* Its writer has ended. */
+static void
+dropShown(CacheObject **shown)
+{
+    if (*shown && (*shown)->state == CACHE_OBJECT_ARRIVING)
+        (*shown)->state = CACHE_OBJECT_CUT;
+    cacheObjectUnref(shown);
 }
 
 int
@@ -84,7 +117,12 @@ cacheWriterCommit(CacheWriter **writer, CacheObject **objectOut)
     *writer = NULL;
     if (objectOut)
         *objectOut = NULL;
-    return self->ops->commit(self, objectOut);
+    CacheObject *shown = self->object;
+    if (shown)
+        cacheObjectComplete(shown);
+    int rc = self->ops->commit(self, objectOut);
+    dropShown(&shown);
+    return rc;
 }
 
 void
@@ -96,7 +134,9 @@ cacheWriterAbort(CacheWriter **writer)
         return;
     CHECK_OBJ(self, CACHE_WRITER_MAGIC);
     *writer = NULL;
+    CacheObject *shown = self->object;
     self->ops->abort(self);
+    dropShown(&shown);
 }
 
 CacheObject *
@@ -195,6 +235,46 @@ cacheObjectLength(const CacheObject *object)
     return object->length;
 }
 
+bool
+cacheObjectIsArriving(const CacheObject *object)
+{
+    CHECK_OBJ(object, CACHE_OBJECT_MAGIC);
+    return object->state == CACHE_OBJECT_ARRIVING;
+}
+
+uint64_t
+cacheObjectAvailable(const CacheObject *object)
+{
+    CHECK_OBJ(object, CACHE_OBJECT_MAGIC);
+    return object->state == CACHE_OBJECT_WHOLE ? object->length
+                                               : object->available;
+}
+
+bool
+cacheObjectIsFor(const CacheObject *object, const HttpHeaders *request)
+{
+    CacheVaryScratch scratch = {.namesDone = {0}};
+
+    CHECK_OBJ(object, CACHE_OBJECT_MAGIC);
+    bufInit(&scratch.values, CACHE_VARY_MAX);
+    bool isFor = cacheVaryIsFor(&scratch, object->varyNames,
+                                object->varyValues, request);
+    bufFini(&scratch.values);
+    return isFor;
+}
+
+void
+cacheObjectComplete(CacheObject *object)
+{
+    CHECK_OBJ(object, CACHE_OBJECT_MAGIC);
+    if (object->state != CACHE_OBJECT_ARRIVING ||
+        (object->length != CACHE_LENGTH_UNKNOWN &&
+         object->length != object->available))
+        return;
+    object->state = CACHE_OBJECT_WHOLE;
+    object->length = object->available;
+}
+
 const HttpFreshness *
 cacheObjectFreshness(const CacheObject *object)
 {
@@ -233,23 +313,45 @@ cacheReaderInitRange(CacheReader *reader, CacheObject *object, uint64_t first,
                      uint64_t len)
 {
     CHECK_OBJ(object, CACHE_OBJECT_MAGIC);
-    CHECK(first <= object->length && len <= object->length - first);
+    CHECK(first <= cacheObjectAvailable(object) &&
+          len <= object->length - first);
     *reader = (CacheReader){.object = object, .end = first + len};
     if (first)
         object->ops->advance(reader, first);
+}
+
+uint64_t
+cacheReaderLimit(const CacheReader *reader)
+{
+    uint64_t there = cacheObjectAvailable(reader->object);
+
+    return there < reader->end ? there : reader->end;
+}
+
+/* 0 or -errno. */
+static int
+whyNothing(const CacheReader *reader)
+{
+    const CacheObject *object = reader->object;
+
+    if (object->state == CACHE_OBJECT_WHOLE || reader->offset == reader->end)
+        return 0;
+    return object->state == CACHE_OBJECT_ARRIVING ? -EAGAIN : -ECANCELED;
 }
 
 int
 cacheReaderPeek(CacheReader *reader, struct iovec *iov, int max)
 {
     CHECK_OBJ(reader->object, CACHE_OBJECT_MAGIC);
-    int count = reader->object->ops->peek(reader, iov, max);
-    uint64_t left = cacheReaderLeft(reader);
+    uint64_t left = cacheReaderLimit(reader) - reader->offset;
 
+    if (!left)
+        return whyNothing(reader);
+    int count = reader->object->ops->peek(reader, iov, max);
     for (int i = 0; i < count; i++) {
         if (iov[i].iov_len >= left) {
             iov[i].iov_len = left;
-            return left ? i + 1 : i;
+            return i + 1;
         }
         left -= iov[i].iov_len;
     }

@@ -5,7 +5,10 @@
  * is committed whole; from then on it never changes. A reader holds a
  * reference and may use the object as long as it likes: eviction and
  * invalidation take it out of sight, not out of reach. A newer response
- * or one updated by a 304 is another object. A store on disk writes later
+ * or one updated by a 304 is another object. What is being written can be
+ * had before that, too, by those who ask the writer (cacheWriterObject): an
+ * object that is arriving, whose readers get what there is of the body and
+ * come again. A store on disk writes later
  * (cacheStoreFlush), may be behind (cacheWriterHasRoom), and its octets may
  * be gone when they are wanted (cacheReaderPeek).
  * Thread: the loop of the store.
@@ -72,7 +75,7 @@ typedef struct CacheReader {
     const void *chunk;
     size_t chunkOffset;
     uint64_t offset;
-    uint64_t end; /* of what is to be read */
+    uint64_t end; /* of what is to be read; CACHE_LENGTH_UNKNOWN: of all */
 } CacheReader;
 
 /* A store in this process's memory. Returns owned. */
@@ -128,11 +131,19 @@ bool cacheWriterHasRoom(CacheWriter *writer, CacheRoomCb *cb, void *data);
 int cacheWriterAppend(CacheWriter *writer, const void *data, size_t len);
 
 /*
+ * What is being written, to be read while it arrives: an object that nobody
+ * finds, and that can be read on when the writer has ended. Returns an owned
+ * reference, of the same object each time; NULL: an append has failed.
+ */
+CacheObject *cacheWriterObject(CacheWriter *writer);
+
+/*
  * Make the response visible in place of the one it replaces; takes the
  * writer and clears the pointer. objectOut may be NULL, else it receives a
  * reference. Errors: -EPROTO body shorter than the length given, or an append
  * had failed; -ECANCELED the key was invalidated meanwhile; -ENOSPC. Nothing
- * is stored then.
+ * is stored then. Readers of what was arriving get a body that is whole in any
+ * case.
  */
 int cacheWriterCommit(CacheWriter **writer, CacheObject **objectOut);
 
@@ -215,8 +226,21 @@ int cacheObjectStatus(const CacheObject *object);
 /* True when the body is read from a disk. */
 bool cacheObjectIsOnDisk(const CacheObject *object);
 
-/* Octets of the body. */
+/* Octets of the body; CACHE_LENGTH_UNKNOWN of some that are arriving. */
 uint64_t cacheObjectLength(const CacheObject *object);
+
+/* True while more octets may come. */
+bool cacheObjectIsArriving(const CacheObject *object);
+
+/* Octets of the body that are there; of one that is not arriving, all. */
+uint64_t cacheObjectAvailable(const CacheObject *object);
+
+/* True when an arriving one suits the request, as cacheStoreLookup has it. */
+bool cacheObjectIsFor(const CacheObject *object, const HttpHeaders *request);
+
+/* No more octets come: one that is arriving is whole, be it stored in the end
+ * or not; unless some are missing to its length. */
+void cacheObjectComplete(CacheObject *object);
 
 /* For httpFreshnessUse and Age. */
 const HttpFreshness *cacheObjectFreshness(const CacheObject *object);
@@ -239,16 +263,18 @@ void cacheReaderInitRange(CacheReader *reader, CacheObject *object,
 
 /*
  * The next octets of the body, as up to max pieces. Returns how many pieces;
- * 0 at the end; -EIO when they cannot be had any more: what was begun must
- * then end so that it cannot look complete. The pieces are borrowed until the
- * end of the loop turn.
+ * 0 at the end; -EAGAIN when they have not arrived yet: ask again after the
+ * next append; -ECANCELED when the writer was aborted before they came; -EIO
+ * when they cannot be had any more. What was begun must then end so that it
+ * cannot look complete. The pieces are borrowed until the end of the loop turn,
+ * those of what is arriving until the next append, commit or abort.
  */
 int cacheReaderPeek(CacheReader *reader, struct iovec *iov, int max);
 
 /* Go on by len octets, at most what Peek gave. */
 void cacheReaderAdvance(CacheReader *reader, size_t len);
 
-/* Octets left. */
+/* Octets left; of what has no known length yet, a number without meaning. */
 uint64_t cacheReaderLeft(const CacheReader *reader);
 
 #endif

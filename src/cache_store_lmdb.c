@@ -330,6 +330,7 @@ releaseObject(CacheObject *base)
     cacheLmdbDropBody(store, &object->body);
     CHECK_OBJ_CLEAR(&object->base);
     free(object->text);
+    free(object->rest);
     free(object);
     cacheLmdbDrop(store);
 }
@@ -409,6 +410,7 @@ const CacheStoreOps cacheLmdbOps = {
     .write = cacheLmdbBegin,
     .hasRoom = cacheLmdbHasRoom,
     .append = cacheLmdbAppend,
+    .arriving = cacheLmdbShow,
     .commit = cacheLmdbCommit,
     .abort = cacheLmdbAbort,
     .update = updateObject,

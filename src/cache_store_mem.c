@@ -166,6 +166,21 @@ appendOctets(CacheWriter *base, const void *data, size_t len)
     return rc;
 }
 
+static CacheObject *
+showObject(CacheWriter *base)
+{
+    CacheMemWriter *writer = (CacheMemWriter *)base;
+    CacheMemObject *object = writer->object;
+
+    if (writer->expected != CACHE_LENGTH_UNKNOWN) {
+        cacheMemFinishHead(object, writer->expected);
+        writer->isHeadWhole = true;
+    }
+    cacheObjectRef(&object->base);
+    return cacheWriterShow(base, &object->base, object->body->length,
+                           writer->expected);
+}
+
 static int
 checkCommit(const CacheMemWriter *writer)
 {
@@ -173,6 +188,18 @@ checkCommit(const CacheMemWriter *writer)
                               writer->expected != writer->object->body->length))
         return -EPROTO;
     return writer->generation == writer->entry->generation ? 0 : -ECANCELED;
+}
+
+/* The last chunk may move when nobody reads it. */
+static void
+finishObject(CacheMemWriter *writer)
+{
+    CacheMemObject *object = writer->object;
+
+    if (object->base.refs == 1)
+        cacheBodyFinish(object->body);
+    if (!writer->isHeadWhole)
+        cacheMemFinishHead(object, object->body->length);
 }
 
 static int
@@ -185,8 +212,7 @@ commitWriter(CacheWriter *base, CacheObject **objectOut)
         abortWriter(base);
         return rc;
     }
-    cacheBodyFinish(writer->object->body);
-    cacheMemFinishObject(writer->object);
+    finishObject(writer);
     cacheMemLink(writer->entry, writer->object);
     CacheMemObject *object = closeWriter(writer);
     CacheObject *result = &object->base;
@@ -208,7 +234,7 @@ updateObject(CacheStore *base, CacheObject *oldBase, const CacheMeta *meta)
     if (!object)
         return NULL;
     object->body = cacheBodyRef(old->body);
-    cacheMemFinishObject(object);
+    cacheMemFinishHead(object, object->body->length);
     store->stats.updates++;
     if (old->entry) {
         cacheMemLink(old->entry, object);
@@ -320,6 +346,7 @@ const CacheStoreOps cacheMemOps = {
     .has = hasKey,
     .write = beginWrite,
     .append = appendOctets,
+    .arriving = showObject,
     .commit = commitWriter,
     .abort = abortWriter,
     .update = updateObject,

@@ -21,6 +21,9 @@ typedef struct CacheStoreOps {
     /* NULL: always. */
     bool (*hasRoom)(CacheWriter *writer, CacheRoomCb *cb, void *data);
     int (*append)(CacheWriter *writer, const void *data, size_t len);
+    /* As cacheWriterObject; makes it writer->object, for which available is
+     * kept up to date by the callers of append. */
+    CacheObject *(*arriving)(CacheWriter *writer);
     int (*commit)(CacheWriter *writer, CacheObject **objectOut);
     void (*abort)(CacheWriter *writer);
     CacheObject *(*update)(CacheStore *store, CacheObject *old,
@@ -37,6 +40,12 @@ typedef struct CacheStoreOps {
     void (*advance)(CacheReader *reader, size_t len);
 } CacheStoreOps;
 
+typedef enum CacheObjectState {
+    CACHE_OBJECT_WHOLE,
+    CACHE_OBJECT_ARRIVING,
+    CACHE_OBJECT_CUT, /* the writer was aborted */
+} CacheObjectState;
+
 /* The first member of every kind of store, object and writer. */
 struct CacheStore {
     uint32_t magic;
@@ -48,8 +57,10 @@ struct CacheObject {
     unsigned refs;
     const CacheStoreOps *ops;
     bool isOnDisk;
+    CacheObjectState state;
     int status;
     uint64_t length;
+    uint64_t available; /* unless it is whole */
     HttpSlice head;
     HttpFreshness freshness;
     HttpValidators validators; /* etag lies with the object */
@@ -60,7 +71,17 @@ struct CacheObject {
 struct CacheWriter {
     uint32_t magic;
     const CacheStoreOps *ops;
+    CacheObject *object; /* that reads what is written; NULL: nobody does */
 };
+
+/* Where the readable octets of what is read end by now. */
+uint64_t cacheReaderLimit(const CacheReader *reader);
+
+/* Make object, which the writer has written so many octets of, one that is
+ * arriving, of this length. The writer refers to it until it has ended. Returns
+ * owned. */
+CacheObject *cacheWriterShow(CacheWriter *writer, CacheObject *object,
+                             uint64_t available, uint64_t length);
 
 /*
  * Copy an object of another store into one in memory, in place of its twin.

@@ -21,6 +21,7 @@ typedef struct TierWriter {
     TierStore *store;
     CacheWriter *mem; /* one of them may be NULL */
     CacheWriter *disk;
+    bool isShown; /* by the disk's writer, or by that in memory without one */
     CacheKey key;
     char *text; /* of the key */
 } TierWriter;
@@ -119,7 +120,6 @@ hasRoom(CacheWriter *base, CacheRoomCb *cb, void *data)
     return !writer->disk || cacheWriterHasRoom(writer->disk, cb, data);
 }
 
-/* What does not go into one store may still go into the other. */
 static int
 appendTo(CacheWriter **writer, const void *data, size_t len)
 {
@@ -130,17 +130,35 @@ appendTo(CacheWriter **writer, const void *data, size_t len)
     return rc;
 }
 
+/* What does not go into one store may still go into the other, unless somebody
+ * reads it from there. */
 static int
 appendOctets(CacheWriter *base, const void *data, size_t len)
 {
     TierWriter *writer = (TierWriter *)base;
+    bool wasOnDisk = writer->disk != NULL;
     int memRc = -EFBIG, diskRc = -EFBIG;
 
     if (writer->mem)
         memRc = appendTo(&writer->mem, data, len);
     if (writer->disk)
         diskRc = appendTo(&writer->disk, data, len);
+    if (diskRc && wasOnDisk && writer->isShown) {
+        cacheWriterAbort(&writer->mem);
+        return diskRc;
+    }
     return diskRc && memRc ? diskRc : 0;
+}
+
+/* The disk has room for more. */
+static CacheObject *
+showObject(CacheWriter *base)
+{
+    TierWriter *writer = (TierWriter *)base;
+    CacheWriter *shown = writer->disk ? writer->disk : writer->mem;
+
+    writer->isShown = true;
+    return shown ? cacheWriterObject(shown) : NULL;
 }
 
 /* An older response in the store that did not take this one is not to be
@@ -259,6 +277,7 @@ static const CacheStoreOps tierOps = {
     .write = beginWrite,
     .hasRoom = hasRoom,
     .append = appendOctets,
+    .arriving = showObject,
     .commit = commitWriter,
     .abort = abortWriter,
     .update = updateObject,

@@ -732,7 +732,9 @@ ALL(stays_within_bounds_whatever_happens)
             break;
         case 5:
             cacheObjectUnref(&held[slot]);
-            held[slot] = storesLookup(url);
+            held[slot] = writers[slot] && dice >> 13 & 1
+                             ? cacheWriterObject(writers[slot])
+                             : storesLookup(url);
             break;
         case 6:
             cacheWriterAbort(&writers[slot]);
@@ -754,4 +756,210 @@ ALL(stays_within_bounds_whatever_happens)
     }
     cacheStoreFlush(store);
     storesExpectEmpty();
+}
+
+/* Read what there is; then why there is no more. The octets are checked
+ * against the block. */
+static int
+readOn(CacheReader *reader, const char *block, uint64_t *at)
+{
+    struct iovec iov[3];
+    int count;
+
+    while ((count = cacheReaderPeek(reader, iov, 3)) > 0) {
+        cr_assert_eq(memcmp(iov[0].iov_base, block + *at, iov[0].iov_len), 0);
+        size_t part = iov[0].iov_len > 777 ? iov[0].iov_len - 777
+                                           : iov[0].iov_len;
+        cacheReaderAdvance(reader, part);
+        *at += part;
+    }
+    return count;
+}
+
+ALL(what_arrives_is_read_piece_by_piece)
+{
+    static const uint64_t lengths[] = {200000, CACHE_LENGTH_UNKNOWN};
+    static char block[200000];
+
+    storesFill(block, sizeof(block), 7);
+    for (int i = 0; i < 2; i++) {
+        CacheWriter *writer = storesBegin("u", lengths[i]);
+        CacheReader early, late;
+        uint64_t at = 0, atLate = 0;
+
+        CacheObject *object = cacheWriterObject(writer);
+        cr_expect(cacheObjectIsArriving(object));
+        cr_expect_eq(cacheObjectLength(object), lengths[i]);
+        cacheReaderInit(&early, object);
+        cr_expect_eq(readOn(&early, block, &at), -EAGAIN);
+        for (size_t sent = 0; sent < sizeof(block); sent += 10000) {
+            cr_assert_eq(cacheWriterAppend(writer, block + sent, 10000), 0);
+            cr_expect_eq(cacheObjectAvailable(object), sent + 10000);
+            if (sent % 50000 == 0)
+                cacheStoreFlush(store);
+            if (at < 150000) /* then this one is slow */
+                readOn(&early, block, &at);
+        }
+        CacheObject *same = cacheWriterObject(writer);
+        cr_expect_eq(same, object);
+        cacheObjectUnref(&same);
+        cacheReaderInit(&late, object);
+        cr_expect_eq(readOn(&late, block, &atLate),
+                     lengths[i] == CACHE_LENGTH_UNKNOWN ? -EAGAIN : 0);
+        cr_expect_null(storesLookup("none"));
+        cr_assert_eq(cacheWriterCommit(&writer, NULL), 0);
+        cacheStoreFlush(store);
+        cr_expect_not(cacheObjectIsArriving(object));
+        cr_expect_eq(cacheObjectLength(object), sizeof(block));
+        cr_expect_eq(readOn(&early, block, &at), 0);
+        cr_expect_eq(readOn(&late, block, &atLate), 0);
+        cr_expect_eq(at, sizeof(block));
+        cr_expect_eq(atLate, sizeof(block));
+        cacheObjectUnref(&object);
+        object = storesLookup("u");
+        cr_assert_not_null(object);
+        cr_expect(storesHasBody(object, block, sizeof(block)));
+        cacheObjectUnref(&object);
+    }
+}
+
+ALL(the_head_of_what_arrives_has_a_length_if_there_is_one)
+{
+    static const char known[] = "Content-Length: 5\r\n";
+    static const uint64_t lengths[] = {5, CACHE_LENGTH_UNKNOWN};
+
+    for (int i = 0; i < 2; i++) {
+        CacheWriter *writer = storesBegin("u", lengths[i]);
+        CacheObject *object = cacheWriterObject(writer);
+        HttpSlice head = cacheObjectHead(object);
+        const void *found = memmem(head.data, head.len, known,
+                                   sizeof(known) - 1);
+
+        cr_expect_eq(found != NULL, i == 0);
+        storesFinish(writer, "hello", 5);
+        cacheObjectUnref(&object);
+        storesExpect("u", "", "hello");
+        object = storesLookup("u");
+        head = cacheObjectHead(object);
+        found = memmem(head.data, head.len, known, sizeof(known) - 1);
+        cr_assert_not_null(found);
+        cr_expect_eq((const char *)found + sizeof(known) - 1,
+                     head.data + head.len, "once, at the end");
+        cacheObjectUnref(&object);
+    }
+}
+
+ALL(what_is_cut_short_is_read_as_far_as_it_came)
+{
+    static char block[150000];
+    uint64_t at = 0;
+    CacheReader reader;
+
+    storesFill(block, sizeof(block), 3);
+    CacheWriter *writer = storesBegin("u", sizeof(block) + 50000);
+    cr_assert_eq(cacheWriterAppend(writer, block, 100000), 0);
+    CacheObject *object = cacheWriterObject(writer);
+    cr_assert_eq(cacheWriterAppend(writer, block + 100000, 50000), 0);
+    cacheReaderInit(&reader, object);
+    cacheWriterAbort(&writer);
+    cacheStoreFlush(store);
+    cr_expect_not(cacheObjectIsArriving(object));
+    cr_expect_eq(readOn(&reader, block, &at), -ECANCELED);
+    cr_expect_eq(at, sizeof(block));
+    cr_expect_null(storesLookup("u"));
+    cacheObjectUnref(&object);
+    cacheStoreFlush(store);
+    storesExpectEmpty();
+}
+
+/* The append that fails adds nothing for readers, so that they know where to
+ * go on. */
+ALL(what_becomes_too_large_is_read_to_where_it_was_given_up)
+{
+    static char block[STORES_OBJECT_MAX + 50000];
+    uint64_t at = 0;
+    CacheReader reader;
+
+    storesFill(block, sizeof(block), 4);
+    CacheWriter *writer = storesBegin("u", CACHE_LENGTH_UNKNOWN);
+    CacheObject *object = cacheWriterObject(writer);
+    cr_assert_eq(cacheWriterAppend(writer, block, STORES_OBJECT_MAX - 1), 0);
+    cr_expect_eq(cacheWriterAppend(writer, block + STORES_OBJECT_MAX - 1, 9),
+                 -EFBIG);
+    cacheWriterAbort(&writer);
+    cacheReaderInit(&reader, object);
+    cr_expect_eq(readOn(&reader, block, &at), -ECANCELED);
+    cr_expect_eq(at, STORES_OBJECT_MAX - 1);
+    cacheObjectUnref(&object);
+}
+
+ALL(what_is_whole_is_read_to_its_end_although_it_is_not_stored)
+{
+    uint64_t at = 0;
+    CacheReader reader;
+
+    CacheWriter *writer = storesBegin("u", CACHE_LENGTH_UNKNOWN);
+    CacheObject *object = cacheWriterObject(writer);
+    cr_assert_eq(cacheWriterAppend(writer, "hello", 5), 0);
+    storesInvalidate("u");
+    cr_expect_eq(cacheWriterCommit(&writer, NULL), -ECANCELED);
+    cacheReaderInit(&reader, object);
+    cr_expect_eq(readOn(&reader, "hello", &at), 0);
+    cr_expect_eq(at, 5);
+    cacheObjectUnref(&object);
+    writer = storesBegin("v", CACHE_LENGTH_UNKNOWN);
+    object = cacheWriterObject(writer);
+    cr_assert_eq(cacheWriterAppend(writer, "hello", 5), 0);
+    cacheObjectComplete(object);
+    cacheWriterAbort(&writer);
+    cr_expect(storesHasBody(object, "hello", 5));
+    cacheObjectUnref(&object);
+    cacheStoreFlush(store);
+    storesExpectEmpty();
+}
+
+ALL(a_part_of_what_arrives_is_read_from_what_is_there)
+{
+    static char block[100000];
+    uint64_t at = 70001;
+    CacheReader reader;
+
+    storesFill(block, sizeof(block), 8);
+    CacheWriter *writer = storesBegin("u", sizeof(block));
+    CacheObject *object = cacheWriterObject(writer);
+    cr_assert_eq(cacheWriterAppend(writer, block, 80000), 0);
+    cacheReaderInitRange(&reader, object, 70001, 20000);
+    cr_expect_eq(readOn(&reader, block, &at), -EAGAIN);
+    cr_expect_eq(at, 80000);
+    cr_assert_eq(cacheWriterAppend(writer, block + 80000, 20000), 0);
+    cr_expect_eq(readOn(&reader, block, &at), 0);
+    cr_expect_eq(at, 90001);
+    cr_assert_eq(cacheWriterCommit(&writer, NULL), 0);
+    cacheObjectUnref(&object);
+}
+
+Test(cacheStoreTier, what_is_read_from_the_disk_may_leave_the_memory)
+{
+    static char block[STORES_OBJECT_MAX];
+    CacheObject *held[3];
+    uint64_t at = 0;
+    CacheReader reader;
+    char url[16];
+
+    storesFill(block, sizeof(block), 2);
+    CacheWriter *writer = storesBegin("u", CACHE_LENGTH_UNKNOWN);
+    CacheObject *object = cacheWriterObject(writer);
+    for (int i = 0; i < 3; i++) { /* no room in memory is left */
+        snprintf(url, sizeof(url), "u%d", i);
+        storesFinish(storesBegin(url, sizeof(block)), block, sizeof(block));
+        held[i] = storesLookup(url);
+    }
+    cr_assert_eq(cacheWriterAppend(writer, block, sizeof(block)), 0);
+    cr_assert_eq(cacheWriterCommit(&writer, NULL), 0);
+    cacheReaderInit(&reader, object);
+    cr_expect_eq(readOn(&reader, block, &at), 0);
+    cr_expect_eq(at, sizeof(block));
+    cacheObjectUnref(&object);
+    for (int i = 0; i < 3; i++)
+        cacheObjectUnref(&held[i]);
 }
