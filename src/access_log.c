@@ -3,17 +3,15 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "check.h"
 #include "comm.h"
 #include "debug.h"
-#include "fd.h"
+#include "log_place.h"
 #include "xalloc.h"
 
 #define ACCESS_LOG_MAGIC 0x414c4f47u
@@ -28,8 +26,8 @@
 
 struct AccessLog {
     uint32_t magic;
-    int fd;
     char *path;
+    LogPlace *place;   /* NULL: of a daemon */
     LogDaemon *daemon; /* then what follows is used for one line only */
     uint64_t lines;
     CommTimer *timer; /* runs while lines are held */
@@ -93,23 +91,15 @@ accessHierarchyName(AccessHierarchy hierarchy)
     return hierarchyNames[hierarchy];
 }
 
-static int
-openFile(const char *path)
-{
-    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK,
-                  0640);
-
-    return fd < 0 ? -errno : fdAboveStdio(fd);
-}
-
+/* place is taken. */
 static AccessLog *
-createLog(const char *path, int fd)
+createLog(const char *path, LogPlace *place)
 {
     AccessLog *log = xmalloc(sizeof(*log));
 
     memset(log, 0, offsetof(AccessLog, held));
     log->magic = ACCESS_LOG_MAGIC;
-    log->fd = fd;
+    log->place = place;
     log->path = xstrdup(path);
     log->second = -1;
     return log;
@@ -118,19 +108,15 @@ createLog(const char *path, int fd)
 AccessLog *
 accessLogOpen(const char *path)
 {
-    int fd = openFile(path);
+    LogPlace *place = logPlaceOpen(path, NULL);
 
-    if (fd < 0) {
-        errno = -fd;
-        return NULL;
-    }
-    return createLog(path, fd);
+    return place != NULL ? createLog(path, place) : NULL;
 }
 
 AccessLog *
 accessLogOpenDaemon(const LogDaemonConfig *config)
 {
-    AccessLog *log = createLog(config->path, -1);
+    AccessLog *log = createLog(config->path, NULL);
 
     log->daemon = logDaemonCreate(config);
     return log;
@@ -219,19 +205,35 @@ consume(AccessLog *log, size_t len)
     memmove(log->held, log->held + len, log->used);
 }
 
+/* Whoever reads now has not read the begin of the line: its rest is lost. */
+static void
+dropRest(AccessLog *log)
+{
+    const char *lf = log->midLine ? memchr(log->held, '\n', log->used) : NULL;
+
+    log->midLine = false;
+    if (lf == NULL)
+        return;
+    log->lost++;
+    log->used -= (size_t)(lf + 1 - log->held);
+    memmove(log->held, lf + 1, log->used);
+}
+
 /* What stays held because the reader is slow is tried again later. */
 static void
 writeHeld(AccessLog *log)
 {
     while (log->used > 0) {
-        ssize_t n = write(log->fd, log->held, log->used);
+        ssize_t n = logPlaceWrite(log->place, log->held, log->used);
 
         if (n > 0) {
             consume(log, (size_t)n);
-        } else if (n == 0 || errno == EAGAIN) {
+        } else if (n == -ECONNRESET) {
+            dropRest(log);
+        } else if (n == 0 || n == -EAGAIN) {
             return;
-        } else if (errno != EINTR) {
-            dropHeld(log, errno);
+        } else {
+            dropHeld(log, (int)-n);
             return;
         }
     }
@@ -282,11 +284,12 @@ accessLogClose(AccessLog **logp)
         return;
     CHECK_OBJ(log, ACCESS_LOG_MAGIC);
     logDaemonStop(&log->daemon);
-    writeHeld(log);
+    if (log->place != NULL)
+        writeHeld(log);
     if (log->used > 0)
-        dropHeld(log, EAGAIN);
+        dropHeld(log, logPlaceWhy(log->place));
     commTimerCancel(&log->timer);
-    fdClosep(&log->fd);
+    logPlaceClose(&log->place);
     free(log->path);
     CHECK_OBJ_CLEAR(log);
     free(log);
@@ -295,33 +298,31 @@ accessLogClose(AccessLog **logp)
 int
 accessLogReopen(AccessLog *log)
 {
-    int fd;
-
     CHECK_OBJ(log, ACCESS_LOG_MAGIC);
     if (log->daemon != NULL) {
         logDaemonRotate(log->daemon);
         return 0;
     }
     accessLogFlush(log);
-    fd = openFile(log->path);
-    if (fd < 0)
-        return fd;
-    fdClosep(&log->fd);
-    log->fd = fd;
-    log->midLine = false;
-    return 0;
+    int rc = logPlaceReopen(log->place);
+    if (rc == 0 && logPlaceIsFile(log->path))
+        log->midLine = false;
+    return rc;
 }
 
 void
 accessLogGetStats(const AccessLog *log, AccessLogStats *out)
 {
     LogDaemonStats stats = {.lost = log->lost};
+    const char *type = "daemon";
 
     CHECK_OBJ(log, ACCESS_LOG_MAGIC);
     if (log->daemon != NULL)
         logDaemonGetStats(log->daemon, &stats);
+    else
+        type = logPlaceType(log->place);
     *out = (AccessLogStats){.path = log->path,
-                            .type = log->daemon != NULL ? "daemon" : "stdio",
+                            .type = type,
                             .lines = log->lines,
                             .lost = stats.lost,
                             .restarts = stats.restarts,
@@ -546,7 +547,7 @@ makeRoom(AccessLog *log, size_t len)
     if (log->used + len <= HELD_MAX)
         return true;
     log->lost++;
-    tellLoss(log, EAGAIN);
+    tellLoss(log, logPlaceWhy(log->place));
     return false;
 }
 

@@ -107,8 +107,8 @@ const char *accessHierarchyName(AccessHierarchy hierarchy);
 const char *accessResultName(AccessResult result);
 
 /*
- * Open (create, append) a log. The flush timer runs on this thread's loop.
- * Returns owned, or NULL with errno.
+ * Open a log at a place as log_place.h has them. The flush timer runs on this
+ * thread's loop. Returns owned, or NULL with errno, as logPlaceOpen.
  */
 AccessLog *accessLogOpen(const char *path);
 
@@ -116,8 +116,8 @@ AccessLog *accessLogOpen(const char *path);
  * cannot be started is tried again. */
 AccessLog *accessLogOpenDaemon(const LogDaemonConfig *config);
 
-/* True when the log is of this kind and place: a file at path, or, with
- * config, such a daemon. */
+/* True when the log is of this kind and place: at path, or, with config, such
+ * a daemon. */
 bool accessLogIsSame(const AccessLog *log, const char *path,
                      const LogDaemonConfig *config);
 
@@ -141,7 +141,7 @@ int accessLogReopen(AccessLog *log);
 
 typedef struct AccessLogStats {
     const char *path;  /* borrowed from the log */
-    const char *type;  /* "stdio" or "daemon"; constant */
+    const char *type;  /* "daemon", or as logPlaceType; constant */
     uint64_t lines;    /* of requests so far */
     uint64_t lost;     /* of them */
     uint64_t restarts; /* of the daemon */

@@ -85,7 +85,8 @@ typedef struct ConfigLogFormat {
 } ConfigLogFormat;
 
 typedef struct ConfigAccessLog {
-    char *path;    /* NULL: "none", those that match are in no later log */
+    char *path;    /* a place, as log_place.h has them; NULL: "none", those
+                      that match are in no later log */
     bool isDaemon; /* written by logfile_daemon */
     const Format *format; /* NULL: Squid's native one */
     AclRules *rules;      /* NULL: all requests */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "log_place.h"
 #include "nearest.h"
 #include "xalloc.h"
 
@@ -122,37 +123,41 @@ optionValue(const char *word, const char *name)
     return strncmp(word, name, len) == 0 ? word + len : NULL;
 }
 
-/* Modules that Squid has and we do not. */
-static bool
-isForeignModule(const char *place)
+/* As a module that there is not looks. */
+static char *
+takeFile(ConfigLoader *loader, const ConfigLine *line, const char *file)
 {
-    return strcmp(place, "syslog") == 0 || optionValue(place, "syslog:") ||
-           optionValue(place, "udp:") || optionValue(place, "tcp:");
+    const char *text = line->words[1].text;
+
+    if (file != text || text[0] == '/' || !strchr(text, ':'))
+        return configResolve(line->file, file);
+    configError(loader, line, 1,
+                "expected FILE, stdio:FILE, daemon:FILE, "
+                "syslog:FACILITY.PRIORITY, udp://HOST:PORT, tcp://HOST:PORT "
+                "or none, not \"%s\"",
+                text);
+    return NULL;
 }
 
-/* The file of "stdio:FILE", "daemon:FILE" or "FILE"; NULL after an error. */
-static const char *
-logFile(ConfigLoader *loader, const ConfigLine *line, bool *isDaemonOut)
+/* The place of "stdio:FILE", "daemon:FILE", or as log_place.h has them;
+ * returns owned, NULL after an error. */
+static char *
+logPlace(ConfigLoader *loader, const ConfigLine *line, bool *isDaemonOut)
 {
-    const char *place = line->words[1].text;
-    const char *file = optionValue(place, "stdio:");
+    const char *text = line->words[1].text;
+    const char *file = optionValue(text, "stdio:");
+    const char *daemon = optionValue(text, "daemon:");
+    const char *place = file ? file : daemon ? daemon : text;
+    const char *wanted = logPlaceCheck(place);
 
-    if (!file) {
-        file = optionValue(place, "daemon:");
-        *isDaemonOut = file != NULL;
-    }
-    if (!file && strchr(place, ':') && place[0] != '/') {
-        configError(
-            loader, line, 1,
-            "expected FILE, stdio:FILE, daemon:FILE or none, not \"%s\"",
-            place);
-        return NULL;
-    }
-    if (!file)
-        file = place;
-    if (*file)
-        return file;
-    configError(loader, line, 1, "expected the name of a file");
+    *isDaemonOut = daemon != NULL;
+    if (wanted)
+        configError(loader, line, 1, "access_log: \"%s\": expected %s", text,
+                    wanted);
+    else if (place != text || logPlaceIsFile(text))
+        return takeFile(loader, line, place);
+    else
+        return xstrdup(place);
     return NULL;
 }
 
@@ -248,7 +253,6 @@ parseAccessLog(ConfigLoader *loader, const ConfigRow *row,
                const ConfigLine *line)
 {
     ConfigAccessLog log = {.path = NULL};
-    const char *file;
 
     if (line->count < 2) {
         configWantWords(loader, row, line, 1);
@@ -258,17 +262,9 @@ parseAccessLog(ConfigLoader *loader, const ConfigRow *row,
         addLog(loader, line, &log, 2);
         return;
     }
-    if (isForeignModule(line->words[1].text)) {
-        configWarn(loader, line, 1,
-                   "access_log: module %.*s is not supported, the line is "
-                   "ignored",
-                   (int)strcspn(line->words[1].text, ":"), line->words[1].text);
+    log.path = logPlace(loader, line, &log.isDaemon);
+    if (!log.path)
         return;
-    }
-    file = logFile(loader, line, &log.isDaemon);
-    if (!file)
-        return;
-    log.path = configResolve(line->file, file);
     addLog(loader, line, &log, takeOptions(loader, line, &log));
 }
 

@@ -140,16 +140,21 @@
       "codes: FORMAT CODES. In \"...\" and [...] values are escaped for "      \
       "them; else octets that would end a word or a line are shown as %XX.")   \
     X("access_log", AccessLog, accessLogs, CONFIG_LOG_DIR "/access.log",       \
-      "[stdio:|daemon:]FILE [FORMAT|OPTION=VALUE...] [ACL...]|none [ACL...]",  \
+      "[stdio:|daemon:]FILE|syslog:FACILITY.PRIORITY|udp://HOST:PORT|"         \
+      "tcp://HOST:PORT|none [FORMAT|OPTION=VALUE...] [ACL...]",                \
       "A line for each request whose acls all match (without acls: for "       \
       "each), in every log that there is. FORMAT, or logformat=FORMAT, is "    \
       "the name of a logformat or one of squid (the default), common, "        \
-      "combined, referrer, useragent. stdio:, the default: the proxy "         \
-      "writes the file itself. daemon: it hands the lines to "                 \
-      "logfile_daemon. Requests that match a line with none are in no log "    \
-      "of the lines after it. The options on-error=, buffer-size= and "        \
-      "rotate= have no effect; a line with Squid's syslog:, udp: or tcp: is "  \
-      "ignored.")                                                              \
+      "combined, referrer, useragent. Requests that match a line with "        \
+      "none are in no log of the lines after it.\n\n"                          \
+      "stdio:, the default: the proxy writes the file itself. daemon: it "     \
+      "hands the lines to logfile_daemon. syslog: each line is a message "     \
+      "to the system's log; with syslog alone it is daemon.info. udp: "        \
+      "whole lines in packets. tcp: to who accepts the connection, which "     \
+      "is tried again every second. Lines that cannot be sent wait in 64 "     \
+      "KB; those that are lost are counted, in the debug log and in the "      \
+      "manager's /info. The options on-error=, buffer-size= and rotate= "      \
+      "have no effect.")                                                       \
     X("useragent_log", FormatLog, accessLogs, NULL, "FILE|none",               \
       "The same as access_log FILE useragent.")                                \
     X("referer_log", FormatLog, accessLogs, NULL, "FILE|none",                 \

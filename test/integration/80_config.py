@@ -37,6 +37,12 @@ WRONG = [
     ("http_access all allow", "2: error: expected: http_access allow|deny"),
     ("http_access allow \\\n all \\\n none", "2: error: no acl is called"),
     ("access_log pipe:/x", "2: error: expected FILE, stdio:FILE"),
+    ("access_log syslog:demon.info squid",
+     "2: error: access_log: \"syslog:demon.info\": expected FACILITY.PRIOR"),
+    ("access_log udp://127.0.0.1 squid",
+     "2: error: access_log: \"udp://127.0.0.1\": expected //HOST:PORT"),
+    ("access_log tcp://host:99999 squid", "2: error: access_log: \"tcp://h"),
+    ("access_log stdio:", "2: error: access_log: \"stdio:\": expected the"),
     ("access_log /x combind", "2: error: access_log: no logformat is called "
      "\"combind\", did you mean \"combined\"?"),
     ("access_log /x logformat=nothing", "2: error: access_log: no logformat"),
@@ -114,12 +120,6 @@ WARNED = [
     ("cache_replacement_policy heap LFUDA", "2: warning: directive cache_replac"),
     ("htp_port 80", "unknown directive \"htp_port\" (did you mean \"http_p"),
     ("acl manager proto cache_object", "2: warning: acl manager is built in"),
-    ("access_log syslog:daemon.info squid",
-     "2: warning: access_log: module syslog is not supported, the line is "),
-    ("access_log syslog squid", "2: warning: access_log: module syslog is"),
-    ("access_log udp://127.0.0.1:514 squid",
-     "2: warning: access_log: module udp is not"),
-    ("access_log tcp://127.0.0.1:514", "2: warning: access_log: module tcp is"),
     ("logformat common %>a",
      "2: warning: logformat common is there already, the line is ignored"),
     ("logformat x %>a\nlogformat x %ru", "3: warning: logformat x is there"),
@@ -146,6 +146,12 @@ WARNED = [
 
 # As Squid's, with a value that asks for nothing else than is done.
 SAME = """\
+access_log syslog squid
+access_log syslog:local4.notice
+access_log syslog:daemon|info combined
+access_log udp://192.0.2.1:5555 squid manager
+access_log tcp://[2001:db8::1]:5555 logformat=squid
+access_log tcp://log.example.com:5555
 icp_port 0
 htcp_port 0
 snmp_port 0
