@@ -137,13 +137,6 @@ configWhere(const Config *config, const char *directive)
 }
 
 static bool
-isCondition(const char *name)
-{
-    return strcmp(name, "if") == 0 || strcmp(name, "else") == 0 ||
-           strcmp(name, "endif") == 0;
-}
-
-static bool
 meansTheSame(const ConfigForeign *foreign, const ConfigLine *line)
 {
     return foreign->same && line->count == 2 &&
@@ -157,9 +150,7 @@ tellUnknown(ConfigLoader *loader, const ConfigLine *line)
     const ConfigForeign *foreign = configForeignLookup(name);
     const char *near = configNearest(name);
 
-    if (isCondition(name))
-        configError(loader, line, 0, "conditions (%s) are not supported", name);
-    else if (foreign && !meansTheSame(foreign, line))
+    if (foreign && !meansTheSame(foreign, line))
         configWarn(loader, line, 0,
                    "directive %s is not supported, the line is ignored: %s",
                    name, foreign->instead);

@@ -311,6 +311,7 @@ typedef struct Config {
     ConfigManagerPassword *managerPasswords;
     size_t managerPasswordCount;
 
+    bool quotedValues; /* quoted words of acls are no names of files */
     AclSet *acls;
     AclRules *httpAccess;
     /* NULL: no line */

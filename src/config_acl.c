@@ -94,7 +94,8 @@ addWord(AclValues *values, const ConfigLine *line, size_t i)
     const ConfigWord *word = &line->words[i];
 
     values->lineNo = word->line;
-    if (word->quoted)
+    if (word->isFile ||
+        (word->quoted && !values->loader->config->quotedValues))
         addFile(values, line, i);
     else if (isFlag(values, word->text))
         addFlag(values, line, i);

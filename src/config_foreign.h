@@ -101,8 +101,6 @@
     X("clientside_tos", NULL, CONFIG_NO_MARK)                                  \
     X("collapsed_forwarding_access", NULL,                                     \
       "collapsed_forwarding holds for all requests")                           \
-    X("configuration_includes_quoted_values", "off",                           \
-      "quoted values of acls are names of files")                              \
     X("connect_retries", "0", "all addresses of a host are tried once")        \
     X("cpu_affinity_map", NULL, CONFIG_NO_KIDS)                                \
     X("dead_peer_timeout", NULL,                                               \
@@ -306,6 +304,8 @@
       "no client is believed in who it speaks for (see http_port)")            \
     X("qos_flows", NULL, CONFIG_NO_MARK)                                       \
     X("query_icmp", "off", CONFIG_NO_NETDB)                                    \
+    X("range_offset_limit", "0",                                               \
+      "a range is asked of the origin as the client wants it")                 \
     X("read_ahead_gap", NULL,                                                  \
       "answers are read from origins little faster than clients take them")    \
     X("refresh_stale_hit", NULL, "see stale-while-revalidate and max_stale")   \

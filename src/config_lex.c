@@ -31,7 +31,9 @@ typedef struct Reader {
     unsigned depth;
     unsigned line;
     bool ended; /* after what cannot be gone on from */
+    ConfigIf conditions;
     Buf physical;
+    Buf expanded;
     Buf text; /* the joined line */
     Mark *marks;
     size_t markCount;
@@ -56,6 +58,7 @@ initReader(Reader *reader, ConfigLoader *loader, const char *path)
     reader->loader = loader;
     reader->path = path;
     bufInit(&reader->physical, LINE_MAX_OCTETS);
+    bufInit(&reader->expanded, LINE_MAX_OCTETS);
     bufInit(&reader->text, LINE_MAX_OCTETS);
 }
 
@@ -74,6 +77,7 @@ finiReader(Reader *reader)
     free(reader->words);
     free(reader->marks);
     bufFini(&reader->physical);
+    bufFini(&reader->expanded);
     bufFini(&reader->text);
 }
 
@@ -141,6 +145,24 @@ lineText(Buf *line, size_t *lenOut)
     return text;
 }
 
+/* The line with the values of macros, borrowed; NULL when it is too long. */
+static const char *
+expand(Reader *reader, const char *text, size_t *lenOut)
+{
+    Buf *out = &reader->expanded;
+
+    if (!strstr(text, "${"))
+        return text;
+    bufClear(out);
+    if (configExpand(text, out) != 0 || bufAppend(out, "", 1) != 0) {
+        complain(reader, reader->line, "the line is too long");
+        reader->ended = true;
+        return NULL;
+    }
+    *lenOut = bufLen(out) - 1;
+    return bufData(out);
+}
+
 /* The next physical line, borrowed; NULL when there is none. */
 static const char *
 readPhysical(Reader *reader, size_t *lenOut)
@@ -161,7 +183,7 @@ readPhysical(Reader *reader, size_t *lenOut)
         *lenOut = 0;
         text[0] = '\0';
     }
-    return text;
+    return expand(reader, text, lenOut);
 }
 
 /* Join lines that end in a backslash; false at the end of the file. */
@@ -267,6 +289,19 @@ copyPlain(Reader *reader, const char *at, const char *end, char **to)
     return at;
 }
 
+#define PARAMETERS "parameters("
+
+/* As copyQuoted, of parameters("FILE"). */
+static const char *
+copyParameters(const char *at, const char *end, char **to)
+{
+    at += strlen(PARAMETERS);
+    if (at == end || !isQuote(*at))
+        return NULL;
+    at = copyQuoted(at, end, to);
+    return at && at < end && *at == ')' ? at + 1 : NULL;
+}
+
 /* Read the word at `at`; returns what follows it, or NULL after an error. */
 static const char *
 readWord(Reader *reader, const char *at, const char *end)
@@ -276,13 +311,23 @@ readWord(Reader *reader, const char *at, const char *end)
     char *to = word->text = xmalloc((size_t)(end - at) + 1);
 
     word->quoted = isQuote(*at);
-    if (word->quoted)
+    word->isFile = (size_t)(end - at) > strlen(PARAMETERS) &&
+                   strncmp(at, PARAMETERS, strlen(PARAMETERS)) == 0;
+    if (word->isFile)
+        at = copyParameters(at, end, &to);
+    else if (word->quoted)
         at = copyQuoted(at, end, &to);
     else
         at = copyPlain(reader, at, end, &to);
     *to = '\0';
     if (!at) {
-        complain(reader, word->line, "a quoted text does not end");
+        complain(reader, word->line,
+                 word->isFile ? "expected parameters(\"FILE\")"
+                              : "a quoted text does not end");
+        return NULL;
+    }
+    if (word->isFile && strcmp(reader->words[0].text, "acl") != 0) {
+        complain(reader, word->line, "parameters() is for lines of acl only");
         return NULL;
     }
     if (at < end && !isspace((unsigned char)*at)) {
@@ -391,12 +436,30 @@ doInclude(Reader *reader, const ConfigLine *line)
             includePattern(reader, line, i);
 }
 
+/* True when it was one, or is not to be read because of one. */
+static bool
+takeCondition(Reader *reader)
+{
+    unsigned line = reader->markCount > 0 ? reader->marks[0].line : 0;
+    char *end = bufReserve(&reader->text, 1);
+    const char *why;
+
+    if (!end)
+        return false; /* too long for a condition */
+    *end = '\0';
+    if (!configIfTake(&reader->conditions, bufData(&reader->text), line, &why))
+        return configIfSkips(&reader->conditions);
+    if (why)
+        complain(reader, line, why);
+    return true;
+}
+
 static void
 doLine(Reader *reader)
 {
     ConfigLine line = {reader->path, NULL, 0};
 
-    if (!splitWords(reader) || reader->wordCount == 0)
+    if (takeCondition(reader) || !splitWords(reader) || reader->wordCount == 0)
         return;
     line.words = reader->words;
     line.count = reader->wordCount;
@@ -435,6 +498,10 @@ readAll(Reader *reader)
 
     while (readLogical(reader))
         doLine(reader);
+    while (reader->conditions.depth > 0 && !reader->ended)
+        complain(reader,
+                 reader->conditions.levels[--reader->conditions.depth].line,
+                 "the if has no endif");
     if (ferror(reader->file))
         why = strerror(EIO);
     fclose(reader->file);
@@ -507,6 +574,18 @@ configReadText(ConfigLoader *loader, const char *text)
     finiReader(&reader);
 }
 
+/* Where a comment behind a value begins, or the end. */
+static size_t
+valueLen(const char *text)
+{
+    size_t len = 0;
+
+    while (text[len] && !(text[len] == '#' && len > 0 &&
+                          isspace((unsigned char)text[len - 1])))
+        len++;
+    return len;
+}
+
 /* Give a line to cb unless it is empty or a comment. */
 static void
 giveValue(Buf *line, unsigned lineNo, ConfigValueCb *cb, void *data)
@@ -514,6 +593,8 @@ giveValue(Buf *line, unsigned lineNo, ConfigValueCb *cb, void *data)
     size_t len;
     char *text = lineText(line, &len);
 
+    len = valueLen(text);
+    text[len] = '\0';
     while (len > 0 && isspace((unsigned char)text[len - 1]))
         text[--len] = '\0';
     text += strspn(text, " \t");

@@ -12,6 +12,7 @@ typedef struct ConfigWord {
     char *text;
     unsigned line;
     bool quoted; /* all or a part was written as "..." or '...' */
+    bool isFile; /* written as parameters("FILE") */
 } ConfigWord;
 
 /* One directive: words[0] is its name. Line 0: not from a file. */
@@ -83,6 +84,33 @@ void configDirective(ConfigLoader *loader, const ConfigLine *line);
 /* Read a file and what it includes; every directive goes to
  * configDirective. Blocks. */
 void configReadFile(ConfigLoader *loader, const char *path);
+
+#define CONFIG_IF_DEPTH_MAX 32
+
+typedef struct ConfigIfLevel {
+    unsigned line;     /* of the if */
+    bool isTaken;      /* lines count now */
+    bool isOuterTaken; /* one of the two branches is */
+    bool isElse;       /* after the else */
+} ConfigIfLevel;
+
+/* The conditions around a line of one file. Zeroed memory: none. */
+typedef struct ConfigIf {
+    ConfigIfLevel levels[CONFIG_IF_DEPTH_MAX];
+    unsigned depth;
+} ConfigIf;
+
+/* True when text is an if, else or endif, and is carried out; it may be
+ * changed. *whyOut: what is wrong with it, constant, or NULL. */
+bool configIfTake(ConfigIf *state, char *text, unsigned line,
+                  const char **whyOut);
+
+/* True when lines do not count here. */
+bool configIfSkips(const ConfigIf *state);
+
+/* Append text with the values of ${process_name} and the like. 0 or an error
+ * of bufAppend. */
+int configExpand(const char *text, Buf *out);
 
 /* Split text into words as if it stood in a file; line 0. */
 void configReadText(ConfigLoader *loader, const char *text);

@@ -72,10 +72,16 @@
       "Options: POOL OPTIONS, with children-max=5, ttl=3600, "                 \
       "negative_ttl= as ttl, cache=262144 and collapse=on unless given. The "  \
       "channel is a Unix socket, with ipv4 or ipv6 a TCP connection.")         \
+    X("configuration_includes_quoted_values", Bool, quotedValues, "off",       \
+      "on|off",                                                                \
+      "Whether quoted values of the acl lines that follow are values "         \
+      "rather than names of files; files are then written as "                 \
+      "parameters(\"FILE\").")                                                 \
     X("acl", Acl, acls, NULL, "NAME KIND [-i] [-n] VALUE|\"FILE\"...",         \
       "Gives a name to a property of requests. Several values, also on "       \
-      "several lines, mean: any of them. A quoted value is a file with one "   \
-      "value a line. Flags hold for the values behind them: -i ignores "       \
+      "several lines, mean: any of them. A quoted value, as "                  \
+      "parameters(\"FILE\"), is a file with one value a line. Flags hold for " \
+      "the values behind them: -i ignores "                                    \
       "case, +i does not, -n looks no names up (dst), -- ends "                \
       "them.\n\nKinds about addresses: src, dst, localip (addresses, "         \
       "ADDR/PREFIX, ADDR-ADDR, names of hosts, which are looked up when the "  \

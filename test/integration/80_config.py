@@ -106,7 +106,24 @@ WRONG = [
     ("refresh_pattern . 0 20% 4320 max-stale=x",
      "2: error: max-stale= expected a number of minutes, not \"x\""),
     ("include missing.conf", "2: error: include: no file "),
+    ("acl bad src parameters(x)", "2: error: expected parameters(\"FILE\")"),
+    ("acl bad src parameters(\"x\"", "2: error: expected parameters("),
+    ("acl bad src parameters(\"/nonexistent\")",
+     "2: error: acl bad: cannot read /nonexistent"),
+    ("via parameters(\"x\")", "2: error: parameters() is for lines of acl"),
     ("visible_hostname \"x", "2: error: a quoted text does not end"),
+]
+
+# As those, but lines after them do not count, or count as others.
+WRONG_CONDITIONS = [
+    ("if 1\nendif", "2: error: if: expected true, false or NUMBER = NUMBER"),
+    ("if yes\nvia maybe\nendif", "2: error: if: expected true, false"),
+    ("if true\nvia on", "2: error: the if has no endif"),
+    ("via on\nelse", "3: error: else without an if before it"),
+    ("endif # x", "2: error: endif without an if before it"),
+    ("if true\nelse\nelse\nendif", "4: error: else without an if"),
+    ("if true\nelse if false\nendif", "3: error: else and endif stand alone"),
+    ("if 1 = 2\nelse\nvia maybe\nendif", "4: error: expected on or off"),
 ]
 
 WARNED = [
@@ -270,7 +287,7 @@ class Parse(unittest.TestCase):
         return result
 
     def test_each_error_names_its_place(self):
-        for line, complaint in WRONG:
+        for line, complaint in WRONG + WRONG_CONDITIONS:
             with self.subTest(line):
                 result = self.parse(f"http_port 3128\n{line}\nvia on\n")
                 self.assertEqual(result.returncode, 1)
@@ -290,7 +307,8 @@ class Parse(unittest.TestCase):
                 self.assertIn("http_port 3128", result.stdout)
 
     def test_all_errors_are_told_at_once(self):
-        text = "".join(line + "\n" for line, _ in WRONG if "\"x" not in line)
+        text = "".join(line + "\n" for line, _ in WRONG if "\"x" not in line or
+                       "parameters" in line)
         result = self.parse(text)
         self.assertEqual(result.returncode, 1)
         self.assertGreaterEqual(result.stderr.count(": error: "),
@@ -357,6 +375,37 @@ class Parse(unittest.TestCase):
             self.assertRegex(result.stderr,
                              f"conf:2: warning: .* is ignored: .*{instead}")
             self.assertEqual(result.returncode, 0)
+
+    def test_conditions_and_macros(self):
+        self.squire.write("a.list", "10.1.0.0/16 # home\n#\n10.2.0.0/16\t#x\n")
+        result = self.parse(
+            "http_port 3128\n"
+            "if ${process_number} = 1\n"
+            "  visible_hostname ${process_name}.test\n"
+            "  if 2 = -2 # never\n"
+            "    nonsense \"without an end\n"
+            "    if true\n      via off\n    else\n      via off\n    endif\n"
+            "  else\n"
+            "    cache_mgr ${service_name} $x ${nothing}\n"
+            "  endif\n"
+            "else\n"
+            "  via off\n"
+            "endif\n"
+            "configuration_includes_quoted_values on\n"
+            "acl spaced browser \"Mozilla 4\"\n"
+            "acl nets src parameters(\"a.list\")\n"
+            "configuration_includes_quoted_values off\n"
+            "acl nets src \"a.list\"\n")
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        for line in ("visible_hostname squire1.test ",
+                     "cache_mgr squire $x ${nothing} ", "via on "):
+            self.assertIn("\n" + line, result.stdout)
+
+    def test_an_if_ends_in_its_file(self):
+        self.squire.write("part.conf", "if true\n")
+        result = self.parse("http_port 3128\ninclude part.conf\nendif\n")
+        self.assertRegex(result.stderr, "part.conf:1: error: the if has no")
+        self.assertRegex(result.stderr, "conf:3: error: endif without an if")
 
     def test_values_that_mean_the_same_are_no_warning(self):
         result = self.parse("http_port 3128\n" + SAME)

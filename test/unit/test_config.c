@@ -644,7 +644,7 @@ static const struct {
     {"include /dev/zero", "/dev/zero: it is no plain file"},
     {"acl x src \"/dev/zero\"", "/dev/zero: it is no plain file"},
     {"acl x src \"/\"", "acl x: cannot read /: Is a directory"},
-    {"if true", "squid.conf:2: error: conditions (if) are not supported"},
+    {"if true", "squid.conf:2: error: the if has no endif"},
 };
 
 Test(config, errors_name_file_and_line_and_what_was_expected)
