@@ -227,6 +227,41 @@ onCurlSocket(CURL *easy, curl_socket_t fd, int what, void *data,
     return 0;
 }
 
+/* Where this end of a transfer's connection is, as text and number. */
+static bool
+isAt(const OriginTransfer *transfer, const char *addr, long port)
+{
+    const char *ownAddr = NULL;
+    long ownPort = 0;
+
+    curl_easy_getinfo(transfer->easy, CURLINFO_LOCAL_IP, &ownAddr);
+    curl_easy_getinfo(transfer->easy, CURLINFO_LOCAL_PORT, &ownPort);
+    return ownPort == port && ownAddr != NULL && strcmp(ownAddr, addr) == 0;
+}
+
+/* A transfer that pauses before libcurl has looked at its socket for the first
+ * time: what comes is for it. */
+static bool
+isInUse(int fd)
+{
+    struct sockaddr_storage own;
+    struct sockaddr *addr = (struct sockaddr *)&own;
+    socklen_t len = sizeof(own);
+    char text[ADDRESS_TEXT_MAX];
+    ListNode *it, *tmp;
+
+    if (getsockname(fd, addr, &len) == -1)
+        return false;
+    addressFormat(addr, text);
+    LIST_FOREACH(&loop.active, it, tmp) {
+        const OriginTransfer *transfer = LIST_OBJ(it, OriginTransfer, node);
+
+        if (transfer->isWaiting && isAt(transfer, text, addressPort(addr)))
+            return true;
+    }
+    return false;
+}
+
 /* Octets that nobody asked for, or the end. Nothing that comes on this
  * connection can be the answer to a later request: after the shutdown
  * libcurl finds it dead and takes another one. */
@@ -240,6 +275,10 @@ onIdleReadable(int fd, void *data)
     ssize_t n = recv(fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT);
     if (n == -1 && (errno == EAGAIN || errno == EINTR)) {
         commSetSelect(fd, COMM_SELECT_READ, onIdleReadable, sock, 0);
+        return;
+    }
+    if (isInUse(fd)) {
+        forgetSocket(sock); /* libcurl tells of it when it goes on */
         return;
     }
     if (n > 0)

@@ -277,16 +277,17 @@ class Ranges(SharedCase):
 
     def test_large_beginning_for_a_slow_client(self):
         body = os.urandom(3000000)
-        url = self.serve(self.parts(FRESH, body=body))
-        self.ask(url, "bytes=0-2000000")
-        with self.squire.connect() as connection:
-            connection.send(f"GET {url} HTTP/1.1\r\nHost: x\r\n\r\n")
-            time.sleep(0.3)
-            self.assertEqual(connection.read_response().body, body)
-            response = connection.request(url)
-        self.assertEqual(response.body, body)
-        self.assertIn(";hit", response.get("Cache-Status"))
-        self.assertEqual(self.asked(), 2)
+        for _ in range(6): # on a connection that was idle, nearly always
+            url = self.serve(self.parts(FRESH, body=body))
+            self.ask(url, "bytes=0-2000000")
+            with self.squire.connect() as connection:
+                connection.send(f"GET {url} HTTP/1.1\r\nHost: x\r\n\r\n")
+                time.sleep(0.1)
+                self.assertTrue(connection.read_response().body == body)
+                response = connection.request(url)
+            self.assertTrue(response.body == body)
+            self.assertIn(";hit", response.get("Cache-Status"))
+            self.assertEqual(self.asked(), 2)
 
     def test_client_that_leaves_in_the_beginning(self):
         body = os.urandom(3000000)
