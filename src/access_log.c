@@ -77,6 +77,14 @@ accessResultIsHit(AccessResult result)
            result == ACCESS_REFRESH_FAIL_OLD;
 }
 
+bool
+accessResultIsLookup(AccessResult result)
+{
+    return result != ACCESS_NONE && result != ACCESS_DENIED &&
+           result != ACCESS_DENIED_REPLY && result != ACCESS_REDIRECT &&
+           result != ACCESS_TUNNEL;
+}
+
 const char *
 accessEndName(AccessEnd end)
 {

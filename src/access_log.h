@@ -48,6 +48,9 @@ typedef enum AccessResult {
 /* True for an answer that came out of the cache. */
 bool accessResultIsHit(AccessResult result);
 
+/* True when the cache could have answered the request. */
+bool accessResultIsLookup(AccessResult result);
+
 typedef enum AccessEnd {
     ACCESS_END_OK,
     ACCESS_END_ABORTED,  /* the client went away: _ABORTED */

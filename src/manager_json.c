@@ -259,6 +259,19 @@ resultsJson(const ProxyStats *stats)
 }
 
 static json_t *
+statusesJson(const ProxyStats *stats)
+{
+    json_t *object = json_object();
+
+    for (int i = 1; i < PROXY_STATUS_CLASSES; i++) {
+        char name[] = {(char)('0' + i), 'x', 'x', '\0'};
+
+        setInt(object, name, stats->byClass[i]);
+    }
+    return object;
+}
+
+static json_t *
 latencyJson(const HelperHistogram *histogram)
 {
     json_t *object = json_object();
@@ -370,6 +383,7 @@ managerWriteInfo(Buf *out, const Proxy *proxy)
     json_object_set_new(object, "loop", loopJson());
     json_object_set_new(object, "latency_ms", latencyJson(proxyLatency(proxy)));
     json_object_set_new(object, "results", resultsJson(&stats));
+    json_object_set_new(object, "statuses", statusesJson(&stats));
     json_object_set_new(object, "cache", cacheJson(&stats.cache));
     if (stats.disk.bytesMax > 0)
         json_object_set_new(object, "disk", cacheJson(&stats.disk));

@@ -235,6 +235,11 @@ putProxy(Buf *out, const ProxyStats *stats)
         bufPrintf(out, "squire_client_requests_total{result=\"%s\"} %llu\n",
                   accessResultName((AccessResult)i),
                   (unsigned long long)stats->byResult[i]);
+    putHead(out, "squire_client_responses_total", "counter",
+            "Finished requests by the class of their answer's status.");
+    for (int i = 1; i < PROXY_STATUS_CLASSES; i++)
+        bufPrintf(out, "squire_client_responses_total{class=\"%dxx\"} %llu\n",
+                  i, (unsigned long long)stats->byClass[i]);
 }
 
 typedef struct CacheMetric {

@@ -16,17 +16,6 @@
 
 #define ROWS_MAX 1000 /* a document at an http_port has room for these */
 
-static uint64_t
-hitsOf(const ProxyStats *stats)
-{
-    uint64_t sum = 0;
-
-    for (AccessResult i = 0; i < ACCESS_RESULT_COUNT; i++)
-        if (accessResultIsHit(i))
-            sum += stats->byResult[i];
-    return sum;
-}
-
 static double
 percentOf(uint64_t part, uint64_t whole)
 {
@@ -45,11 +34,18 @@ spanSeconds(const Span *span)
     return (double)(span->to->atUs - span->from->atUs) / 1e6;
 }
 
+static uint64_t
+spanHitCount(const Span *span)
+{
+    return proxyStatsHits(&span->to->stats) -
+           proxyStatsHits(&span->from->stats);
+}
+
 static double
 spanHits(const Span *span)
 {
-    return percentOf(hitsOf(&span->to->stats) - hitsOf(&span->from->stats),
-                     span->to->stats.requests - span->from->stats.requests);
+    return percentOf(spanHitCount(span), span->to->stats.requests -
+                                             span->from->stats.requests);
 }
 
 static double
@@ -64,7 +60,7 @@ spanMemoryHits(const Span *span)
 {
     return percentOf(span->to->stats.byResult[ACCESS_MEM_HIT] -
                          span->from->stats.byResult[ACCESS_MEM_HIT],
-                     hitsOf(&span->to->stats) - hitsOf(&span->from->stats));
+                     spanHitCount(span));
 }
 
 static double
@@ -72,7 +68,7 @@ spanDiskHits(const Span *span)
 {
     return percentOf(span->to->stats.byResult[ACCESS_HIT] -
                          span->from->stats.byResult[ACCESS_HIT],
-                     hitsOf(&span->to->stats) - hitsOf(&span->from->stats));
+                     spanHitCount(span));
 }
 
 static double
@@ -269,7 +265,7 @@ valueOf(const Counter *counter, const ManagerMoment *moment)
     uint64_t value;
 
     if (counter->unit == 0)
-        return hitsOf(&moment->stats);
+        return proxyStatsHits(&moment->stats);
     memcpy(&value, (const char *)moment + counter->offset, sizeof(value));
     return value;
 }
@@ -442,8 +438,8 @@ managerReportClients(Buf *out, const ManagerView *view)
         bufPrintf(out, "(and %u more)\n\n", rows.count - ROWS_MAX);
     return bufPrintf(out, "TOTALS\nHTTP: %llu Requests, %llu Hits (%3.0f%%)\n",
                      (unsigned long long)stats.requests,
-                     (unsigned long long)hitsOf(&stats),
-                     percentOf(hitsOf(&stats), stats.requests));
+                     (unsigned long long)proxyStatsHits(&stats),
+                     percentOf(proxyStatsHits(&stats), stats.requests));
 }
 
 static void

@@ -280,6 +280,30 @@ proxyDestroy(Proxy **proxyp)
     free(proxy);
 }
 
+/* Over the results that isCounted holds for. */
+static uint64_t
+sumOfResults(const ProxyStats *stats, bool (*isCounted)(AccessResult))
+{
+    uint64_t sum = 0;
+
+    for (AccessResult i = 0; i < ACCESS_RESULT_COUNT; i++)
+        if (isCounted(i))
+            sum += stats->byResult[i];
+    return sum;
+}
+
+uint64_t
+proxyStatsHits(const ProxyStats *stats)
+{
+    return sumOfResults(stats, accessResultIsHit);
+}
+
+uint64_t
+proxyStatsLookups(const ProxyStats *stats)
+{
+    return sumOfResults(stats, accessResultIsLookup);
+}
+
 void
 proxyStatsGet(const Proxy *proxy, ProxyStats *statsOut)
 {

@@ -19,12 +19,15 @@
 
 typedef struct Proxy Proxy;
 
+#define PROXY_STATUS_CLASSES 6 /* 0: no answer was sent */
+
 typedef struct ProxyStats {
     int64_t startedUs;    /* commNowUs() then */
     uint64_t connections; /* accepted */
     uint64_t tlsFailures; /* handshakes of others that came to nothing */
     uint64_t requests;    /* finished, whatever came of them */
     uint64_t byResult[ACCESS_RESULT_COUNT];
+    uint64_t byClass[PROXY_STATUS_CLASSES]; /* [4]: of 400 to 499 ... */
     uint64_t octetsIn;  /* from clients */
     uint64_t octetsOut; /* to clients */
     uint64_t hitOctets; /* of these, in answers out of the cache */
@@ -87,6 +90,13 @@ void proxyDestroy(Proxy **proxy);
 
 /* Copy the figures. */
 void proxyStatsGet(const Proxy *proxy, ProxyStats *statsOut);
+
+/* How many requests were answered out of the cache. */
+uint64_t proxyStatsHits(const ProxyStats *stats);
+
+/* How many the cache could have answered: without tunnels, and without what
+ * was denied, redirected or not understood. */
+uint64_t proxyStatsLookups(const ProxyStats *stats);
 
 /* How long requests took, in microseconds: those that were answered to the end,
  * without tunnels; borrowed while the proxy lives. */

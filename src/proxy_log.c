@@ -289,6 +289,14 @@ countLatency(ProxyRequest *request, AccessEnd end)
                            commClockUs() - request->startUs);
 }
 
+static unsigned
+classOf(int status)
+{
+    unsigned class = (unsigned)status / 100;
+
+    return class < PROXY_STATUS_CLASSES ? class : 0;
+}
+
 static void
 countOutcome(ProxyStats *stats, const ProxyRequest *request)
 {
@@ -297,6 +305,7 @@ countOutcome(ProxyStats *stats, const ProxyRequest *request)
 
     stats->requests++;
     stats->byResult[reply->result]++;
+    stats->byClass[classOf(reply->status)]++;
     stats->failed += isFailed;
     if (accessResultIsHit(reply->result))
         stats->hitOctets += reply->sent;

@@ -295,6 +295,22 @@ class Samples(unittest.TestCase):
         self.assertEqual(after["info"]["state"], "running")
         self.assertEqual(after["peers"], [])
 
+    def test_errors_are_counted_by_class(self):
+        def classes():
+            text = self.squire.ask_manager("/metrics").body.decode()
+            return {name: int(value) for name, value in re.findall(
+                r'squire_client_responses_total{class="(.xx)"} (\d+)', text)}
+
+        before = classes()
+        for path, status in (("/none", 404), ("/none", 404), ("/", 200)):
+            self.assertEqual(self.squire.get(self.origin.url(path)).status,
+                             status)
+        self.assertEqual(self.squire.get("http://127.0.0.1:1/").status, 503)
+        self.assertEqual(
+            {name: value - before[name] for name, value in classes().items()},
+            {"1xx": 0, "2xx": 1, "3xx": 0, "4xx": 2, "5xx": 1})
+        self.assertEqual(self.squire.info()["statuses"], classes())
+
     def test_all_who_watch_get_the_same(self):
         with self.watch("?samples=1") as one, self.watch("?samples=1") as two:
             first = two.sample()
