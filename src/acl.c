@@ -180,16 +180,18 @@ static Acl *
 openAcl(AclSet *set, const AclLine *line, AclReport *report)
 {
     Acl *acl = lookupAcl(set, line->name);
-    const AclKindOps *ops = aclKindLookup(line->kind);
+    const char *kind = aclKindName(line->kind);
+    const AclKindOps *ops = aclKindLookup(kind);
+    const char *why = aclKindWhyNot(kind);
 
-    if (acl && strcmp(acl->kind, line->kind) != 0) {
+    if (acl && strcmp(acl->kind, kind) != 0) {
         aclReportError(report, "acl %s is of kind %s, not %s", line->name,
-                       acl->kind, line->kind);
+                       acl->kind, kind);
         return NULL;
     }
     if (acl)
         return acl;
-    if (!ops && !aclKindIsForeign(line->kind)) {
+    if (!ops && !why) {
         const char *near = aclKindNearest(line->kind);
         aclReportError(report, "acl %s: unknown kind \"%s\"%s%s%s", line->name,
                        line->kind, near ? ", did you mean \"" : "",
@@ -197,11 +199,11 @@ openAcl(AclSet *set, const AclLine *line, AclReport *report)
         return NULL;
     }
     if (!ops)
-        aclReportWarning(report, "acl %s: kind %s is not supported yet",
-                         line->name, line->kind);
+        aclReportWarning(report, "acl %s: kind %s is not supported: %s",
+                         line->name, kind, why);
     acl = xcalloc(1, sizeof(*acl));
     acl->name = xstrdup(line->name);
-    acl->kind = xstrdup(line->kind);
+    acl->kind = xstrdup(kind);
     acl->ops = ops;
     acl->data = ops ? ops->create() : NULL;
     HASH_ADD_KEYPTR(hh, set->byName, acl->name, strlen(acl->name), acl);
@@ -325,8 +327,8 @@ aclTermFill(const AclSet *set, const char *name, AclReport *report,
     }
     if (!term.acl->ops) {
         aclReportError(report,
-                       "acl %s cannot be used: kind %s is not supported yet",
-                       name, term.acl->kind);
+                       "acl %s cannot be used: kind %s is not supported: %s",
+                       name, term.acl->kind, aclKindWhyNot(term.acl->kind));
         return false;
     }
     *termOut = term;

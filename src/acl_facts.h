@@ -43,6 +43,8 @@ typedef struct AclFact {
 typedef struct AclFacts {
     AclAuth auth;
     char *user;     /* of good credentials */
+    unsigned addrRank; /* which of its addresses it came from: see user_addr.h;
+                          0: nobody has looked */
     char *extUser;  /* user= of an external acl */
     char *extLog;   /* log= */
     char *extTag;   /* tag=, the first one counts */

@@ -18,39 +18,74 @@ static const AclKindOps *const kinds[] = {
     &aclKindRandom,       &aclKindHierCode,     &aclKindPeerName,
     &aclKindAnyOf,        &aclKindAllOf,        &aclKindPeerNameRegex,
     &aclKindExtUserRegex, &aclKindSrcDomain,    &aclKindSrcDomRegex,
+    &aclKindMaxUserIp,
 };
 
 #define KIND_COUNT (sizeof(kinds) / sizeof(kinds[0]))
 
-/* Kinds that Squid has, so that a line with one is no spelling mistake. */
-static const char *const foreign[] = {
-    "adaptation_service",
-    "annotate_client",
-    "annotate_transaction",
-    "arp",
-    "at_step",
-    "ca_cert",
-    "client_connection_mark",
-    "clientside_mark",
-    "connections_encrypted",
-    "dst_as",
-    "eui64",
-    "hasrequest",
-    "ident",
-    "ident_regex",
-    "max_user_ip",
-    "server_cert_fingerprint",
-    "snmp_community",
-    "squid_error",
-    "src_as",
-    "ssl::certDomainMismatch",
-    "ssl::server_name",
-    "ssl::server_name_regex",
-    "ssl_error",
-    "transaction_initiator",
-    "urllogin",
-    "user_cert",
+#define NO_BUMP "TLS is not decrypted"
+#define NO_ETHERNET "hardware addresses are not looked up"
+#define NO_AS "autonomous systems are not looked up"
+#define NO_IDENT "clients are not asked who their users are"
+#define NO_MARK "packets and connections have no marks"
+#define NO_CERTIFICATE "origins' certificates are verified by OpenSSL alone"
+
+/* Kinds that Squid has or had, so that a line with one is no spelling
+ * mistake, and why not. */
+static const struct {
+    const char *name;
+    const char *why;
+} foreign[] = {
+    {"adaptation_service", "there is no ICAP"},
+    {"annotate_client", "only helpers make annotations"},
+    {"annotate_transaction", "only helpers make annotations"},
+    {"arp", NO_ETHERNET},
+    {"at_step", NO_BUMP},
+    {"ca_cert", "clients' certificates are verified, but not looked into"},
+    {"client_connection_mark", NO_MARK},
+    {"clientside_mark", NO_MARK},
+    {"connections_encrypted", "acl myportname tells the https_ports"},
+    {"dst_as", NO_AS},
+    {"eui64", NO_ETHERNET},
+    {"has", "http_status 100-999 tells whether there is an answer"},
+    {"hasrequest", "there always is a request"},
+    {"ident", NO_IDENT},
+    {"ident_regex", NO_IDENT},
+    {"server_cert_fingerprint", NO_CERTIFICATE},
+    {"snmp_community", "there is no SNMP"},
+    {"squid_error", "acl http_status tells of errors"},
+    {"src_as", NO_AS},
+    {"ssl::certDomainMismatch", NO_CERTIFICATE},
+    {"ssl::certHasExpired", NO_CERTIFICATE},
+    {"ssl::certNotYetValid", NO_CERTIFICATE},
+    {"ssl::certSelfSigned", NO_CERTIFICATE},
+    {"ssl::certUntrusted", NO_CERTIFICATE},
+    {"ssl::server_name", NO_BUMP},
+    {"ssl::server_name_regex", NO_BUMP},
+    {"ssl_error", NO_CERTIFICATE},
+    {"transaction_initiator", "all requests are of clients"},
+    {"urlgroup", "helpers' answers have annotations: acl note"},
+    {"urllogin", "URLs with a user are refused"},
+    {"user_cert", "clients' certificates are verified, but not looked into"},
 };
+
+/* Older names. */
+static const struct {
+    const char *old;
+    const char *name;
+} aliases[] = {
+    {"myip", "localip"},
+    {"myport", "localport"},
+};
+
+const char *
+aclKindName(const char *name)
+{
+    for (size_t i = 0; i < sizeof(aliases) / sizeof(aliases[0]); i++)
+        if (strcmp(aliases[i].old, name) == 0)
+            return aliases[i].name;
+    return name;
+}
 
 const AclKindOps *
 aclKindLookup(const char *name)
@@ -71,11 +106,11 @@ aclKindNearest(const char *name)
     return best;
 }
 
-bool
-aclKindIsForeign(const char *name)
+const char *
+aclKindWhyNot(const char *name)
 {
     for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++)
-        if (strcmp(foreign[i], name) == 0)
-            return true;
-    return false;
+        if (strcmp(foreign[i].name, name) == 0)
+            return foreign[i].why;
+    return NULL;
 }

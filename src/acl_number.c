@@ -1,4 +1,4 @@
-/* acl_number.c: maxconn, http_status, random. */
+/* acl_number.c: maxconn, max_user_ip, http_status, random. */
 #include "acl_priv.h"
 
 #include <errno.h>
@@ -45,7 +45,7 @@ addMaxConn(void *data, const char *value, unsigned flags, AclReport *report)
     (void)flags;
     if (!end || *end)
         aclReportError(report,
-                       "acl %s: \"%s\": expected a number of connections",
+                       "acl %s: \"%s\": expected a number",
                        report->name, value);
     else
         *limit = number;
@@ -58,6 +58,27 @@ matchMaxConn(const void *data, const AclInput *input)
 
     return *limit >= 0 && (long)input->connections > *limit ? ACL_MATCH_YES
                                                             : ACL_MATCH_NO;
+}
+
+static void
+addMaxUserIp(void *data, const char *value, unsigned flags, AclReport *report)
+{
+    if (strcmp(value, "-s") != 0) /* it is always strict */
+        addMaxConn(data, value, flags, report);
+}
+
+static AclMatch
+matchMaxUserIp(const void *data, const AclInput *input)
+{
+    const long *limit = data;
+    const char *user;
+    AclMatch match = aclAuthMatch(input, &user);
+
+    if (match != ACL_MATCH_YES)
+        return match;
+    return *limit >= 0 && (long)input->facts->addrRank > *limit
+               ? ACL_MATCH_YES
+               : ACL_MATCH_NO;
 }
 
 typedef struct StatusSet {
@@ -182,6 +203,15 @@ const AclKindOps aclKindMaxConn = {
     .destroy = free,
     .add = addMaxConn,
     .match = matchMaxConn,
+};
+
+const AclKindOps aclKindMaxUserIp = {
+    .name = "max_user_ip",
+    .isAuth = true,
+    .create = createLimit,
+    .destroy = free,
+    .add = addMaxUserIp,
+    .match = matchMaxUserIp,
 };
 
 const AclKindOps aclKindHttpStatus = {

@@ -82,8 +82,11 @@ const AclKindOps *aclKindLookup(const char *name);
 /* The kind whose name looks most like name, or NULL. */
 const char *aclKindNearest(const char *name);
 
-/* True for a kind that Squid has and we do not. */
-bool aclKindIsForeign(const char *name);
+/* Why there is no such kind, of those that Squid has or had; else NULL. */
+const char *aclKindWhyNot(const char *name);
+
+/* The name of the kind that may be called by an older one; borrows. */
+const char *aclKindName(const char *name);
 
 /* Fill *termOut with the acl called "NAME" or "!NAME". False after a
  * complaint. */
@@ -162,6 +165,7 @@ extern const AclKindOps aclKindReqMimeType;
 extern const AclKindOps aclKindRepMimeType;
 extern const AclKindOps aclKindTime;
 extern const AclKindOps aclKindMaxConn;
+extern const AclKindOps aclKindMaxUserIp;
 extern const AclKindOps aclKindHttpStatus;
 extern const AclKindOps aclKindRandom;
 extern const AclKindOps aclKindHierCode;

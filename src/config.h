@@ -410,6 +410,7 @@ typedef struct Config {
     ConfigAuth auth;
     ConfigAuth managerAuth; /* manager_auth: basic and digest only */
     int64_t authenticateTtlMs;
+    int64_t authenticateIpTtlMs;
 
     ConfigTls tlsOutgoing; /* has a client after configLoad */
     ConfigPeer *peers;

@@ -71,6 +71,8 @@ isFlag(const AclValues *values, const char *word)
 {
     if (values->areFlagsOver || strcmp(values->line.kind, "external") == 0)
         return false;
+    if (strcmp(word, "-s") == 0)
+        return strcmp(values->line.kind, "max_user_ip") == 0;
     return strcmp(word, "-i") == 0 || strcmp(word, "+i") == 0 ||
            strcmp(word, "-n") == 0 || strcmp(word, "--") == 0;
 }

@@ -32,6 +32,7 @@ struct AuthParam {
     unsigned kinds;
     void (*set)(const Setting *setting); /* complains itself */
     size_t offset;                       /* in ConfigAuthScheme */
+    const char *instead;                 /* of setGone: what is done */
 };
 
 static void *
@@ -171,6 +172,16 @@ setCount(const Setting *setting)
         *(unsigned *)fieldOf(setting) = (unsigned)value;
 }
 
+/* Of older versions: nothing is done. */
+static void
+setGone(const Setting *setting)
+{
+    configWarn(setting->loader, setting->line, 2,
+               "%s %s %s has no effect: %s", setting->line->words[0].text,
+               authKindName(setting->kind), setting->line->words[2].text,
+               setting->param->instead);
+}
+
 /* What only some old clients need is not needed: see the manual. */
 static void
 setIgnored(const Setting *setting)
@@ -185,20 +196,31 @@ setIgnored(const Setting *setting)
 #define MEMBER(field) offsetof(ConfigAuthScheme, field)
 
 static const AuthParam params[] = {
-    {"program", ANY, setProgram, 0},
-    {"children", ANY, setChildren, 0},
-    {"key_extras", ANY, setText, MEMBER(keyExtras)},
-    {"realm", NAMED, setRealm, MEMBER(realm)},
-    {"utf8", NAMED, setBool, MEMBER(isUtf8)},
-    {"credentialsttl", BIT(BASIC), setTime, MEMBER(ttlMs)},
-    {"casesensitive", BIT(BASIC), setBool, MEMBER(isCaseSensitive)},
-    {"nonce_garbage_interval", BIT(DIGEST), setTime, MEMBER(nonce.garbageMs)},
-    {"nonce_max_duration", BIT(DIGEST), setTime, MEMBER(nonce.maxMs)},
-    {"nonce_max_count", BIT(DIGEST), setCount, MEMBER(nonce.countMax)},
-    {"nonce_strictness", BIT(DIGEST), setBool, MEMBER(nonce.isStrict)},
-    {"check_nonce_count", BIT(DIGEST), setBool, MEMBER(nonce.isCounted)},
-    {"post_workaround", BIT(DIGEST), setIgnored, 0},
-    {"keep_alive", DIALOG, setBool, MEMBER(keepAlive)},
+    {"program", ANY, setProgram, 0, NULL},
+    {"children", ANY, setChildren, 0, NULL},
+    {"key_extras", ANY, setText, MEMBER(keyExtras), NULL},
+    {"realm", NAMED, setRealm, MEMBER(realm), NULL},
+    {"utf8", NAMED, setBool, MEMBER(isUtf8), NULL},
+    {"credentialsttl", BIT(BASIC), setTime, MEMBER(ttlMs), NULL},
+    {"casesensitive", BIT(BASIC), setBool, MEMBER(isCaseSensitive), NULL},
+    {"nonce_garbage_interval", BIT(DIGEST), setTime, MEMBER(nonce.garbageMs),
+     NULL},
+    {"nonce_max_duration", BIT(DIGEST), setTime, MEMBER(nonce.maxMs), NULL},
+    {"nonce_max_count", BIT(DIGEST), setCount, MEMBER(nonce.countMax), NULL},
+    {"nonce_strictness", BIT(DIGEST), setBool, MEMBER(nonce.isStrict), NULL},
+    {"check_nonce_count", BIT(DIGEST), setBool, MEMBER(nonce.isCounted), NULL},
+    {"post_workaround", BIT(DIGEST), setIgnored, 0, NULL},
+    {"keep_alive", DIALOG, setBool, MEMBER(keepAlive), NULL},
+    {"blankpassword", BIT(BASIC), setGone, 0,
+     "the helper is asked about empty passwords, too"},
+    {"concurrency", BIT(BASIC) | BIT(DIGEST), setGone, 0,
+     "say concurrency= in children"},
+    {"max_challenge_reuses", BIT(NTLM), setGone, 0,
+     "a challenge is for one dialog"},
+    {"max_challenge_lifetime", BIT(NTLM), setGone, 0,
+     "a challenge is for one dialog"},
+    {"use_ntlm_negotiate", BIT(NTLM), setGone, 0,
+     "the helper gets what the client sends"},
 };
 
 static const AuthParam *

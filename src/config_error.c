@@ -155,9 +155,10 @@ loadPage(ConfigLoader *loader, const char *name)
 }
 
 static void
-complain(ConfigLoader *loader, const ConfigDenyInfo *deny, char *text)
+complain(ConfigLoader *loader, ConfigSeverity severity,
+         const ConfigDenyInfo *deny, char *text)
 {
-    configComplainAt(loader, CONFIG_ERROR, deny->file, deny->line, text);
+    configComplainAt(loader, severity, deny->file, deny->line, text);
     free(text);
 }
 
@@ -172,10 +173,12 @@ checkPage(ConfigLoader *loader, const ConfigDenyInfo *deny)
         return;
     for (int i = 0; i < ERROR_PAGE_COUNT; i++)
         near = nearestPick(deny->what, near, errorPageName((ErrorPageId)i));
-    complain(loader, deny,
-             xasprintf("deny_info: there is no page \"%s\"%s%s%s", deny->what,
-                       near ? ", did you mean \"" : "", near ? near : "",
-                       near ? "\"?" : ""));
+    /* What is denied stays so, whatever page says it. */
+    complain(loader, CONFIG_WARNING, deny,
+             xasprintf("deny_info: there is no page \"%s\"%s%s%s in "
+                       "error_directory: ERR_ACCESS_DENIED is sent",
+                       deny->what, near ? " (did you mean \"" : "",
+                       near ? near : "", near ? "\"?)" : ""));
 }
 
 static void
@@ -185,7 +188,7 @@ checkDenyInfo(ConfigLoader *loader, const ConfigDenyInfo *deny)
     for (size_t i = 0; i < deny->aclCount; i++)
         if (!aclSetHas(loader->config->acls, deny->acls[i]))
             complain(
-                loader, deny,
+                loader, CONFIG_ERROR, deny,
                 xasprintf("deny_info: no acl is called \"%s\"", deny->acls[i]));
 }
 

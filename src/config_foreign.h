@@ -64,8 +64,6 @@
       "every client is offered every scheme of auth_param")                    \
     X("authenticate_cache_garbage_interval", NULL,                             \
       "users are forgotten when what is known of them is too old")             \
-    X("authenticate_ip_ttl", "0 seconds",                                      \
-      "it is not remembered which addresses a user comes from")                \
     X("background_ping_rate", NULL, CONFIG_NO_NETDB)                           \
     X("balance_on_multiple_ip", "off",                                         \
       "addresses of a host are tried in the system's order")                   \

@@ -19,6 +19,71 @@ optionValue(const char *word, const char *name)
     return strncmp(word, name, len) == 0 ? word + len : NULL;
 }
 
+#define REDIRECTED                                                             \
+    "connections that a router redirects are not taken: clients have to be "   \
+    "told of the proxy"
+#define DECRYPTED                                                              \
+    "TLS is not decrypted, tunnels pass as they are: leave out what is about " \
+    "it"
+#define PLAIN "it is about TLS, which https_port has and http_port has not"
+
+/* Options of Squid's ports. NULL: what they ask for is done anyway. */
+static const struct {
+    const char *name;
+    const char *why;
+    bool isHarmless; /* the port does its work without it */
+} foreign[] = {
+    {"intercept", REDIRECTED, false},
+    {"transparent", REDIRECTED, false},
+    {"tproxy", REDIRECTED, false},
+    {"ssl-bump", DECRYPTED, false},
+    {"sslBump", DECRYPTED, false},
+    {"generate-host-certificates", DECRYPTED, false},
+    {"dynamic_cert_mem_cache_size", DECRYPTED, false},
+    {"require-proxy-header", "the PROXY protocol is not spoken", false},
+    {"cert", PLAIN, false},
+    {"key", PLAIN, false},
+    {"cafile", PLAIN, false},
+    {"capath", PLAIN, false},
+    {"clientca", PLAIN, false},
+    {"cipher", PLAIN, false},
+    {"options", PLAIN, false},
+    {"tls-dh", PLAIN, false},
+    {"act-as-origin", "answers have Via, Age and Cache-Status", true},
+    {"ignore-cc", "Cache-Control of requests is obeyed", true},
+    {"connection-auth", "NTLM and Negotiate are possible at each port", true},
+    {"urlgroup", "helpers are not told of it", true},
+    {"disable-pmtu-discovery", NULL, true},
+    {"tcpkeepalive", NULL, true},
+    {"worker-queues", NULL, true},
+};
+
+/* One error of a line will do: what is left out for it takes others along. */
+static void
+complainOption(ConfigLoader *loader, const ConfigLine *line, size_t i,
+               bool isRefused)
+{
+    const char *word = line->words[i].text;
+    const char *name = line->words[0].text;
+    size_t len = strcspn(word, "=");
+
+    for (size_t n = 0; n < sizeof(foreign) / sizeof(foreign[0]); n++) {
+        const char *why = foreign[n].why;
+        if (strlen(foreign[n].name) != len ||
+            strncmp(foreign[n].name, word, len) != 0)
+            continue;
+        if (!foreign[n].isHarmless && !isRefused)
+            configError(loader, line, i,
+                        "%s: option \"%.*s\" is not supported: %s", name,
+                        (int)len, word, why);
+        else if (foreign[n].isHarmless && why)
+            configWarn(loader, line, i, "%s: option \"%.*s\" is ignored: %s",
+                       name, (int)len, word, why);
+        return;
+    }
+    configError(loader, line, i, "%s: there is no option \"%s\"", name, word);
+}
+
 static void
 addPort(ConfigPort **ports, size_t *count, const ConfigLine *line,
         const char *name, ConfigTls *tls)
@@ -63,6 +128,7 @@ readPort(ConfigLoader *loader, const ConfigRow *row, const ConfigLine *line,
     Config *config = loader->config;
     const char *name = NULL, *addr;
     ConfigAccel accel = {.isOn = false};
+    unsigned errors = loader->errors;
 
     if (line->count < 2) {
         configWantWords(loader, row, line, 1);
@@ -82,9 +148,7 @@ readPort(ConfigLoader *loader, const ConfigRow *row, const ConfigLine *line,
         else if (!configAccelOption(loader, &accel, line, i) &&
                  (!tls ||
                   !configTlsOption(loader, tls, CONFIG_TLS_PORT, line, i)))
-            configError(loader, line, i,
-                        "%s: option \"%s\" is not supported yet", row->name,
-                        line->words[i].text);
+            complainOption(loader, line, i, loader->errors > errors);
     }
     if (tls)
         configTlsServer(loader, tls, line);

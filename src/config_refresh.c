@@ -54,6 +54,36 @@ takePercent(ConfigLoader *loader, const ConfigLine *line, size_t i,
     return true;
 }
 
+/* Options of older versions, and what is done. */
+static const struct {
+    const char *name;
+    const char *instead;
+} gone[] = {
+    {"ignore-no-cache", "answers with no-cache are validated each time"},
+    {"ignore-must-revalidate", "must-revalidate is obeyed"},
+    {"ignore-auth", "answers to requests with Authorization are kept only if "
+                    "they allow it"},
+};
+
+static void
+complainOption(ConfigLoader *loader, const ConfigLine *line, size_t i)
+{
+    const char *text = line->words[i].text;
+
+    for (size_t n = 0; n < sizeof(gone) / sizeof(gone[0]); n++) {
+        if (strcmp(gone[n].name, text) != 0)
+            continue;
+        configWarn(loader, line, i,
+                   "option \"%s\" of refresh_pattern is not supported and "
+                   "ignored: %s",
+                   text, gone[n].instead);
+        return;
+    }
+    configWarn(loader, line, i,
+               "option \"%s\" of refresh_pattern is not known, it is ignored",
+               text);
+}
+
 static void
 takeOption(ConfigLoader *loader, const ConfigLine *line, size_t i,
            HttpRefresh *rule)
@@ -68,10 +98,7 @@ takeOption(ConfigLoader *loader, const ConfigLine *line, size_t i,
         }
     }
     if (strncmp(text, "max-stale=", 10) != 0)
-        configWarn(loader, line, i,
-                   "option \"%s\" of refresh_pattern is not known, it is "
-                   "ignored",
-                   text);
+        complainOption(loader, line, i);
     else if (configParseNumber(text + 10, 0, MINUTES_MAX, &minutes))
         rule->staleMax = 60 * (int64_t)minutes;
     else

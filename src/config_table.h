@@ -89,7 +89,9 @@
       ".example.com for it and all below; that of a client is looked up, "     \
       "\"none\" where it has none); port, localport (80, 1025-65535); "        \
       "myportname; maxconn (N: the client's address has more "                 \
-      "connections).\n\nAbout requests: method, proto; url_regex, "            \
+      "connections); max_user_ip ([-s] N: the user came from that many "       \
+      "other addresses before, authenticate_ip_ttl; it is always as strict "   \
+      "as with -s).\n\nAbout requests: method, proto; url_regex, "             \
       "urlpath_regex, dstdom_regex, srcdom_regex, browser, referer_regex, "    \
       "req_mime_type (patterns, POSIX extended; those of url_regex and "       \
       "urlpath_regex see %XX of a URL as the octet that it stands for, but "   \
@@ -463,6 +465,9 @@
     X("authenticate_ttl", Time, authenticateTtlMs, "1 hour", "TIME",           \
       "How long what digest's helpers said of a user is used. A response "     \
       "that is wrong by it makes them be asked again.")                        \
+    X("authenticate_ip_ttl", Time, authenticateIpTtlMs, "1 second", "TIME",    \
+      "How long it is remembered which addresses a user comes from, for "      \
+      "acls of kind max_user_ip.")                                             \
     X("url_rewrite_program", Program, rewrite.helper, NULL,                    \
       "PROGRAM [ARG...]", "The helper that is asked about every URL.")         \
     X("url_rewrite_children", Children, rewrite.helper,                        \

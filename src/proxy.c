@@ -62,6 +62,7 @@ proxyCreate(Config *config, ProxyComplainCb *complain, void *data)
     listInit(&proxy->spare);
     proxy->stats.startedUs = commNowUs();
     proxy->askers = askerSetCreate();
+    proxy->userAddrs = userAddrSetCreate();
     takeConfig(proxy, config);
     proxy->store = cacheStoreMemCreate(&cache);
     if (proxyPortsOpen(proxy, config, complain, data) < 0)
@@ -267,6 +268,7 @@ proxyDestroy(Proxy **proxyp)
     pingerDestroy(&proxy->pinger);
     peerSetDestroy(&proxy->peers);
     askerSetDestroy(&proxy->askers);
+    userAddrSetDestroy(&proxy->userAddrs);
     authDestroy(&proxy->auth);
     proxyPortsDestroy(proxy);
     freeSpare(proxy);

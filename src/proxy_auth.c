@@ -41,6 +41,11 @@ learn(ProxyRequest *request)
 
     facts->auth = check->outcome == AUTH_GOOD ? ACL_AUTH_USER : ACL_AUTH_NONE;
     aclFactsSetText(&facts->user, check->user);
+    if (facts->auth == ACL_AUTH_USER && facts->user != NULL)
+        facts->addrRank = userAddrNote(
+            request->proxy->userAddrs, facts->user,
+            proxyForwardedClient(request, false), commNowUs() / 1000,
+            request->config->authenticateIpTtlMs);
     if (check->message != NULL)
         aclFactsSetText(&facts->message, check->message);
     for (size_t i = 0; i < check->notes.count; i++)

@@ -37,6 +37,7 @@
 #include "store_id.h"
 #include "stream.h"
 #include "tunnel.h"
+#include "user_addr.h"
 #include "via.h"
 
 #define PROXY_MAGIC 0x9a0c1e01u
@@ -118,6 +119,7 @@ struct Proxy {
     unsigned idleCount;
     size_t fdLimit; /* descriptors that the process may have */
     ProxyAddr *addrs; /* of the clients */
+    UserAddrSet *userAddrs;
     ListNode fetches; /* those without a request */
     ListNode flights[PROXY_FLIGHT_BUCKETS]; /* those that others wait for */
     ProxyUnshared unshared[PROXY_UNSHARED_SLOTS];

@@ -433,9 +433,9 @@ class Errors(Case):
                 (f"https_port 0 {a} clientca={self.folder}/none",
                  "none: No such file or directory"),
                 (f"https_port 0 {a} ssl-bump",
-                 'https_port: option "ssl-bump" is not supported yet'),
+                 'https_port: option "ssl-bump" is not supported: '),
                 (f"http_port 0 {a}",
-                 'http_port: option "cert=.*" is not supported yet')):
+                 'http_port: option "cert" is not supported: it is about TLS')):
             with self.subTest(line=line):
                 self.assert_refused(line, text)
 

@@ -35,6 +35,39 @@ def raw_basic(octets):
             "Basic " + base64.b64encode(octets).decode())
 
 
+class Addresses(unittest.TestCase):
+    """max_user_ip, with addresses that a proxy before us tells."""
+
+    def proxy(self, extra):
+        squire = AuthProxy(
+            access="acl here src 127.0.0.1\n"
+                   "follow_x_forwarded_for allow here\n")
+        squire.write_conf(
+            squire.scheme("basic", squire.helper(ALL_OK)) +
+            "acl many max_user_ip -s 2\nacl users proxy_auth REQUIRED\n"
+            "http_access deny many\nhttp_access allow users\n" + extra)
+        return squire
+
+    def come(self, squire, user, *addresses):
+        return [squire.status(basic(user, "x"), ("X-Forwarded-For", address))
+                for address in addresses]
+
+    def test_only_so_many(self):
+        with self.proxy("authenticate_ip_ttl 1 hour\n") as squire:
+            self.assertEqual(
+                self.come(squire, "bob", "10.0.0.1", "10.0.0.2", "10.0.0.3",
+                          "10.0.0.1", "10.0.0.3", "10.0.0.2"),
+                [200, 200, 407, 200, 407, 200])
+            self.assertEqual(self.come(squire, "eve", "10.0.0.3"), [200])
+            self.assertEqual(squire.status(), 407)
+
+    def test_they_are_forgotten(self):
+        with self.proxy("authenticate_ip_ttl 200 milliseconds\n") as squire:
+            self.come(squire, "bob", "10.0.0.1", "10.0.0.2")
+            squire_test.wait_for("the others to be forgotten", lambda: self.come(
+                squire, "bob", "10.0.0.3") == [200])
+
+
 class Basic(unittest.TestCase):
     def proxy(self, body=ALL_OK, *more, children="2 startup=1", extra=""):
         squire = AuthProxy()
