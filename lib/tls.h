@@ -186,6 +186,9 @@ typedef struct TlsInfo {
     bool hasPeerCert; /* a client certificate was shown, and is good */
 } TlsInfo;
 
+/* True when both sides agreed on this protocol (ALPN). */
+bool tlsStreamSpeaks(const TlsStream *stream, const char *protocol);
+
 /* The outcome of the handshake; texts are borrowed while stream lives. */
 void tlsStreamInfo(const TlsStream *stream, TlsInfo *infoOut);
 

@@ -292,6 +292,17 @@ tlsStreamWhy(const TlsStream *stream)
     return stream->why;
 }
 
+bool
+tlsStreamSpeaks(const TlsStream *stream, const char *protocol)
+{
+    const unsigned char *chosen = NULL;
+    unsigned len = 0;
+
+    CHECK_OBJ(stream, TLS_STREAM_MAGIC);
+    SSL_get0_alpn_selected(stream->ssl, &chosen, &len);
+    return len == strlen(protocol) && memcmp(chosen, protocol, len) == 0;
+}
+
 void
 tlsStreamInfo(const TlsStream *stream, TlsInfo *infoOut)
 {

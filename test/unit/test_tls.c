@@ -417,6 +417,9 @@ Test(tls, alpn_agrees)
     SSL_get0_alpn_selected(client, &chosen, &len);
     cr_assert_eq(len, 8u);
     cr_assert_eq(memcmp(chosen, "http/1.1", 8), 0);
+    cr_assert(tlsStreamSpeaks(stream, "http/1.1"));
+    cr_assert_not(tlsStreamSpeaks(stream, "http/1.0"));
+    cr_assert_not(tlsStreamSpeaks(stream, "h2"));
 }
 
 Test(tls, alpn_without_agreement_is_an_error)
@@ -432,6 +435,7 @@ Test(tls, alpn_need_not_be_offered)
     config.alpn = protocols;
     open(&config);
     cr_assert_eq(shakeHands(), 0);
+    cr_assert_not(tlsStreamSpeaks(stream, "http/1.1"));
 }
 
 Test(tls, older_versions_are_refused)
