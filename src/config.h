@@ -54,6 +54,7 @@ typedef struct ConfigTls {
     char *context;
     char *domain; /* the name that the certificate must have */
     TlsVersion minVersion;
+    bool isHttp2; /* clients of a port may choose it */
     bool isAuthOptional; /* CONDITIONAL_AUTH */
     bool noResumption;
     bool noSystem;     /* default-ca=off */

@@ -99,16 +99,29 @@ setMinVersion(const Reader *reader)
                     "min-version= expected 1.2 or 1.3, not \"%s\"", value);
 }
 
-static void
-setDefaultCa(const Reader *reader)
+/* "NAME", "NAME=on" or "NAME=off". */
+static bool
+readSwitch(const Reader *reader)
 {
     bool isOn = true;
 
     if (reader->value[0] != '\0' && !configParseBool(reader->value, &isOn))
         configError(reader->loader, reader->line, reader->i,
-                    "default-ca= expected on or off, not \"%s\"",
+                    "%s expected on or off, not \"%s\"", reader->option->name,
                     reader->value);
-    reader->tls->noSystem = !isOn;
+    return isOn;
+}
+
+static void
+setDefaultCa(const Reader *reader)
+{
+    reader->tls->noSystem = !readSwitch(reader);
+}
+
+static void
+setHttp2(const Reader *reader)
+{
+    reader->tls->isHttp2 = readSwitch(reader);
 }
 
 static void
@@ -215,6 +228,8 @@ static const TlsOption options[] = {
     {"flags=", ALL, setFlags, 0},
     {"default-ca=", CLIENTS, setDefaultCa, 0},
     {"default-ca", CLIENTS, setDefaultCa, 0},
+    {"http2=", BIT(PORT), setHttp2, 0},
+    {"http2", BIT(PORT), setHttp2, 0},
     {"dh=", BIT(PORT), setNothing, 0},
     {"dhparams=", BIT(PORT), setNothing, 0},
 };
@@ -284,14 +299,14 @@ configTlsFini(ConfigTls *tls)
 static TlsServer *
 createServer(const ConfigTls *tls, char **whyOut)
 {
-    static const char *const protocols[] = {"http/1.1", "http/1.0", NULL};
+    static const char *const protocols[] = {"h2", "http/1.1", "http/1.0", NULL};
     TlsPair *pairs = xcalloc(tls->pairCount, sizeof(*pairs));
     TlsVerify wanted =
         tls->isAuthOptional ? TLS_VERIFY_OPTIONAL : TLS_VERIFY_REQUIRE;
     TlsServerConfig config = {
         .pairs = pairs,
         .pairCount = tls->pairCount,
-        .alpn = protocols,
+        .alpn = tls->isHttp2 ? protocols : protocols + 1,
         .verify = tls->clientCa != NULL ? wanted : TLS_VERIFY_NONE,
         .clientCa = tls->clientCa,
         .authority = {.caFile = tls->caFile,

@@ -216,6 +216,8 @@ putProxy(Buf *out, const ProxyStats *stats)
            stats->connections, "Client connections accepted.");
     putOne(out, "counter", "squire_client_tls_failures_total",
            stats->tlsFailures, "TLS handshakes of clients that failed.");
+    putOne(out, "gauge", "squire_http2_sessions", stats->h2Sessions,
+           "HTTP/2 connections now.");
     putOne(out, "gauge", "squire_clients", stats->clients,
            "Client connections now.");
     putOne(out, "gauge", "squire_requests_active", stats->active,

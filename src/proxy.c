@@ -56,6 +56,7 @@ proxyCreate(Config *config, ProxyComplainCb *complain, void *data)
     proxy->magic = PROXY_MAGIC;
     listInit(&proxy->ports);
     listInit(&proxy->clients);
+    listInit(&proxy->h2Sessions);
     listInit(&proxy->idleClients);
     listInit(&proxy->fetches);
     proxyFlightInit(proxy);
@@ -226,6 +227,9 @@ onStopPoll(void *data)
 
     CHECK_OBJ(proxy, PROXY_MAGIC);
     proxy->stopTimer = NULL;
+    proxyH2Drain(proxy);
+    if (isLate)
+        proxyH2Close(proxy);
     closeClients(proxy, isLate);
     if (listIsEmpty(&proxy->clients) && !proxy->isDraining) {
         proxy->isDraining = true;
@@ -263,6 +267,7 @@ proxyDestroy(Proxy **proxyp)
     CHECK_OBJ(proxy, PROXY_MAGIC);
     *proxyp = NULL;
     commTimerCancel(&proxy->stopTimer);
+    proxyH2Close(proxy);
     closeClients(proxy, true);
     cancelFetches(proxy);
     pingerDestroy(&proxy->pinger);

@@ -37,7 +37,8 @@ typedef struct ProxyStats {
     uint64_t originFailed; /* of these, in vain */
     uint64_t originIn;     /* octets of their bodies */
     uint64_t originOut;    /* octets of these requests */
-    unsigned clients;   /* connected now */
+    unsigned clients;   /* connected now; each request by HTTP/2 is one */
+    unsigned h2Sessions; /* HTTP/2 connections now */
     unsigned active;    /* with a request in progress */
     unsigned tunnels;
     unsigned origins; /* requests at origins now */

@@ -363,6 +363,13 @@ createClient(ProxyPort *port, int fd, const ListenerPeer *peer)
     return client;
 }
 
+static void
+startClient(ProxyClient *client)
+{
+    proxyClientArmTimeout(client, client->proxy->config->requestTimeoutMs);
+    onReadable(client->stream.fd, client);
+}
+
 void
 proxyClientAccept(ProxyPort *port, int fd, const ListenerPeer *peer)
 {
@@ -376,8 +383,13 @@ proxyClientAccept(ProxyPort *port, int fd, const ListenerPeer *peer)
         return;
     }
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    proxyClientArmTimeout(client, port->proxy->config->requestTimeoutMs);
-    onReadable(fd, client);
+    startClient(client);
+}
+
+void
+proxyClientAttach(ProxyPort *port, int fd, const ListenerPeer *peer)
+{
+    startClient(createClient(port, fd, peer));
 }
 
 static void

@@ -8,6 +8,7 @@
 #include "check.h"
 #include "debug.h"
 #include "fd.h"
+#include "h2.h"
 #include "proxy_priv.h"
 #include "xalloc.h"
 
@@ -20,7 +21,10 @@ onConnection(Listener *listener, int fd, const ListenerPeer *peer, void *data)
 
     (void)listener;
     CHECK_OBJ(port, PROXY_PORT_MAGIC);
-    proxyClientAccept(port, fd, peer);
+    if (peer->tls != NULL && tlsStreamSpeaks(peer->tls, H2_PROTOCOL))
+        proxyH2Accept(port, fd, peer);
+    else
+        proxyClientAccept(port, fd, peer);
 }
 
 static void
@@ -51,17 +55,23 @@ clientFds(size_t limit)
 
 /* A client at work may need a second descriptor, for its origin; an idle one
  * gives way to others. */
+bool
+proxyPortsHaveRoom(Proxy *proxy)
+{
+    CommStats stats;
+
+    commStatsGet(&stats, false);
+    return stats.openFds * 2 - proxy->idleCount < clientFds(proxy->fdLimit) ||
+           proxyClientMakeRoom(proxy);
+}
+
 static bool
 onShortOfFds(void *data)
 {
     ProxyPort *port = data;
-    CommStats stats;
 
     CHECK_OBJ(port, PROXY_PORT_MAGIC);
-    commStatsGet(&stats, false);
-    return stats.openFds * 2 - port->proxy->idleCount <
-               clientFds(port->proxy->fdLimit) ||
-           proxyClientMakeRoom(port->proxy);
+    return proxyPortsHaveRoom(port->proxy);
 }
 
 void

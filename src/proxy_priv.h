@@ -115,6 +115,7 @@ struct Proxy {
     size_t logCount;
     ListNode ports;
     ListNode clients;
+    ListNode h2Sessions;
     ListNode idleClients; /* those that wait between requests, oldest first */
     unsigned idleCount;
     size_t fdLimit; /* descriptors that the process may have */
@@ -368,8 +369,23 @@ proxyNowSec(void)
     return commWallUs() / 1000000;
 }
 
+/* True when one more client can be served, perhaps since idle ones went. */
+bool proxyPortsHaveRoom(Proxy *proxy);
+
 /* Take a connection that has become readable. */
 void proxyClientAccept(ProxyPort *port, int fd, const ListenerPeer *peer);
+
+/* The same for one request of a connection that was accepted before. */
+void proxyClientAttach(ProxyPort *port, int fd, const ListenerPeer *peer);
+
+/* Take a connection whose client chose HTTP/2. */
+void proxyH2Accept(ProxyPort *port, int fd, const ListenerPeer *peer);
+
+/* Tell those clients that no more requests are taken. */
+void proxyH2Drain(Proxy *proxy);
+
+/* Close their connections. */
+void proxyH2Close(Proxy *proxy);
 
 /* Count one more client at this address. Returns borrowed until it leaves. */
 ProxyAddr *proxyAddrEnter(Proxy *proxy, const struct sockaddr *addr);
