@@ -65,6 +65,9 @@ typedef enum AccessEnd {
     X(CLOSEST_PARENT, "CLOSEST_PARENT")                                        \
     X(ROUNDROBIN_PARENT, "ROUNDROBIN_PARENT")                                  \
     X(FIRSTUP_PARENT, "FIRSTUP_PARENT")                                        \
+    X(CARP, "CARP")                                                            \
+    X(SOURCEHASH_PARENT, "SOURCEHASH_PARENT")                                  \
+    X(USERHASH_PARENT, "USERHASH_PARENT")                                      \
     X(DEFAULT_PARENT, "DEFAULT_PARENT")
 
 typedef enum AccessHierarchy {

@@ -29,6 +29,7 @@
 typedef struct ConfigAccel {
     bool isOn;
     bool isHttps;      /* the scheme of its URLs */
+    bool isVhost;      /* "vhost": it does count */
     bool noVhost;      /* Host does not count */
     bool allowDirect;  /* also servers that are no cache_peer */
     char *defaultSite; /* HOST or HOST:PORT without a Host; or NULL */
@@ -213,6 +214,9 @@ typedef struct ConfigPeer {
     unsigned weight;
     bool isDefault;
     bool isRoundRobin;
+    bool isCarp;       /* one for each URL */
+    bool isSourceHash; /* one for each address of clients */
+    bool isUserHash;   /* one for each user */
     bool isClosestOnly;
     bool isNoQuery;
     bool isOriginServer;  /* a web server, no proxy */

@@ -1,6 +1,7 @@
 /* config_accel.c: options of ports that stand for web servers. */
 #include "config_priv.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,14 +17,6 @@ typedef struct AccelOption {
 } AccelOption;
 
 static const char *
-setOn(ConfigAccel *accel, const char *value)
-{
-    (void)value;
-    accel->isOn = true;
-    return NULL;
-}
-
-static const char *
 setDefaultSite(ConfigAccel *accel, const char *value)
 {
     HttpUrl url;
@@ -34,23 +27,6 @@ setDefaultSite(ConfigAccel *accel, const char *value)
         return "HOST or HOST:PORT";
     free(accel->defaultSite);
     accel->defaultSite = xstrdup(value);
-    return NULL;
-}
-
-/* Host counts unless no-vhost says otherwise. */
-static const char *
-setVhost(ConfigAccel *accel, const char *value)
-{
-    (void)value;
-    accel->noVhost = false;
-    return NULL;
-}
-
-static const char *
-setNoVhost(ConfigAccel *accel, const char *value)
-{
-    (void)value;
-    accel->noVhost = true;
     return NULL;
 }
 
@@ -73,22 +49,18 @@ setProtocol(ConfigAccel *accel, const char *value)
                                                         : "http or https";
 }
 
-static const char *
-setAllowDirect(ConfigAccel *accel, const char *value)
-{
-    (void)value;
-    accel->allowDirect = true;
-    return NULL;
-}
-
 static const AccelOption options[] = {
-    {"accel", setOn},
     {"defaultsite=", setDefaultSite},
-    {"vhost", setVhost},
-    {"no-vhost", setNoVhost},
     {"vport=", setVport},
     {"protocol=", setProtocol},
-    {"allow-direct", setAllowDirect},
+};
+
+/* Host counts without "vhost", too. */
+static const ConfigFlag flags[] = {
+    {"accel", offsetof(ConfigAccel, isOn)},
+    {"vhost", offsetof(ConfigAccel, isVhost)},
+    {"no-vhost", offsetof(ConfigAccel, noVhost)},
+    {"allow-direct", offsetof(ConfigAccel, allowDirect)},
 };
 
 bool
@@ -110,13 +82,14 @@ configAccelOption(ConfigLoader *loader, ConfigAccel *accel,
                         options[n].name, wanted, text + len);
         return true;
     }
-    return false;
+    return configTakeFlag(flags, sizeof(flags) / sizeof(flags[0]), text, accel);
 }
 
 void
 configAccelFinish(ConfigLoader *loader, ConfigAccel *accel,
                   const ConfigLine *line)
 {
+    accel->noVhost = accel->noVhost && !accel->isVhost;
     bool isOdd = accel->defaultSite || accel->vport || accel->noVhost ||
                  accel->allowDirect || accel->isHttps;
 

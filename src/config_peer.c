@@ -1,6 +1,7 @@
 /* config_peer.c: cache_peer, cache_peer_access. */
 #include "config_priv.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,63 +38,6 @@ setWeight(ConfigPeer *peer, const char *value)
     if (!configParseNumber(value, 1, WEIGHT_MAX, &weight))
         return "a number from 1 to 10000";
     peer->weight = (unsigned)weight;
-    return NULL;
-}
-
-static const char *
-setDefault(ConfigPeer *peer, const char *value)
-{
-    (void)value;
-    peer->isDefault = true;
-    return NULL;
-}
-
-static const char *
-setRoundRobin(ConfigPeer *peer, const char *value)
-{
-    (void)value;
-    peer->isRoundRobin = true;
-    return NULL;
-}
-
-static const char *
-setClosestOnly(ConfigPeer *peer, const char *value)
-{
-    (void)value;
-    peer->isClosestOnly = true;
-    return NULL;
-}
-
-static const char *
-setNoQuery(ConfigPeer *peer, const char *value)
-{
-    (void)value;
-    peer->isNoQuery = true;
-    return NULL;
-}
-
-static const char *
-setOriginServer(ConfigPeer *peer, const char *value)
-{
-    (void)value;
-    peer->isOriginServer = true;
-    return NULL;
-}
-
-static const char *
-setProxyOnly(ConfigPeer *peer, const char *value)
-{
-    (void)value;
-    peer->isProxyOnly = true;
-    return NULL;
-}
-
-/* What we never do, so that it need not be switched off. */
-static const char *
-setNothing(ConfigPeer *peer, const char *value)
-{
-    (void)peer;
-    (void)value;
     return NULL;
 }
 
@@ -190,22 +134,81 @@ setLogin(ConfigPeer *peer, const char *value)
 static const PeerOption options[] = {
     {"name=", setName},
     {"weight=", setWeight},
-    {"default", setDefault},
-    {"round-robin", setRoundRobin},
-    {"closest-only", setClosestOnly},
-    {"no-query", setNoQuery},
-    {"originserver", setOriginServer},
-    {"proxy-only", setProxyOnly},
     {"connect-timeout=", setConnectTimeout},
     {"connect-fail-limit=", setFailLimit},
     {"forceddomain=", setForcedDomain},
     {"login=", setLogin},
-    {"no-digest", setNothing},
-    {"no-netdb-exchange", setNothing},
-    {"no-delay", setNothing},
-    {"no-tproxy", setNothing},
-    {"allow-miss", setNothing},
 };
+
+static const ConfigFlag flags[] = {
+    {"default", offsetof(ConfigPeer, isDefault)},
+    {"round-robin", offsetof(ConfigPeer, isRoundRobin)},
+    {"weighted-round-robin", offsetof(ConfigPeer, isRoundRobin)},
+    {"carp", offsetof(ConfigPeer, isCarp)},
+    {"sourcehash", offsetof(ConfigPeer, isSourceHash)},
+    {"userhash", offsetof(ConfigPeer, isUserHash)},
+    {"closest-only", offsetof(ConfigPeer, isClosestOnly)},
+    {"no-query", offsetof(ConfigPeer, isNoQuery)},
+    {"originserver", offsetof(ConfigPeer, isOriginServer)},
+    {"proxy-only", offsetof(ConfigPeer, isProxyOnly)},
+};
+
+#define NO_ICP "peers are not asked by ICP or HTCP"
+
+/* What is done instead; NULL: nothing else is done anyway. */
+static const struct {
+    const char *name;
+    const char *instead;
+} foreign[] = {
+    {"no-digest", NULL},
+    {"no-netdb-exchange", NULL},
+    {"no-delay", NULL},
+    {"no-tproxy", NULL},
+    {"allow-miss", NULL},
+    {"htcp", NO_ICP},
+    {"htcp=", NO_ICP},
+    {"background-ping", NO_ICP},
+    {"multicast-responder", NO_ICP},
+    {"multicast-siblings", NO_ICP},
+    {"ttl=", NO_ICP},
+    {"basetime=", NO_ICP},
+    {"digest-url=", "digests are not fetched"},
+    {"max-conn=", "the number of connections to it is not limited"},
+    {"standby=", "connections are made when they are needed"},
+    {"carp-key=", "carp goes by the whole URL"},
+    {"front-end-https", "it is not told that clients came by https: see "
+                        "request_header_add"},
+    {"front-end-https=", "it is not told that clients came by https: see "
+                         "request_header_add"},
+    {"auth-no-keytab", "there is no Kerberos to peers"},
+    {"connection-auth=", "connections are not kept for one client"},
+    {"monitorurl=", "a peer is found dead by requests alone"},
+    {"monitorsize=", "a peer is found dead by requests alone"},
+    {"monitorinterval=", "a peer is found dead by requests alone"},
+    {"monitortimeout=", "a peer is found dead by requests alone"},
+};
+
+static void
+complainOption(ConfigLoader *loader, const ConfigLine *line, size_t i,
+               size_t len)
+{
+    const char *text = line->words[i].text;
+
+    for (size_t n = 0; n < sizeof(foreign) / sizeof(foreign[0]); n++) {
+        if (strlen(foreign[n].name) != len ||
+            strncmp(foreign[n].name, text, len) != 0)
+            continue;
+        if (foreign[n].instead)
+            configWarn(loader, line, i,
+                       "option \"%s\" of cache_peer is not supported and "
+                       "ignored: %s",
+                       foreign[n].name, foreign[n].instead);
+        return;
+    }
+    configWarn(loader, line, i,
+               "option \"%.*s\" of cache_peer is not known, it is ignored",
+               (int)len, text);
+}
 
 /* "tls", or an option of it. False: it is about something else. */
 static bool
@@ -257,10 +260,8 @@ doOption(ConfigLoader *loader, ConfigPeer *peer, const ConfigLine *line,
                         options[n].name, wanted, text + len);
         return;
     }
-    configWarn(loader, line, i,
-               "option \"%.*s\" of cache_peer is not supported yet, it is "
-               "ignored",
-               (int)len, text);
+    if (!configTakeFlag(flags, sizeof(flags) / sizeof(flags[0]), text, peer))
+        complainOption(loader, line, i, len);
 }
 
 static void
@@ -301,8 +302,8 @@ isUsable(ConfigLoader *loader, const ConfigLine *line)
 
     if (strcmp(type, "sibling") == 0 || strcmp(type, "multicast") == 0) {
         configWarn(loader, line, 2,
-                   "cache_peer of type %s is not supported yet, the line is "
-                   "ignored",
+                   "cache_peer of type %s is not supported, the line is "
+                   "ignored: " NO_ICP,
                    type);
         ignorePeer(loader, line);
         return false;
@@ -403,7 +404,7 @@ parsePeer(ConfigLoader *loader, const ConfigRow *row, const ConfigLine *line)
     finishTls(loader, &peer, line, isTls);
     if (icpPort != 0 && !peer.isNoQuery)
         configWarn(loader, line, 4,
-                   "ICP is not supported yet: taken as no-query");
+                   "cache_peer: taken as no-query: " NO_ICP);
     if (loader->errors == errors) {
         addPeer(loader, line, &peer);
         return;

@@ -147,6 +147,16 @@ bool configTakeTime(ConfigLoader *loader, const ConfigLine *line, size_t *index,
 bool configTakeSize(ConfigLoader *loader, const ConfigLine *line, size_t *index,
                     int64_t *octetsOut);
 
+/* A word that sets a bool of a struct, at an offset in it. */
+typedef struct ConfigFlag {
+    const char *name;
+    size_t offset;
+} ConfigFlag;
+
+/* Set that of `into` that text is the name of. False: it is none of them. */
+bool configTakeFlag(const ConfigFlag *flags, size_t count, const char *text,
+                    void *into);
+
 /* Read "on" or "off". */
 bool configParseBool(const char *text, bool *valueOut);
 

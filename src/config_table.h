@@ -396,24 +396,31 @@
     X("cache_peer", Peer, peers, NULL,                                         \
       "HOST parent PORT ICP-PORT [OPTION...]",                                 \
       "Another proxy, or with originserver an origin, that is asked "          \
-      "instead of the origins, for http URLs and tunnels. The nearest one "    \
-      "is taken as far as the pinger knows; else one of the round-robin "      \
-      "ones in turn, else the first, a default one last. One that cannot "     \
-      "be connected to is left out for 10 seconds; without any the origin "    \
-      "is asked (see never_direct). Options: name=, weight= (as if it were "   \
-      "so many times nearer, or had so many turns), round-robin, default, "    \
-      "closest-only (only for being the nearest), originserver (a web "         \
-      "server, for what comes in at accel ports), proxy-only "                 \
-      "(what it sends is not kept), connect-timeout= (seconds), "              \
-      "connect-fail-limit= (so often in turn it must fail to be left out), "   \
-      "forceddomain= (what Host says), login=USER:PASSWORD (%XX stands for "   \
-      "an octet), login=*:PASSWORD (with the client's user), login=PASS "      \
-      "(the client's credentials, or the user and password that an "           \
-      "external acl told), no-query, tls (by TLS, with the certificate "       \
-      "verified; with tls- in front the options of tls_outgoing_options, and " \
-      "tls-domain=, the name that the certificate must have instead of "       \
-      "HOST). Without effect: no-digest, "                                     \
-      "no-netdb-exchange, no-delay, no-tproxy, allow-miss.")                   \
+      "instead of the origins, for http URLs and tunnels. First there are "    \
+      "those of userhash, sourcehash and carp; then the nearest one as "       \
+      "far as the pinger knows; else one of the round-robin ones in turn, "    \
+      "else the first, a default one last. One that cannot be connected "      \
+      "to is left out for 10 seconds; without any the origin is asked "        \
+      "(see never_direct).\n\n"                                                \
+      "Options: name=; weight= (as if it were so many times nearer, or "       \
+      "had so many turns or a share so much larger); round-robin, or "         \
+      "weighted-round-robin, which is the same; userhash, sourcehash, "        \
+      "carp (each user, address of clients, or URL has one of those that "     \
+      "have the option, by weight=; the others keep theirs when one "          \
+      "fails); default; closest-only (only for being the nearest); "           \
+      "originserver (a web server, for what comes in at accel ports); "        \
+      "proxy-only (what it sends is not kept); connect-timeout= "              \
+      "(seconds); connect-fail-limit= (so often in turn it must fail to "      \
+      "be left out); forceddomain= (what Host says); login=USER:PASSWORD "     \
+      "(%XX stands for an octet), login=*:PASSWORD (with the client's "        \
+      "user), login=PASS or PASSTHRU (the client's credentials, or the "       \
+      "user and password that an external acl told); no-query; tls (by "       \
+      "TLS, with the certificate verified; with tls- in front the options "    \
+      "of tls_outgoing_options, and tls-domain=, the name that the "           \
+      "certificate must have instead of HOST).\n\n"                            \
+      "Siblings are not asked, as there is no ICP, HTCP or digest: such a "    \
+      "line is ignored with a warning, as other options of Squid's "           \
+      "(max-conn= ...) are.")                                                  \
     X("cache_peer_access", PeerAccess, peers, NULL,                            \
       "NAME allow|deny [!]ACL...",                                             \
       "Which requests the cache_peer of that name may be asked; without "      \

@@ -205,6 +205,19 @@ configParseNumber(const char *text, long min, long max, long *valueOut)
 }
 
 bool
+configTakeFlag(const ConfigFlag *flags, size_t count, const char *text,
+               void *into)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(flags[i].name, text) != 0)
+            continue;
+        *(bool *)((char *)into + flags[i].offset) = true;
+        return true;
+    }
+    return false;
+}
+
+bool
 configParseBool(const char *text, bool *valueOut)
 {
     bool on = strcmp(text, "on") == 0;

@@ -1,8 +1,11 @@
 /* Which parent is asked. DEBUG: section 15 */
 #include "peer.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <xxhash.h>
 
 #include "check.h"
 #include "debug.h"
@@ -92,8 +95,7 @@ peerSetDestroy(PeerSet **setp)
 /* What one pick goes by. */
 typedef struct Pick {
     PeerSet *set;
-    PeerRttCb *rtt;
-    void *data;
+    const PeerQuery *query;
     uint64_t tried;
 } Pick;
 
@@ -122,10 +124,45 @@ pickLeast(const Pick *pick, double (*figure)(const Pick *, const Peer *))
     return best;
 }
 
+/* Each draws a lot of its own for the key; the least wins. Divided by weight,
+ * the logarithms of even lots make each win as often as its weight says. */
+static double
+lotOf(const Peer *peer, bool isIn, const char *key)
+{
+    if (!isIn || key == NULL || peer->config.isClosestOnly)
+        return 0;
+    const char *name = peer->config.name;
+    uint64_t hash = XXH3_64bits_withSeed(key, strlen(key),
+                                         XXH3_64bits(name, strlen(name)));
+    double even =
+        ((double)(hash >> 11) + 1) / ((double)(UINT64_C(1) << 53) + 1);
+    return -log(even) / peer->config.weight;
+}
+
+static double
+urlLot(const Pick *pick, const Peer *peer)
+{
+    return lotOf(peer, peer->config.isCarp, pick->query->url);
+}
+
+static double
+clientLot(const Pick *pick, const Peer *peer)
+{
+    return lotOf(peer, peer->config.isSourceHash, pick->query->client);
+}
+
+static double
+userLot(const Pick *pick, const Peer *peer)
+{
+    return lotOf(peer, peer->config.isUserHash, pick->query->user);
+}
+
 static double
 distance(const Pick *pick, const Peer *peer)
 {
-    return (double)pick->rtt(peer->config.host, pick->data) /
+    const PeerQuery *query = pick->query;
+
+    return (double)query->rtt(peer->config.host, query->data) /
            peer->config.weight;
 }
 
@@ -157,6 +194,9 @@ static const struct {
     double (*figure)(const Pick *, const Peer *);
     AccessHierarchy hierarchy;
 } ways[] = {
+    {userLot, ACCESS_HIER_USERHASH_PARENT},
+    {clientLot, ACCESS_HIER_SOURCEHASH_PARENT},
+    {urlLot, ACCESS_HIER_CARP},
     {distance, ACCESS_HIER_CLOSEST_PARENT},
     {turnsTaken, ACCESS_HIER_ROUNDROBIN_PARENT},
     {isUsual, ACCESS_HIER_FIRSTUP_PARENT},
@@ -164,10 +204,10 @@ static const struct {
 };
 
 bool
-peerSetPick(PeerSet *set, PeerRttCb *rtt, void *data, uint64_t *tried,
+peerSetPick(PeerSet *set, const PeerQuery *query, uint64_t *tried,
             PeerChoice *choiceOut)
 {
-    const Pick pick = {set, rtt, data, *tried};
+    const Pick pick = {set, query, *tried};
     Peer *peer = NULL;
     size_t way = 0;
 

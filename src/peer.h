@@ -37,6 +37,15 @@ typedef struct PeerRow {
 /* The round trip to a host in microseconds; 0: not known. */
 typedef uint64_t PeerRttCb(const char *host, void *data);
 
+/* What is to be asked for; texts are borrowed, and NULL where not known. */
+typedef struct PeerQuery {
+    PeerRttCb *rtt;
+    void *data;
+    const char *url;
+    const char *client; /* its address */
+    const char *user;
+} PeerQuery;
+
 typedef void PeerRowCb(const PeerRow *row, void *data);
 
 /* The parents of config; they are copied. older: NULL, or a set whose
@@ -48,13 +57,16 @@ PeerSet *peerSetCreate(const Config *config, PeerSet *older);
 void peerSetDestroy(PeerSet **set);
 
 /*
- * The next parent for a request: the nearest one (its round trip divided by
- * weight=); else the one of the round-robin ones that had its turn longest
- * ago; else the first; a default one last. A closest-only one is chosen for
- * being nearest and for nothing else. *tried holds those that the request
- * has tried, at first 0. False: none is left, go direct.
+ * The next parent for a request: the one of the carp, sourcehash and userhash
+ * ones that is for this URL, address or user (each of them for a share of
+ * them as large as its weight=; the others' shares stay as they are when one
+ * is left out); else the nearest one (its round trip divided by weight=);
+ * else the one of the round-robin ones that had its turn longest ago; else the
+ * first; a default one last. A closest-only one is chosen for being nearest
+ * and for nothing else. *tried holds those that the request has tried, at
+ * first 0. False: none is left, go direct.
  */
-bool peerSetPick(PeerSet *set, PeerRttCb *rtt, void *data, uint64_t *tried,
+bool peerSetPick(PeerSet *set, const PeerQuery *query, uint64_t *tried,
                  PeerChoice *choiceOut);
 
 /* Those that are web servers, or those that are proxies, as bits for `tried`:

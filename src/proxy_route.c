@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "address.h"
 #include "check.h"
 #include "debug.h"
 
@@ -31,14 +32,20 @@ static bool
 pickPeer(ProxyRequest *request, ProxyRoute *route)
 {
     Proxy *proxy = request->proxy;
+    char client[ADDRESS_TEXT_MAX];
+    const PeerQuery query = {.rtt = rttOf,
+                             .data = proxy->pinger,
+                             .url = request->urlText.data,
+                             .client = client,
+                             .user = aclFactsUser(&request->facts)};
     PeerChoice choice;
 
     if (request->isAlwaysDirect)
         return false;
+    addressFormat(proxyForwardedClient(request, false), client);
     excludeOthers(request);
     peerSetRevive(proxy->peers, commNowUs());
-    if (!peerSetPick(proxy->peers, rttOf, proxy->pinger, &request->peersTried,
-                     &choice))
+    if (!peerSetPick(proxy->peers, &query, &request->peersTried, &choice))
         return false;
     snprintf(request->peerName, sizeof(request->peerName), "%s", choice.name);
     request->hierarchy = choice.hierarchy;

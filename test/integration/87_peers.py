@@ -220,18 +220,47 @@ class Peers(unittest.TestCase):
                 self.assertEqual(status, 200)
             squire.check_idle()
 
+    def test_addresses_and_urls_have_parents_of_their_own(self):
+        conf = ("follow_x_forwarded_for allow all\n"
+                f"{self.both('%s')}never_direct allow all\n")
+        with PeerSquire(conf % ("sourcehash", "sourcehash")) as squire:
+            def of_address(number):
+                return squire.get("http://nowhere.test/", headers=[
+                    ("X-Forwarded-For", f"10.0.0.{number}")]).body
+
+            def of_url(number):
+                return squire.get(f"http://nowhere.test/{number}").body
+
+            first = [of_address(number) for number in range(1, 33)]
+            self.assertEqual(set(first), {FAR.encode(), NEAR.encode()})
+            self.assertEqual(first, [of_address(number)
+                                     for number in range(1, 33)])
+            self.assertIn("SOURCEHASH_PARENT/", squire.last_hierarchy(64))
+            squire.reconfigure(conf % ("carp", "carp weight=2"))
+            first = [of_url(number) for number in range(32)]
+            self.assertEqual(set(first), {FAR.encode(), NEAR.encode()})
+            self.near.close()
+            for number, body in enumerate(first):
+                if body == FAR.encode():
+                    self.assertEqual(of_url(number), body)
+            self.assertEqual(of_url(first.index(NEAR.encode())), FAR.encode())
+            self.assertIn("CARP/", squire.last_hierarchy(100))
+
     def test_what_is_not_supported_is_told(self):
         squire = PeerSquire()
         squire.write_conf(
             "cache_peer a.test sibling 3128 3130\n"
-            "cache_peer b.test parent 80 0 carp\n"
+            "cache_peer b.test parent 80 0 max-conn=5 color=red\n"
             "cache_peer c.test parent 3128 3130 htcp weight=2\n")
         result = subprocess.run(squire.command("-k", "parse"), text=True,
                                 capture_output=True, check=False)
         text = result.stdout + result.stderr
         self.assertEqual(result.returncode, 0, text)
-        for line in ("type sibling is not supported", '"carp" of cache_peer',
-                     '"htcp"', "ICP is not supported"):
+        for line in ("type sibling is not supported, the line is ignored: peers",
+                     '"max-conn=" of cache_peer .*: the number of conn',
+                     '"color=" of cache_peer is not known',
+                     '"htcp" of cache_peer .*: peers are not asked by ICP',
+                     "taken as no-query: peers are not asked"):
             self.assertRegex(text, r"squire.conf:\d+: warning: .*" + line)
         for bad in ("a.test parent 0 0", "a.test parent 80", "a.test uncle 1 0",
                     "a.test parent 80 0 weight=0", "a.test parent 80 x",

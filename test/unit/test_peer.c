@@ -1,5 +1,6 @@
 /* test_peer.c: which parent is asked. */
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "peer.h"
@@ -38,6 +39,9 @@ makeSet(ConfigPeer *peers, size_t count, PeerSet *older)
     return peerSetCreate(&config, older);
 }
 
+/* What is asked for, as far as a test says. */
+static PeerQuery query;
+
 /* "Aa" and so on: how it was chosen, and the name; "-" for direct. */
 static const char *
 pick(PeerSet *set, uint64_t *tried)
@@ -47,11 +51,16 @@ pick(PeerSet *set, uint64_t *tried)
         [ACCESS_HIER_ROUNDROBIN_PARENT] = 'R',
         [ACCESS_HIER_FIRSTUP_PARENT] = 'F',
         [ACCESS_HIER_DEFAULT_PARENT] = 'D',
+        [ACCESS_HIER_CARP] = 'U',
+        [ACCESS_HIER_SOURCEHASH_PARENT] = 'S',
+        [ACCESS_HIER_USERHASH_PARENT] = 'N',
     };
     static char text[3];
     PeerChoice choice;
 
-    if (!peerSetPick(set, rttOf, rtts, tried, &choice))
+    query.rtt = rttOf;
+    query.data = rtts;
+    if (!peerSetPick(set, &query, tried, &choice))
         return "-";
     cr_assert_eq(choice.port, 3128);
     text[0] = letters[choice.hierarchy];
@@ -202,5 +211,72 @@ Test(peer, one_may_fail_as_often_as_it_is_told)
     peerSetFailed(set, "a", "refused", 1000);
     tried = 0;
     cr_expect_str_eq(pick(set, &tried), "Fb");
+    peerSetDestroy(&set);
+}
+
+static const char *
+pickUrl(PeerSet *set, unsigned number)
+{
+    static char url[64];
+
+    snprintf(url, sizeof(url), "http://host/%u", number);
+    query.url = url;
+    return pickFresh(set);
+}
+
+Test(peer, carp_gives_each_url_its_parent_by_weight)
+{
+    ConfigPeer peers[] = {{.name = A, .isCarp = true},
+                          {.name = B, .isCarp = true, .weight = 3},
+                          {.name = C}};
+    PeerSet *set = makeSet(peers, 3, NULL);
+    char first[1000];
+    unsigned ofA = 0, moved = 0;
+
+    for (unsigned i = 0; i < sizeof(first); i++) {
+        const char *text = pickUrl(set, i);
+        cr_assert_eq(text[0], 'U');
+        first[i] = text[1];
+        ofA += text[1] == 'a';
+    }
+    cr_expect(ofA > 200 && ofA < 300, "%u of 1000 at weight 1 of 4", ofA);
+    for (unsigned i = 0; i < sizeof(first); i++)
+        moved += pickUrl(set, i)[1] != first[i];
+    cr_expect_eq(moved, 0);
+    peerSetDestroy(&set);
+}
+
+Test(peer, the_others_keep_their_urls_when_one_is_dead)
+{
+    ConfigPeer peers[] = {{.name = A, .isCarp = true},
+                          {.name = B, .isCarp = true},
+                          {.name = C, .isCarp = true}};
+    PeerSet *set = makeSet(peers, 3, NULL);
+    char first[300];
+
+    for (unsigned i = 0; i < sizeof(first); i++)
+        first[i] = pickUrl(set, i)[1];
+    peerSetFailed(set, B, "test", 1);
+    for (unsigned i = 0; i < sizeof(first); i++) {
+        char now = pickUrl(set, i)[1];
+        cr_expect(first[i] == 'b' ? now != 'b' : now == first[i]);
+    }
+    peerSetDestroy(&set);
+}
+
+Test(peer, users_then_addresses_then_urls)
+{
+    ConfigPeer peers[] = {{.name = A, .isCarp = true},
+                          {.name = B, .isSourceHash = true},
+                          {.name = C, .isUserHash = true}};
+    PeerSet *set = makeSet(peers, 3, NULL);
+    uint64_t tried = 0;
+
+    query = (PeerQuery){.url = "u", .client = "c", .user = "n"};
+    cr_expect_str_eq(pick(set, &tried), "Nc");
+    cr_expect_str_eq(pick(set, &tried), "Sb");
+    cr_expect_str_eq(pick(set, &tried), "Ua");
+    query.user = NULL; /* of nobody: by the address */
+    cr_expect_str_eq(pickFresh(set), "Sb");
     peerSetDestroy(&set);
 }
