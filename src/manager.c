@@ -39,6 +39,7 @@ struct Manager {
     Auth *auth;   /* NULL: there was no manager_auth so far */
     Config *conf; /* in force, or NULL */
     ManagerHistory *history;
+    ManagerEvents *events;
     CommDeferred deferred;
     ManagerCommand later; /* what it is to do */
 };
@@ -374,6 +375,7 @@ managerCreate(const ManagerConfig *config)
     manager->config = *config;
     listInit(&manager->conns);
     manager->history = managerHistoryCreate(config->proxy);
+    manager->events = managerEventsCreate(config->proxy);
     commDeferInit(&manager->deferred, onCommandDue, manager);
     return manager;
 }
@@ -383,6 +385,13 @@ managerConnConfig(const ManagerConn *conn)
 {
     CHECK_OBJ(conn->manager, MANAGER_MAGIC);
     return &conn->manager->config;
+}
+
+ManagerEvents *
+managerConnEvents(const ManagerConn *conn)
+{
+    CHECK_OBJ(conn->manager, MANAGER_MAGIC);
+    return conn->manager->events;
 }
 
 void
@@ -446,6 +455,7 @@ managerDestroy(Manager **managerp)
     while (!listIsEmpty(&manager->conns))
         managerConnClose(
             LIST_OBJ(listFirst(&manager->conns), ManagerConn, node));
+    managerEventsDestroy(&manager->events);
     authDestroy(&manager->auth);
     configUnref(&manager->conf);
     CHECK_OBJ_CLEAR(manager);

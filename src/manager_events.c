@@ -7,98 +7,109 @@
 #include "comm.h"
 #include "helper.h"
 #include "json_text.h"
+#include "manager_recent.h"
 #include "manager_sample.h"
 #include "manager_stream.h"
 #include "xalloc.h"
 
+#define EVENTS_MAGIC 0x3a9a6e06u
 #define WATCH_MAGIC 0x3a9a6e04u
 #define EVENT_MAX 8192
+#define FRAME 64 /* what stands around a message */
+
+struct ManagerEvents {
+    uint32_t magic;
+    const Proxy *proxy;
+    ManagerRecent *recent;
+    ListNode watches;
+    unsigned sampleWatchCount;
+};
 
 /* One reader. */
 typedef struct Watch {
     uint32_t magic;
     ListNode node;
+    ManagerEvents *events;
     ManagerStream *stream;
     bool wantsSamples;
 } Watch;
 
-static ListNode watches;
-static unsigned watchCount;
-static unsigned sampleWatchCount;
-static ManagerSampler *sampler; /* NULL: nobody wants samples */
+static void
+putMessage(Watch *watch, const char *name, const Buf *data)
+{
+    Buf text;
+
+    bufInit(&text, bufLen(data) + FRAME);
+    bufPrintf(&text, "event: %s\ndata: ", name);
+    bufAppend(&text, bufData(data), bufLen(data));
+    bufPrintf(&text, "\n\n");
+    managerStreamPut(watch->stream, bufData(&text), bufLen(&text));
+    bufFini(&text);
+}
+
+static void
+tellAll(ManagerEvents *events, const char *name, const Buf *data, bool isSample)
+{
+    ListNode *node, *next;
+
+    LIST_FOREACH(&events->watches, node, next) {
+        Watch *watch = LIST_OBJ(node, Watch, node);
+
+        if (watch->wantsSamples || !isSample)
+            putMessage(watch, name, data);
+    }
+}
 
 static void
 putEvent(Buf *out, const HelperEvent *event)
 {
-    bufPrintf(out,
-              "event: %s\ndata: {\"time\": %.3f, \"event\": \"%s\", "
-              "\"pool\": ",
-              helperEventName(event->kind), (double)commWallUs() / 1e6,
-              helperEventName(event->kind));
+    bufPrintf(out, "{\"time\": %.3f, \"event\": \"%s\", \"pool\": ",
+              (double)commWallUs() / 1e6, helperEventName(event->kind));
     jsonTextPut(out, event->pool, strlen(event->pool));
     bufPrintf(out, ", \"id\": %u, \"pid\": %ld, \"text\": ", event->number,
               (long)event->pid);
     jsonTextPut(out, event->text, strlen(event->text));
-    bufPrintf(out, "}\n\n");
+    bufPrintf(out, "}");
 }
 
 static void
 onHelperEvent(const HelperEvent *event, void *data)
 {
-    ListNode *node, *next;
+    ManagerEvents *events = data;
     Buf text;
 
-    (void)data;
+    CHECK_OBJ(events, EVENTS_MAGIC);
     bufInit(&text, EVENT_MAX);
     putEvent(&text, event);
-    LIST_FOREACH(&watches, node, next)
-        managerStreamPut(LIST_OBJ(node, Watch, node)->stream, bufData(&text),
-                         bufLen(&text));
+    managerRecentAddEvent(events->recent, bufData(&text), bufLen(&text));
+    tellAll(events, helperEventName(event->kind), &text, false);
     bufFini(&text);
 }
 
-/* Nothing when there was too much to tell for one sample. */
+/* A ManagerRecentCb. Nothing is told when it would be too much. */
 static void
-putSample(Buf *out, const Buf *sample)
+onPoint(void *data)
 {
-    if (bufLen(sample) == 0)
+    ManagerEvents *events = data;
+    Buf text;
+
+    CHECK_OBJ(events, EVENTS_MAGIC);
+    if (events->sampleWatchCount == 0)
         return;
-    bufPrintf(out, "event: sample\ndata: ");
-    bufAppend(out, bufData(sample), bufLen(sample));
-    bufPrintf(out, "\n\n");
-}
-
-/* A ManagerSampleCb. */
-static void
-onSample(const Buf *sample, void *data)
-{
-    ListNode *node, *next;
-    Buf text;
-
-    (void)data;
-    bufInit(&text, bufLen(sample) + EVENT_MAX);
-    putSample(&text, sample);
-    LIST_FOREACH(&watches, node, next) {
-        const Watch *watch = LIST_OBJ(node, Watch, node);
-
-        if (watch->wantsSamples)
-            managerStreamPut(watch->stream, bufData(&text), bufLen(&text));
-    }
+    bufInit(&text, MANAGER_SAMPLE_MAX);
+    if (managerSampleWrite(&text, events->proxy, events->recent) == 0)
+        tellAll(events, "sample", &text, true);
     bufFini(&text);
 }
 
-/* The first sample is there at once. */
 static void
-startSamples(const Watch *watch, const Proxy *proxy)
+tellPast(Watch *watch)
 {
     Buf text;
 
-    if (sampleWatchCount++ == 0)
-        sampler = managerSamplerCreate(proxy, onSample, NULL);
-    const Buf *last = managerSamplerLast(sampler);
-    bufInit(&text, bufLen(last) + EVENT_MAX);
-    putSample(&text, last);
-    managerStreamPut(watch->stream, bufData(&text), bufLen(&text));
+    bufInit(&text, MANAGER_RECENT_MAX);
+    if (managerRecentWrite(watch->events->recent, &text) == 0)
+        putMessage(watch, "past", &text);
     bufFini(&text);
 }
 
@@ -116,10 +127,7 @@ endWatch(void *data)
 
     CHECK_OBJ(watch, WATCH_MAGIC);
     listRemove(&watch->node);
-    if (watch->wantsSamples && --sampleWatchCount == 0)
-        managerSamplerDestroy(&sampler);
-    if (--watchCount == 0)
-        helperEventSet(NULL, NULL);
+    watch->events->sampleWatchCount -= watch->wantsSamples;
     CHECK_OBJ_CLEAR(watch);
     free(watch);
 }
@@ -134,7 +142,8 @@ wantsSamples(const ManagerConn *conn)
            strcmp(value, "1") == 0;
 }
 
-/* samples=1: all figures, too, now and every second. */
+/* samples=1: what there was in the last minutes, and all figures every
+ * second. */
 void
 managerEventsOpen(ManagerConn *conn)
 {
@@ -152,13 +161,41 @@ managerEventsOpen(ManagerConn *conn)
         free(watch);
         return;
     }
-    if (watchCount++ == 0) {
-        listInit(&watches);
-        helperEventSet(onHelperEvent, NULL);
-    }
-    listPushBack(&watches, &watch->node);
+    watch->events = managerConnEvents(conn);
+    CHECK_OBJ(watch->events, EVENTS_MAGIC);
+    listPushBack(&watch->events->watches, &watch->node);
     managerStreamPut(watch->stream, ": squire\n\n", 10);
     watch->wantsSamples = wantsSamples(conn);
+    watch->events->sampleWatchCount += watch->wantsSamples;
     if (watch->wantsSamples)
-        startSamples(watch, managerConnConfig(conn)->proxy);
+        tellPast(watch);
+}
+
+ManagerEvents *
+managerEventsCreate(const Proxy *proxy)
+{
+    ManagerEvents *events = xcalloc(1, sizeof(*events));
+
+    events->magic = EVENTS_MAGIC;
+    events->proxy = proxy;
+    listInit(&events->watches);
+    events->recent = managerRecentCreate(proxy, onPoint, events);
+    helperEventSet(onHelperEvent, events);
+    return events;
+}
+
+void
+managerEventsDestroy(ManagerEvents **eventsp)
+{
+    ManagerEvents *events = *eventsp;
+
+    *eventsp = NULL;
+    if (events == NULL)
+        return;
+    CHECK_OBJ(events, EVENTS_MAGIC);
+    CHECK(listIsEmpty(&events->watches));
+    helperEventSet(NULL, NULL);
+    managerRecentDestroy(&events->recent);
+    CHECK_OBJ_CLEAR(events);
+    free(events);
 }

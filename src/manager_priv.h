@@ -66,6 +66,18 @@ bool managerQueryGet(HttpSlice target, const char *name, char *out,
 /* Answer by the stream of what a pool asks and is told. May close at once. */
 void managerTapOpen(ManagerConn *conn);
 
+/* What happens to helpers, the proxy's last minutes, and whoever watches. */
+typedef struct ManagerEvents ManagerEvents;
+
+/* Note what happens from now on. The proxy must live as long. Returns owned. */
+ManagerEvents *managerEventsCreate(const Proxy *proxy);
+
+/* Nobody may watch any more. Clears *events; NULL inside is accepted. */
+void managerEventsDestroy(ManagerEvents **events);
+
+/* Those of the connection's manager; borrowed. */
+ManagerEvents *managerConnEvents(const ManagerConn *conn);
+
 /* Answer by the stream of what happens to helpers. May close at once. */
 void managerEventsOpen(ManagerConn *conn);
 

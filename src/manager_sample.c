@@ -1,31 +1,11 @@
-/* All figures once a second, for as long as somebody watches.
+/* All figures as one line.
  * DEBUG: section 16 */
 #include "manager_sample.h"
 
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "check.h"
-#include "comm.h"
 #include "helper.h"
 #include "manager_priv.h"
-#include "xalloc.h"
-
-#define SAMPLER_MAGIC 0x3a9a6e06u
-#define SAMPLE_MAX (384 * 1024) /* less than a stream has room for */
-
-struct ManagerSampler {
-    uint32_t magic;
-    const Proxy *proxy;
-    ManagerSampleCb *cb;
-    void *data;
-    CommTimer *timer;
-    int64_t atUs;           /* of the last sample */
-    HelperHistogram before; /* client latencies then */
-    HelperHistogram since;  /* and since the one before */
-    Buf text;
-};
 
 unsigned
 managerSampleClass(double ms)
@@ -80,19 +60,6 @@ putPool(HelperPool *pool, void *data)
     bufPrintf(out, "}");
 }
 
-static void
-putLatency(Buf *out, const HelperHistogram *histogram)
-{
-    bufPrintf(out,
-              "\"latency_ms\": {\"count\": %llu, \"p50\": %.6g, "
-              "\"p90\": %.6g, \"p99\": %.6g, \"max\": %.6g}",
-              (unsigned long long)histogram->count,
-              helperHistogramQuantile(histogram, 0.5) / 1000,
-              helperHistogramQuantile(histogram, 0.9) / 1000,
-              helperHistogramQuantile(histogram, 0.99) / 1000,
-              helperHistogramQuantile(histogram, 1) / 1000);
-}
-
 /* Line ends stand only between the parts of JSON, never in a text. */
 static void
 joinLines(Buf *text)
@@ -125,73 +92,15 @@ managerWriteFigures(Buf *out, const Proxy *proxy)
     return bufPrintf(out, "}\n");
 }
 
-static void
-makeSample(ManagerSampler *sampler)
+int
+managerSampleWrite(Buf *out, const Proxy *proxy, const ManagerRecent *recent)
 {
-    const HelperHistogram *latency = proxyLatency(sampler->proxy);
-    Buf *out = &sampler->text;
-    int64_t now = commNowUs();
-
-    helperHistogramSince(latency, &sampler->before, &sampler->since);
-    sampler->before = *latency;
     bufClear(out);
-    bufPrintf(out, "{\"time\": %.3f, \"interval_ms\": %.1f, ",
-              (double)commWallUs() / 1e6, (double)(now - sampler->atUs) / 1000);
-    sampler->atUs = now;
-    putLatency(out, &sampler->since);
+    bufPrintf(out, "{");
+    managerRecentPutLast(recent, out);
     bufPrintf(out, ", ");
-    putFigures(out, sampler->proxy);
-    if (bufPrintf(out, "}") < 0)
-        bufClear(out);
+    putFigures(out, proxy);
+    int rc = bufPrintf(out, "}");
     joinLines(out);
-}
-
-static void
-onSecond(void *data)
-{
-    ManagerSampler *sampler = data;
-
-    CHECK_OBJ(sampler, SAMPLER_MAGIC);
-    makeSample(sampler);
-    sampler->timer = commTimerAdd(MANAGER_SAMPLE_MS, onSecond, sampler);
-    sampler->cb(&sampler->text, sampler->data);
-}
-
-ManagerSampler *
-managerSamplerCreate(const Proxy *proxy, ManagerSampleCb *cb, void *data)
-{
-    ManagerSampler *sampler = xcalloc(1, sizeof(*sampler));
-
-    sampler->magic = SAMPLER_MAGIC;
-    sampler->proxy = proxy;
-    sampler->cb = cb;
-    sampler->data = data;
-    sampler->atUs = commNowUs();
-    sampler->before = *proxyLatency(proxy);
-    bufInit(&sampler->text, SAMPLE_MAX);
-    makeSample(sampler);
-    sampler->timer = commTimerAdd(MANAGER_SAMPLE_MS, onSecond, sampler);
-    return sampler;
-}
-
-const Buf *
-managerSamplerLast(const ManagerSampler *sampler)
-{
-    CHECK_OBJ(sampler, SAMPLER_MAGIC);
-    return &sampler->text;
-}
-
-void
-managerSamplerDestroy(ManagerSampler **samplerp)
-{
-    ManagerSampler *sampler = *samplerp;
-
-    *samplerp = NULL;
-    if (sampler == NULL)
-        return;
-    CHECK_OBJ(sampler, SAMPLER_MAGIC);
-    commTimerCancel(&sampler->timer);
-    bufFini(&sampler->text);
-    CHECK_OBJ_CLEAR(sampler);
-    free(sampler);
+    return rc;
 }

@@ -278,15 +278,14 @@ class Samples(unittest.TestCase):
             for _ in range(7):
                 self.squire.get(self.origin.url("/"))
             after, latencies = before, 0
-            while after["info"]["requests"] < before["info"]["requests"] + 7:
+            while after["requests"] < before["requests"] + 7:
                 after = watcher.sample()
                 latencies += after["latency_ms"]["count"]
                 self.assertGreater(after["interval_ms"], 500)
-        self.assertEqual(after["info"]["requests"],
-                         before["info"]["requests"] + 7)
+        self.assertEqual(after["requests"], before["requests"] + 7)
         self.assertEqual(latencies, 7)
-        self.assertGreater(after["info"]["octets_out"],
-                           before["info"]["octets_out"] + 35000)
+        self.assertEqual(after["info"]["requests"], after["requests"])
+        self.assertGreater(after["octets_out"], before["octets_out"] + 35000)
         pool, = after["pools"]
         self.assertLessEqual(POOL - {"helpers"}, set(pool))
         self.assertNotIn("helpers", pool)
@@ -294,6 +293,34 @@ class Samples(unittest.TestCase):
         self.assertEqual(sum(pool["queue_histogram"]), pool["requests"])
         self.assertEqual(after["info"]["state"], "running")
         self.assertEqual(after["peers"], [])
+
+    def past(self):
+        """What who begins to watch is told first."""
+        with self.watch("?samples=1") as watcher:
+            name, past = watcher.next()
+        self.assertEqual(name, "past")
+        return past
+
+    def test_what_was_before_somebody_watched(self):
+        count = len(self.past()["points"])
+        for path in ("/", "/none"):
+            self.squire.get(self.origin.url(path))
+        pid = self.squire.pool()["helpers"][0]["pid"]
+        os.kill(pid, 9)
+        squire_test.wait_for(
+            "points", lambda: len(self.past()["points"]) >= count + 2)
+        past = self.past()
+        points, last = past["points"], past["points"][-1]
+        for before, after in zip(points, points[1:]):
+            self.assertAlmostEqual(after["time"] - before["time"],
+                                   after["interval_ms"] / 1000, delta=0.1)
+        self.assertEqual(sum(point["latency_ms"]["count"]
+                             for point in points), last["requests"])
+        self.assertGreaterEqual(
+            last["client_errors"], points[count - 1]["client_errors"] + 1)
+        self.assertEqual(last["pid"], self.squire.info()["pid"])
+        self.assertEqual([event["event"] for event in past["events"]
+                          if event["pid"] == pid][-1:], ["exit"])
 
     def test_errors_are_counted_by_class(self):
         def classes():
@@ -333,22 +360,19 @@ class Samples(unittest.TestCase):
             self.assertIn("exit", names)
 
     def test_the_last_one_leaves(self):
-        def timers():
-            return self.squire.info()["loop"]["turns"]
-
+        """A point a second is all that goes on then."""
         with self.watch("?samples=1") as watcher:
             watcher.sample()
-        squire_test.wait_for("an idle loop", lambda: self.is_quiet(timers))
+        squire_test.wait_for("an idle loop", self.is_quiet)
 
-    @staticmethod
-    def is_quiet(turns):
-        """Looking costs turns of its own; samples would add theirs."""
+    def is_quiet(self):
+        """Looking costs turns of its own."""
         counts = []
         for _ in range(3):
-            counts.append(turns())
+            counts.append(self.squire.info()["loop"]["turns"])
         look = counts[2] - counts[1]
         time.sleep(1.5)
-        return turns() - counts[2] <= look
+        return self.squire.info()["loop"]["turns"] - counts[2] <= look + 2
 
 
 class Login(unittest.TestCase):

@@ -30,7 +30,8 @@ def load(squire, origin):
 local n = 0
 request = function()
   n = n + 1
-  local path = n % 5 == 0 and "/miss" or "/?" .. n % 7
+  local path = n % 50 == 0 and "/none" or n % 5 == 0 and "/miss" or
+    "/?" .. n % 7
   return "GET {origin.url("")}" .. path .. " HTTP/1.1\\r\\n" ..
     "Host: {origin.authority}\\r\\n\\r\\n"
 end
@@ -60,7 +61,8 @@ class Page(unittest.TestCase):
     def setUpClass(cls):
         cls.origin = Origin({
             "/": answer(200, b"x" * 1024, "Cache-Control: max-age=600"),
-            "/miss": answer(200, b"x" * 3000, "Cache-Control: no-store")})
+            "/miss": answer(200, b"x" * 3000, "Cache-Control: no-store"),
+            "/none": answer(404, b"", "Cache-Control: no-store")})
         cls.addClassCleanup(cls.origin.close)
         cls.squire = cls.make_squire()
         cls.addClassCleanup(cls.squire.stop)
@@ -119,6 +121,7 @@ class Page(unittest.TestCase):
             for title, pattern in (
                     ("Requests", r"now \d[\d,]+.*highest \d[\d,]+"),
                     ("Hit ratio", r"now [5-9]\d %"),
+                    ("Errors", r"now [\d.]+, lowest 0, highest [1-9]"),
                     ("Traffic", r"now [\d.]+ [KM]iB/s"),
                     ("Client latency", r"now [\d.,]+ (µs|ms)"),
                     ("Connections", r"now 4,")):
@@ -141,6 +144,25 @@ class Page(unittest.TestCase):
         self.assertIn("half took", self.page.js(
             "return document.querySelector('.histograms figure:last-child svg')"
             ".getAttribute('aria-label')"))
+
+    def test_the_past_is_there_at_once(self):
+        """Also when nobody watched, and in a tab that was hidden."""
+        for _ in range(3):
+            self.squire.get(self.origin.url("/none"))
+        victim = self.squire.pool()["helpers"][0]["pid"]
+        os.kill(victim, 9)
+        wait_for("a replacement", lambda: victim not in [
+            helper["pid"] for helper in self.squire.pool()["helpers"]])
+        time.sleep(2)
+        self.page.command("/refresh", {})
+        self.wait_text("#events", rf"exiturl_rewrite #\d+ pid {victim}")
+        self.assertGreater(self.page.js("return points.length"), 3)
+        self.assertRegex(self.chart("Errors"), "highest [1-9]")
+        self.page.js("document.getElementById('clear').click();"
+                     "points.length = 0; connect()")
+        self.wait_text("#events", "since the list was cleared")
+        wait_for("points", lambda: self.page.js("return points.length > 3"))
+        self.wait_text("#events", "since the list was cleared")
 
     def test_no_sideways_scrolling_at_any_width(self):
         for width in (320, 360, 480, 700, 1000, 1600):
@@ -175,7 +197,7 @@ class Page(unittest.TestCase):
                      "new Event('input'))", str(victim))
         self.assertEqual(self.page.js(
             "return [...document.querySelectorAll('#events li .kind')]"
-            ".map((node) => node.textContent)"), ["exit"])
+            ".map((node) => node.textContent)"), ["exit", "start"])
         self.page.js("document.getElementById('filter').value = 'no such';"
                      "document.getElementById('filter').dispatchEvent("
                      "new Event('input'))")
