@@ -116,7 +116,7 @@ class Manager(unittest.TestCase):
         response = self.squire.ask_manager("/metrics")
         self.assertIn("text/plain", response.get("Content-Type"))
         text = response.body.decode()
-        line = re.compile(r'[a-z_]+(\{[a-z]+="[^"]*"(,[a-z]+="[^"]*")*\})? '
+        line = re.compile(r'[a-z][a-z0-9_]*(\{[a-z]+="[^"]*"(,[a-z]+="[^"]*")*\})? '
                           r"[0-9.]+$")
         for row in text.splitlines():
             self.assertTrue(row.startswith("#") or line.match(row), row)
