@@ -527,6 +527,9 @@ int cacheLmdbAppend(CacheWriter *writer, const void *data, size_t len);
 /* As cacheWriterObject, the first time. */
 CacheObject *cacheLmdbShow(CacheWriter *writer);
 
+/* As cacheWriterChange. */
+int cacheLmdbChangeWriter(CacheWriter *writer, const CacheMeta *meta);
+
 /* As cacheWriterCommit. */
 int cacheLmdbCommit(CacheWriter *writer, CacheObject **objectOut);
 

@@ -230,6 +230,21 @@ showRest(LmdbWriter *writer)
     object->smallChunk = writer->chunks;
 }
 
+/* Who has read along keeps it, and the writer goes on. */
+static void
+copyRest(LmdbWriter *writer)
+{
+    CacheLmdbObject *object = (CacheLmdbObject *)writer->base.object;
+
+    if (object == NULL)
+        return;
+    showRest(writer);
+    object->rest = xmalloc(writer->used + 1);
+    if (writer->used > 0)
+        memcpy(object->rest, writer->buffer, writer->used);
+    object->small = httpSlice(object->rest, writer->used);
+}
+
 /* Readers keep what the file will never have. */
 static void
 leaveRest(LmdbWriter *writer)
@@ -313,11 +328,34 @@ cacheLmdbShow(CacheWriter *base)
 {
     LmdbWriter *writer = (LmdbWriter *)base;
     CacheLmdbObject *object = createShown(writer);
-    CacheObject *shown = cacheWriterShow(base, &object->base, writer->length,
-                                         writer->expected);
+    CacheObject *shown =
+        cacheWriterShow(base, &object->base, writer->length, writer->expected);
 
     showRest(writer);
     return shown;
+}
+
+int
+cacheLmdbChangeWriter(CacheWriter *base, const CacheMeta *meta)
+{
+    LmdbWriter *writer = (LmdbWriter *)base;
+    size_t len;
+    char *record;
+
+    if (writer->isCancelled)
+        return -ECANCELED;
+    record = cacheLmdbEncodeMeta(meta, &len);
+    if (record == NULL) {
+        writer->hasFailed = true;
+        return -EINVAL;
+    }
+    copyRest(writer);
+    free(writer->record);
+    writer->record = record;
+    writer->recordLen = len;
+    writer->key = *meta->key;
+    writer->expected = meta->length;
+    return 0;
 }
 
 static void

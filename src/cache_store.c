@@ -99,13 +99,23 @@ cacheWriterShow(CacheWriter *writer, CacheObject *object, uint64_t available,
     return cacheObjectRef(object);
 }
 
-/* Its writer has ended. */
+/* Its writer has ended, or goes on with another one. */
 static void
 dropShown(CacheObject **shown)
 {
     if (*shown && (*shown)->state == CACHE_OBJECT_ARRIVING)
         (*shown)->state = CACHE_OBJECT_CUT;
     cacheObjectUnref(shown);
+}
+
+int
+cacheWriterChange(CacheWriter *writer, const CacheMeta *meta)
+{
+    CHECK_OBJ(writer, CACHE_WRITER_MAGIC);
+    int rc = writer->ops->change(writer, meta);
+    if (rc == 0)
+        dropShown(&writer->object);
+    return rc;
 }
 
 int
@@ -257,8 +267,8 @@ cacheObjectIsFor(const CacheObject *object, const HttpHeaders *request)
 
     CHECK_OBJ(object, CACHE_OBJECT_MAGIC);
     bufInit(&scratch.values, CACHE_VARY_MAX);
-    bool isFor = cacheVaryIsFor(&scratch, object->varyNames,
-                                object->varyValues, request);
+    bool isFor = cacheVaryIsFor(&scratch, object->varyNames, object->varyValues,
+                                request);
     bufFini(&scratch.values);
     return isFor;
 }

@@ -138,6 +138,14 @@ int cacheWriterAppend(CacheWriter *writer, const void *data, size_t len);
 CacheObject *cacheWriterObject(CacheWriter *writer);
 
 /*
+ * What has been written becomes the body of another response before it is
+ * committed: its key, fields and length are those of meta from now on. Errors:
+ * -EINVAL as Write, -ECANCELED as Commit; the writer can then only be aborted.
+ * Who reads what was arriving finds that it is cut.
+ */
+int cacheWriterChange(CacheWriter *writer, const CacheMeta *meta);
+
+/*
  * Make the response visible in place of the one it replaces; takes the
  * writer and clears the pointer. objectOut may be NULL, else it receives a
  * reference. Errors: -EPROTO body shorter than the length given, or an append

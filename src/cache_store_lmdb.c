@@ -410,6 +410,7 @@ const CacheStoreOps cacheLmdbOps = {
     .write = cacheLmdbBegin,
     .hasRoom = cacheLmdbHasRoom,
     .append = cacheLmdbAppend,
+    .change = cacheLmdbChangeWriter,
     .arriving = cacheLmdbShow,
     .commit = cacheLmdbCommit,
     .abort = cacheLmdbAbort,

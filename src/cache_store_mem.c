@@ -181,6 +181,45 @@ showObject(CacheWriter *base)
                            writer->expected);
 }
 
+/* The writer is at work on another key. */
+static void
+setEntry(CacheMemWriter *writer, const CacheKey *key)
+{
+    CacheMemStore *store = writer->object->store;
+    CacheMemEntry *entry = cacheMemFindEntry(store, key);
+
+    if (!entry)
+        entry = cacheMemAddEntry(store, key);
+    entry->writers++;
+    writer->entry->writers--;
+    cacheMemFreeEntry(store, writer->entry);
+    writer->entry = entry;
+    writer->generation = entry->generation;
+}
+
+static int
+changeWriter(CacheWriter *base, const CacheMeta *meta)
+{
+    CacheMemWriter *writer = (CacheMemWriter *)base;
+    CacheObject *unwanted = &writer->object->base;
+    CacheMemObject *object;
+
+    if (writer->generation != writer->entry->generation)
+        return -ECANCELED;
+    object = cacheMemCreateObject(writer->object->store, meta);
+    if (!object) {
+        writer->hasFailed = true;
+        return -EINVAL;
+    }
+    object->body = cacheBodyRef(writer->object->body);
+    setEntry(writer, meta->key);
+    writer->object = object;
+    writer->expected = meta->length;
+    writer->isHeadWhole = false;
+    cacheObjectUnref(&unwanted);
+    return 0;
+}
+
 static int
 checkCommit(const CacheMemWriter *writer)
 {
@@ -196,7 +235,7 @@ finishObject(CacheMemWriter *writer)
 {
     CacheMemObject *object = writer->object;
 
-    if (object->base.refs == 1)
+    if (object->base.refs == 1 && object->body->refs == 1)
         cacheBodyFinish(object->body);
     if (!writer->isHeadWhole)
         cacheMemFinishHead(object, object->body->length);
@@ -346,6 +385,7 @@ const CacheStoreOps cacheMemOps = {
     .has = hasKey,
     .write = beginWrite,
     .append = appendOctets,
+    .change = changeWriter,
     .arriving = showObject,
     .commit = commitWriter,
     .abort = abortWriter,

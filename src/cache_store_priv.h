@@ -24,6 +24,7 @@ typedef struct CacheStoreOps {
     /* As cacheWriterObject; makes it writer->object, for which available is
      * kept up to date by the callers of append. */
     CacheObject *(*arriving)(CacheWriter *writer);
+    int (*change)(CacheWriter *writer, const CacheMeta *meta);
     int (*commit)(CacheWriter *writer, CacheObject **objectOut);
     void (*abort)(CacheWriter *writer);
     CacheObject *(*update)(CacheStore *store, CacheObject *old,

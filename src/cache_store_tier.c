@@ -75,6 +75,15 @@ hasKey(CacheStore *base, const CacheKey *key)
     return cacheStoreHas(store->mem, key) || cacheStoreHas(store->disk, key);
 }
 
+static void
+setKey(TierWriter *writer, const CacheKey *key)
+{
+    free(writer->text);
+    writer->key = *key;
+    writer->text = xstrndup(key->text.data, key->text.len);
+    writer->key.text.data = writer->text;
+}
+
 static CacheWriter *
 beginWrite(CacheStore *base, const CacheMeta *meta)
 {
@@ -90,9 +99,7 @@ beginWrite(CacheStore *base, const CacheMeta *meta)
     writer->store = store;
     writer->mem = mem;
     writer->disk = disk;
-    writer->key = *meta->key;
-    writer->text = xstrndup(meta->key->text.data, meta->key->text.len);
-    writer->key.text.data = writer->text;
+    setKey(writer, meta->key);
     return &writer->base;
 }
 
@@ -159,6 +166,31 @@ showObject(CacheWriter *base)
 
     writer->isShown = true;
     return shown ? cacheWriterObject(shown) : NULL;
+}
+
+static int
+changeOne(CacheWriter **writer, const CacheMeta *meta)
+{
+    int rc = cacheWriterChange(*writer, meta);
+
+    if (rc)
+        cacheWriterAbort(writer);
+    return rc;
+}
+
+static int
+changeWriter(CacheWriter *base, const CacheMeta *meta)
+{
+    TierWriter *writer = (TierWriter *)base;
+    int memRc = -EPROTO, diskRc = -EPROTO;
+
+    if (writer->mem)
+        memRc = changeOne(&writer->mem, meta);
+    if (writer->disk)
+        diskRc = changeOne(&writer->disk, meta);
+    setKey(writer, meta->key);
+    writer->isShown = false;
+    return diskRc && memRc ? diskRc : 0;
 }
 
 /* An older response in the store that did not take this one is not to be
@@ -277,6 +309,7 @@ static const CacheStoreOps tierOps = {
     .write = beginWrite,
     .hasRoom = hasRoom,
     .append = appendOctets,
+    .change = changeWriter,
     .arriving = showObject,
     .commit = commitWriter,
     .abort = abortWriter,

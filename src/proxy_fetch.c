@@ -26,6 +26,7 @@ releaseFetch(ProxyFetch *fetch)
 {
     proxyFlightEnd(fetch);
     originCancel(&fetch->origin);
+    proxyPartKeep(fetch);
     cacheWriterAbort(&fetch->writer);
     cacheObjectUnref(&fetch->object);
     cacheObjectUnref(&fetch->part);

@@ -17,6 +17,8 @@ typedef enum ProxyFetchUse {
     PROXY_FETCH_ASK_AGAIN, /* without conditions */
 } ProxyFetchUse;
 
+typedef struct ProxyKept ProxyKept;
+
 struct ProxyFetch {
     uint32_t magic;
     ListNode node;    /* in proxy->fetches once it is nobody's */
@@ -40,6 +42,7 @@ struct ProxyFetch {
     CacheReader begunReader;
     HttpPlace begunPlace;
     bool isCompletion;   /* the rest of it comes */
+    ProxyKept *kept;     /* to store the beginning, if no more comes */
     HttpHeaders headers; /* as sent */
     time_t sentAt;
     HttpRange slice;     /* what of the body the client gets */
@@ -82,6 +85,15 @@ ProxyFetchUse proxyPartJudge(ProxyFetch *fetch, const HttpResponse *response);
 
 /* Make the head of the rest that of the whole. */
 void proxyPartHead(const ProxyFetch *fetch, HttpResponse *response);
+
+/* The answer is a whole that is being stored: remember its head, if its
+ * beginning alone would be of use (RFC 9111 3.3). */
+void proxyPartRemember(ProxyFetch *fetch, const HttpResponse *response,
+                       const HttpFreshness *freshness);
+
+/* No more of it comes: store what has come of it, if that is worth it, and
+ * forget the head. */
+void proxyPartKeep(ProxyFetch *fetch);
 
 /* Pass on what is stored, before the rest. False: not all of it yet. */
 bool proxyPartPass(ProxyFetch *fetch);

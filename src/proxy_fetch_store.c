@@ -80,6 +80,8 @@ proxyFetchStore(ProxyFetch *fetch, const HttpResponse *response)
     }
     CacheMeta meta = metaOf(fetch, response, &freshness);
     fetch->writer = cacheStoreWrite(fetch->proxy->store, &meta);
+    if (response->status == 200)
+        proxyPartRemember(fetch, response, &freshness);
 }
 
 /* The request that waits for the outcome gets the newer one, too. */

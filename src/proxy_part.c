@@ -1,11 +1,15 @@
 /* Partial content: kept, put together, answered with (RFC 9111 3.3, 3.4).
  * DEBUG: section 20 */
+#include <stdlib.h>
+
 #include "check.h"
 #include "debug.h"
 #include "proxy_fetch_priv.h"
+#include "xalloc.h"
 
 #define PIECES 16
 #define PIECE_MAX (16 * 1024)
+#define KEPT_MIN (64 * 1024) /* less is not worth to be remembered */
 
 /* A stored part and a new one, and what they make together. */
 typedef struct Union {
@@ -13,6 +17,12 @@ typedef struct Union {
     HttpPlace place;
     HttpPlace all;
 } Union;
+
+/* The head of a whole that may become one of a part. */
+struct ProxyKept {
+    HttpResponse response;
+    HttpFreshness freshness;
+};
 
 static CacheObject *
 lookup(Proxy *proxy, HttpSlice text, const HttpHeaders *asked)
@@ -266,6 +276,80 @@ makeHead(const HttpResponse *response, const HttpPlace *all,
     return rc == 0;
 }
 
+void
+proxyPartRemember(ProxyFetch *fetch, const HttpResponse *response,
+                  const HttpFreshness *freshness)
+{
+    HttpSlice etag = httpHeaderGet(&response->headers, HTTP_HEADER_ETAG);
+    ProxyKept *kept;
+
+    if (fetch->writer == NULL || fetch->length == CACHE_LENGTH_UNKNOWN ||
+        fetch->length <= KEPT_MIN || !httpEtagStrongEqual(etag, etag))
+        return;
+    kept = xcalloc(1, sizeof(*kept));
+    httpResponseInit(&kept->response, HTTP_HEADER_TEXT_MAX * 2);
+    httpHeaderCopy(&kept->response.headers, &response->headers);
+    kept->freshness = *freshness;
+    fetch->kept = kept;
+}
+
+/* Nothing is gained if more of it was stored before. */
+static bool
+isMoreThanStored(const ProxyFetch *fetch)
+{
+    CacheObject *stored =
+        lookup(fetch->proxy, fetch->key.text, &fetch->asked->headers);
+    HttpSlice etag =
+        httpHeaderGet(&fetch->kept->response.headers, HTTP_HEADER_ETAG);
+    bool isMore =
+        stored == NULL || cacheObjectLength(stored) < fetch->received ||
+        !httpEtagStrongEqual(etag, cacheObjectValidators(stored)->etag);
+
+    cacheObjectUnref(&stored);
+    return isMore;
+}
+
+static bool
+isWorthKeeping(const ProxyFetch *fetch)
+{
+    return fetch->writer != NULL && fetch->kept != NULL &&
+           fetch->begun == NULL && fetch->received >= KEPT_MIN &&
+           fetch->received < fetch->length &&
+           fetch->received >= (uint64_t)fetch->config->minimumObjectSize &&
+           isMoreThanStored(fetch);
+}
+
+static void
+keepBeginning(ProxyFetch *fetch)
+{
+    const HttpPlace all = {{0, fetch->received - 1}, fetch->length};
+    HttpResponse head;
+    CacheKey key;
+
+    cacheKeyInit(&key, CACHE_KEY_PART, fetch->key.text);
+    httpResponseInit(&head, HTTP_HEADER_TEXT_MAX * 2);
+    const CacheMeta meta = {.key = &key,
+                            .request = &fetch->asked->headers,
+                            .response = &head,
+                            .freshness = &fetch->kept->freshness,
+                            .length = fetch->received};
+    if (makeHead(&fetch->kept->response, &all, &head) &&
+        cacheWriterChange(fetch->writer, &meta) == 0)
+        cacheWriterCommit(&fetch->writer, NULL);
+    httpResponseFini(&head);
+}
+
+void
+proxyPartKeep(ProxyFetch *fetch)
+{
+    if (isWorthKeeping(fetch))
+        keepBeginning(fetch);
+    if (fetch->kept != NULL)
+        httpResponseFini(&fetch->kept->response);
+    free(fetch->kept);
+    fetch->kept = NULL;
+}
+
 static CacheWriter *
 begin(ProxyFetch *fetch, const HttpResponse *response,
       const HttpFreshness *freshness, const HttpPlace *all)
@@ -331,6 +415,8 @@ proxyPartStore(ProxyFetch *fetch, const HttpResponse *response,
     debug(DBG_STORE, 3, "%s: part %llu-%llu is stored", fetch->text,
           (unsigned long long)both.all.range.first,
           (unsigned long long)both.all.range.last);
+    if (fetch->isCompletion)
+        proxyPartRemember(fetch, response, freshness);
     if (fetch->writer != NULL && fetch->part != NULL)
         addOld(fetch, &both);
 }

@@ -312,6 +312,70 @@ class Ranges(SharedCase):
             connection.reset()
         self.assertEqual(self.squire.get(url).body, body)
 
+    def cut(self, body, at, *fields, tag='"1"'):
+        """A route whose 200s and 206s end early."""
+        parts = self.parts(FRESH, *fields, body=body, tag=tag)
+
+        def route(request, sock):
+            head, _, octets = parts(request, sock).partition(b"\r\n\r\n")
+            sock.sendall(head + b"\r\n\r\n" + octets[:at])
+        return route
+
+    def get_cut(self, url):
+        response = self.squire.get(url)
+        self.assertTrue(response.truncated)
+
+    def test_what_came_of_a_whole_is_kept_9111_3_3(self):
+        body = os.urandom(300000)
+        url = self.serve(self.cut(body, 100000))
+        self.get_cut(url)
+        self.get_cut(url)
+        self.assertEqual(self.origin.last().get("Range"), "bytes=100000-")
+        self.check_part(self.ask(url, "bytes=99999-199999"),
+                        body[99999:200000], "99999-199999/300000")
+        self.assertEqual(self.asked(), 2)
+        response = self.squire.get(url)
+        self.assertEqual((response.status, response.body), (200, body))
+        self.assertEqual(self.origin.last().get("Range"), "bytes=200000-")
+        response = self.squire.get(url)
+        self.assertEqual(response.body, body)
+        self.assertIn(";hit", response.get("Cache-Status"))
+        self.assertEqual(self.asked(), 3)
+
+    def test_what_came_of_a_whole_is_of_its_variant(self):
+        body = os.urandom(200000)
+        url = self.serve(self.cut(body, 100000, "Vary: X-A"))
+        self.squire.get(url, [("X-A", "1")])
+        self.squire.get(url, [("X-A", "2")])
+        self.assertIsNone(self.origin.last().get("Range"))
+        response = self.squire.get(url, [("X-A", "1")])
+        self.assertEqual(self.origin.last().get("Range"), "bytes=100000-")
+        self.assertEqual(response.body, body)
+
+    def test_client_that_leaves_leaves_the_beginning(self):
+        body = os.urandom(12000000)
+        url = self.serve(self.parts(FRESH, body=body))
+        with self.squire.connect() as connection:
+            connection.send(f"GET {url} HTTP/1.1\r\nHost: x\r\n\r\n")
+            connection.read_head()
+            connection.reset()
+        squire_test.wait_for("a part", lambda: self.ask(
+            url, "bytes=0-65535", ("Cache-Control", "only-if-cached")).status
+            == 206)
+        self.assertTrue(self.squire.get(url).body == body)
+        self.assertRegex(self.origin.last().get("Range"), "^bytes=[1-9]")
+
+    def test_what_came_of_a_whole_that_is_not_kept(self):
+        body = os.urandom(200000)
+        for route in (self.cut(body, 100000, tag='W/"1"'),
+                      self.cut(body, 60000),
+                      self.cut(body, 0),
+                      self.cut(body, 100000, "Cache-Control: no-store")):
+            url = self.serve(route)
+            self.get_cut(url)
+            self.get_cut(url)
+            self.assertIsNone(self.origin.last().get("Range"))
+
     def test_beginning_of_another_one_is_not_used_9111_3_4(self):
         def other(request, sock):
             if request.get("Range"):

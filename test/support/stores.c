@@ -119,7 +119,9 @@ storesStart(const StoresWrite *what)
     httpFreshnessCompute(&exchange, &freshness);
     CacheMeta meta = {&key, &request, &response, &freshness, what->length};
     errno = 0;
-    if (what->update)
+    if (what->change)
+        errno = -cacheWriterChange(what->change, &meta);
+    else if (what->update)
         result.object = cacheStoreUpdate(store, what->update, &meta);
     else
         result.writer = cacheStoreWrite(store, &meta);

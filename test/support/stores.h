@@ -38,6 +38,32 @@ void storesFini(void);
 /* Make the store of the fixture, after another one was destroyed. */
 void storesOpen(void);
 
+/* The suites of a file, for each kind of store. */
+#define STORES_SUITES(suite)                                                   \
+    TestSuite(suite, .init = storesInitMem, .fini = storesFini,                \
+              .timeout = 60);                                                  \
+    TestSuite(suite##Lmdb, .init = storesInitLmdb, .fini = storesFini,         \
+              .timeout = 120);                                                 \
+    TestSuite(suite##Tier, .init = storesInitTier, .fini = storesFini,         \
+              .timeout = 120)
+
+/* A test that every kind of store has to pass. */
+#define STORES_ALL(suite, name)                                                \
+    static void name(void);                                                    \
+    Test(suite, name)                                                          \
+    {                                                                          \
+        name();                                                                \
+    }                                                                          \
+    Test(suite##Lmdb, name)                                                    \
+    {                                                                          \
+        name();                                                                \
+    }                                                                          \
+    Test(suite##Tier, name)                                                    \
+    {                                                                          \
+        name();                                                                \
+    }                                                                          \
+    static void name(void)
+
 /* The response to be written. */
 typedef struct StoresWrite {
     const char *url;
@@ -46,6 +72,7 @@ typedef struct StoresWrite {
     int status;          /* 0: 200 */
     uint64_t length;     /* declared */
     CacheObject *update; /* not NULL: cacheStoreUpdate of this */
+    CacheWriter *change; /* not NULL: cacheWriterChange of this */
 } StoresWrite;
 
 /* Of writer and object, one at most is not NULL. */
@@ -58,7 +85,7 @@ typedef struct StoresWritten {
 /* The key of a URL; borrows it. */
 CacheKey storesKey(const char *url);
 
-/* Call cacheStoreWrite or cacheStoreUpdate. */
+/* Call cacheStoreWrite, cacheStoreUpdate or cacheWriterChange. */
 StoresWritten storesStart(const StoresWrite *what);
 
 /* The same for a fresh response of this length; never NULL. */
