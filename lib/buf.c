@@ -32,6 +32,12 @@ bufLen(const Buf *buf)
     return buf->tail - buf->head;
 }
 
+bool
+bufIsShort(const Buf *buf)
+{
+    return buf->isShort;
+}
+
 char *
 bufData(const Buf *buf)
 {
@@ -88,6 +94,13 @@ bufCommit(Buf *buf, size_t len)
     buf->tail += len;
 }
 
+static int
+refuse(Buf *buf)
+{
+    buf->isShort = true;
+    return -ENOBUFS;
+}
+
 int
 bufAppend(Buf *buf, const void *data, size_t len)
 {
@@ -97,7 +110,7 @@ bufAppend(Buf *buf, const void *data, size_t len)
         return 0;
     room = bufReserve(buf, len);
     if (!room)
-        return -ENOBUFS;
+        return refuse(buf);
     memcpy(room, data, len);
     bufCommit(buf, len);
     return 0;
@@ -115,7 +128,7 @@ bufVprintf(Buf *buf, const char *fmt, va_list ap)
     va_end(again);
     CHECK(len >= 0);
     if ((size_t)len > buf->max - bufLen(buf))
-        return -ENOBUFS;
+        return refuse(buf);
     /* vsnprintf writes a NUL after the text, beyond what is counted. */
     room = bufReserve(buf, (size_t)len);
     if (buf->size - buf->tail <= (size_t)len) {
@@ -152,4 +165,5 @@ void
 bufClear(Buf *buf)
 {
     buf->head = buf->tail = 0;
+    buf->isShort = false;
 }

@@ -9,6 +9,7 @@
 #define SQUIRE_BUF_H
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -22,6 +23,7 @@ typedef struct Buf {
     size_t tail;  /* one past the last octet */
     size_t size;  /* allocated */
     size_t max;   /* bound on tail - head */
+    bool isShort; /* a piece of what it holds was refused */
 } Buf;
 
 /* Prepare caller's storage; allocates nothing. max: bound in octets. */
@@ -32,6 +34,10 @@ void bufFini(Buf *buf);
 
 /* Octets held. */
 size_t bufLen(const Buf *buf);
+
+/* Whether an append was refused since it was last empty: for who writes a text
+ * in many pieces and looks once, at its end. */
+bool bufIsShort(const Buf *buf);
 
 /* The octets held; returns borrowed until the next call that adds. */
 char *bufData(const Buf *buf);

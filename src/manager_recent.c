@@ -1,6 +1,7 @@
 /* The last five minutes, second by second. DEBUG: section 16 */
 #include "manager_recent.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -199,5 +200,6 @@ managerRecentWrite(const ManagerRecent *recent, Buf *out)
     for (uint64_t i = first; i < recent->eventCount; i++)
         bufPrintf(out, "%s%s", i > first ? ", " : "",
                   recent->events[i % MANAGER_RECENT_EVENTS]);
-    return bufPrintf(out, "]}");
+    bufPrintf(out, "]}");
+    return bufIsShort(out) ? -ENOBUFS : 0;
 }

@@ -133,6 +133,8 @@ answerDocument(ManagerConn *conn, const Route *route, HttpMethod method)
                  ? route->write(&body, proxy)
                  : route->query(&body, proxy,
                                 httpParserRequest(conn->parser)->target);
+    if (bufIsShort(&body))
+        rc = -ENOBUFS;
     sendDocument(conn, route, rc, &body, method);
     bufFini(&body);
 }

@@ -2,6 +2,7 @@
  * DEBUG: section 16 */
 #include "manager_sample.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "helper.h"
@@ -70,8 +71,8 @@ joinLines(Buf *text)
         *at++ = ' ';
 }
 
-/* The members info, peers and pools. 0 or -ENOBUFS. */
-static int
+/* The members info, peers and pools. */
+static void
 putFigures(Buf *out, const Proxy *proxy)
 {
     bufPrintf(out, "\"info\": ");
@@ -80,8 +81,7 @@ putFigures(Buf *out, const Proxy *proxy)
     managerWritePeers(out, proxy);
     bufPrintf(out, ", \"pools\": [");
     helperPoolForEach(putPool, out);
-    /* When there was no room for one of the texts, then for this neither. */
-    return bufPrintf(out, "]");
+    bufPrintf(out, "]");
 }
 
 int
@@ -100,7 +100,7 @@ managerSampleWrite(Buf *out, const Proxy *proxy, const ManagerRecent *recent)
     managerRecentPutLast(recent, out);
     bufPrintf(out, ", ");
     putFigures(out, proxy);
-    int rc = bufPrintf(out, "}");
+    bufPrintf(out, "}");
     joinLines(out);
-    return rc;
+    return bufIsShort(out) ? -ENOBUFS : 0;
 }

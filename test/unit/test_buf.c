@@ -137,3 +137,22 @@ Test(buf, equals_a_plain_model_under_random_use)
     }
     bufFini(&buf);
 }
+
+Test(buf, a_text_that_misses_a_piece_says_so)
+{
+    Buf buf;
+
+    bufInit(&buf, 10);
+    cr_assert_eq(bufAppend(&buf, "12345678", 8), 0);
+    cr_assert_not(bufIsShort(&buf));
+    cr_assert_eq(bufPrintf(&buf, "%s", "abc"), -ENOBUFS);
+    cr_assert_eq(bufPrintf(&buf, "]"), 0);
+    cr_assert(bufIsShort(&buf));
+    bufConsume(&buf, 9);
+    cr_assert_not(bufIsShort(&buf));
+    cr_assert_eq(bufAppend(&buf, "12345678901", 11), -ENOBUFS);
+    cr_assert(bufIsShort(&buf));
+    bufClear(&buf);
+    cr_assert_not(bufIsShort(&buf));
+    bufFini(&buf);
+}
