@@ -189,6 +189,18 @@ typedef struct TlsInfo {
 /* True when both sides agreed on this protocol (ALPN). */
 bool tlsStreamSpeaks(const TlsStream *stream, const char *protocol);
 
+/* True for what tlsStreamPeerField knows as a field: "CN", "emailAddress", an
+ * OID, or "DN" for the whole name. */
+bool tlsIsNameField(const char *field);
+
+/*
+ * Copy a field of the name that the other side's certificate is for, or of
+ * who vouches for it (isIssuer), to out, with NUL; "DN" is "/C=DE/CN=x".
+ * False: there is no certificate, no such field, or no room for it.
+ */
+bool tlsStreamPeerField(const TlsStream *stream, bool isIssuer,
+                        const char *field, char *out, size_t size);
+
 /* The outcome of the handshake; texts are borrowed while stream lives. */
 void tlsStreamInfo(const TlsStream *stream, TlsInfo *infoOut);
 

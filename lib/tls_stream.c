@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <openssl/err.h>
+#include <openssl/objects.h>
+#include <openssl/x509.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -316,4 +318,56 @@ tlsStreamInfo(const TlsStream *stream, TlsInfo *infoOut)
         .isResumed = SSL_session_reused(ssl) == 1,
         .hasPeerCert = SSL_get0_peer_certificate(ssl) != NULL,
     };
+}
+
+static bool
+isWholeName(const char *field)
+{
+    return strcmp(field, "DN") == 0;
+}
+
+bool
+tlsIsNameField(const char *field)
+{
+    return isWholeName(field) || OBJ_txt2nid(field) != NID_undef;
+}
+
+static bool
+copyWhole(X509_NAME *name, char *out, size_t size)
+{
+    char *text = X509_NAME_oneline(name, NULL, 0);
+    bool isCopied = text != NULL && strlen(text) < size;
+
+    if (isCopied)
+        memcpy(out, text, strlen(text) + 1);
+    OPENSSL_free(text);
+    return isCopied;
+}
+
+bool
+tlsStreamPeerField(const TlsStream *stream, bool isIssuer, const char *field,
+                   char *out, size_t size)
+{
+    CHECK_OBJ(stream, TLS_STREAM_MAGIC);
+    X509 *cert = SSL_get0_peer_certificate(stream->ssl);
+    if (cert == NULL)
+        return false;
+    X509_NAME *name =
+        isIssuer ? X509_get_issuer_name(cert) : X509_get_subject_name(cert);
+    if (isWholeName(field))
+        return copyWhole(name, out, size);
+    int at = X509_NAME_get_index_by_NID(name, OBJ_txt2nid(field), -1);
+    if (at < 0)
+        return false;
+    unsigned char *text = NULL;
+    int len = ASN1_STRING_to_UTF8(
+        &text, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at)));
+    bool isCopied = len >= 0 && (size_t)len < size &&
+                    memchr(text, '\0', (size_t)len) == NULL;
+    if (isCopied) {
+        memcpy(out, text, (size_t)len);
+        out[len] = '\0';
+    }
+    OPENSSL_free(text);
+    return isCopied;
 }

@@ -41,6 +41,7 @@ typedef struct AclInput {
     const char *clientName;       /* of its address; "none": it has no name;
                                      NULL: not looked up yet */
     const struct sockaddr *local; /* our end of the client's connection */
+    const struct TlsStream *tls;  /* of that connection; NULL: plain */
     const char *portName;         /* ConfigPort.name of the http_port */
     const char *method;
     const char *scheme; /* "http"; NULL for CONNECT */

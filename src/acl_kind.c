@@ -18,7 +18,8 @@ static const AclKindOps *const kinds[] = {
     &aclKindRandom,       &aclKindHierCode,     &aclKindPeerName,
     &aclKindAnyOf,        &aclKindAllOf,        &aclKindPeerNameRegex,
     &aclKindExtUserRegex, &aclKindSrcDomain,    &aclKindSrcDomRegex,
-    &aclKindMaxUserIp,
+    &aclKindMaxUserIp,    &aclKindUserCert,     &aclKindCaCert,
+    &aclKindEncrypted,
 };
 
 #define KIND_COUNT (sizeof(kinds) / sizeof(kinds[0]))
@@ -41,10 +42,8 @@ static const struct {
     {"annotate_transaction", "only helpers make annotations"},
     {"arp", NO_ETHERNET},
     {"at_step", NO_BUMP},
-    {"ca_cert", "clients' certificates are verified, but not looked into"},
     {"client_connection_mark", NO_MARK},
     {"clientside_mark", NO_MARK},
-    {"connections_encrypted", "acl myportname tells the https_ports"},
     {"dst_as", NO_AS},
     {"eui64", NO_ETHERNET},
     {"has", "http_status 100-999 tells whether there is an answer"},
@@ -66,7 +65,6 @@ static const struct {
     {"transaction_initiator", "all requests are of clients"},
     {"urlgroup", "helpers' answers have annotations: acl note"},
     {"urllogin", "URLs with a user are refused"},
-    {"user_cert", "clients' certificates are verified, but not looked into"},
 };
 
 /* Older names. */

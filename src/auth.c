@@ -84,10 +84,11 @@ authComplain(Auth *auth, const AuthCheck *check, const char *fmt, ...)
 }
 
 static void
-complainFormat(const char *text, void *data)
+complainFormat(const char *text, bool isUnknown, void *data)
 {
     const AuthScheme *scheme = data;
 
+    (void)isUnknown;
     debug(DBG_AUTH, 1, "%s %s key_extras: %s", scheme->auth->names->directive,
           authKindName(scheme->kind), text);
 }

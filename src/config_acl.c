@@ -156,7 +156,11 @@ warnOfEmpty(const AclValues *values, const ConfigLine *line)
     bool isField =
         strcmp(kind, "req_header") == 0 || strcmp(kind, "rep_header") == 0;
 
-    if (values->valueCount < (isField ? 2 : 1))
+    bool isBare = strcmp(kind, "connections_encrypted") == 0;
+
+    isField = isField || strcmp(kind, "user_cert") == 0 ||
+              strcmp(kind, "ca_cert") == 0;
+    if (!isBare && values->valueCount < (isField ? 2 : 1))
         configWarn(values->loader, line, 1,
                    "empty acl: acl %s has no %s in this line",
                    values->line.name, isField ? "pattern" : "value");

@@ -114,11 +114,15 @@ typedef struct Place {
 } Place;
 
 static void
-onBadCode(const char *text, void *data)
+onBadCode(const char *text, bool isUnknown, void *data)
 {
     const Place *place = data;
 
-    configError(place->loader, place->line, place->i, "%s", text);
+    if (isUnknown)
+        configError(place->loader, place->line, place->i, "%s", text);
+    else
+        configWarn(place->loader, place->line, place->i,
+                   "external_acl_type: %s", text);
 }
 
 /* The words that begin with a percent sign; the index of the next one. */

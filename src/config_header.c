@@ -130,12 +130,15 @@ typedef struct Place {
 } Place;
 
 static void
-onBadCode(const char *text, void *data)
+onBadCode(const char *text, bool isUnknown, void *data)
 {
     const Place *place = data;
+    const char *name = place->row->name;
 
-    configError(place->loader, place->line, 2, "%s: %s", place->row->name,
-                text);
+    if (isUnknown)
+        configError(place->loader, place->line, 2, "%s: %s", name, text);
+    else
+        configWarn(place->loader, place->line, 2, "%s: %s", name, text);
 }
 
 static void

@@ -33,12 +33,17 @@ typedef struct Place {
 } Place;
 
 static void
-onBadCode(const char *text, void *data)
+onBadCode(const char *text, bool isUnknown, void *data)
 {
     const Place *place = data;
+    const char *name = place->line->words[1].text;
 
-    configError(place->loader, place->line, 2, "logformat %s: %s",
-                place->line->words[1].text, text);
+    if (isUnknown)
+        configError(place->loader, place->line, 2, "logformat %s: %s", name,
+                    text);
+    else
+        configWarn(place->loader, place->line, 2, "logformat %s: %s", name,
+                   text);
 }
 
 static Format *

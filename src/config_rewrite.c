@@ -109,11 +109,12 @@ typedef struct Place {
 } Place;
 
 static void
-onBadCode(const char *text, void *data)
+onBadCode(const char *text, bool isUnknown, void *data)
 {
     const Place *place = data;
 
-    configWarn(place->loader, place->line, 1, "%s, shown as -", text);
+    configWarn(place->loader, place->line, 1, "%s%s", text,
+               isUnknown ? ", shown as -" : "");
 }
 
 static void

@@ -93,7 +93,10 @@
       "myportname; maxconn (N: the client's address has more "                 \
       "connections); max_user_ip ([-s] N: the user came from that many "       \
       "other addresses before, authenticate_ip_ttl; it is always as strict "   \
-      "as with -s).\n\nAbout requests: method, proto; url_regex, "             \
+      "as with -s); connections_encrypted (by an https_port); user_cert, "     \
+      "ca_cert (FIELD VALUE...: whom the client's certificate is for, or who " \
+      "vouches for it; FIELD is CN, O, emailAddress ... or DN).\n\n"           \
+      "About requests: method, proto; url_regex, "                             \
       "urlpath_regex, dstdom_regex, srcdom_regex, browser, referer_regex, "    \
       "req_mime_type (patterns, POSIX extended; those of url_regex and "       \
       "urlpath_regex see %XX of a URL as the octet that it stands for, but "   \

@@ -54,7 +54,19 @@ complainOf(Reader *reader, const char *what, const char *start)
 
     snprintf(text, sizeof(text), "%s \"%%%.*s\"", what,
              (int)strcspn(start, " \t"), start);
-    reader->complain(text, reader->data);
+    reader->complain(text, true, reader->data);
+}
+
+/* Of a code that Squid has, reader->at being behind it. */
+static void
+tellAbsent(Reader *reader, const char *start)
+{
+    char text[160];
+
+    snprintf(text, sizeof(text), "%%%.*s is always - here",
+             (int)(reader->at - start), start);
+    if (reader->complain != NULL)
+        reader->complain(text, false, reader->data);
 }
 
 /* FORMAT_QUOTE_DEFAULT for an octet that is none. */
@@ -181,8 +193,10 @@ takeCode(Reader *reader, const char *start)
         return;
     }
     reader->at += strlen(code->name);
-    if (code->get == NULL) /* whatever belongs to the name */
+    if (code->get == NULL) { /* whatever belongs to the name */
         skipUnknown(reader);
+        tellAbsent(reader, start);
+    }
     takeArgument(reader);
     if (!(code->flags & FORMAT_CODE_WHOLE))
         splitArgument(&reader->token);

@@ -67,6 +67,7 @@ typedef struct FormatInput {
     const struct sockaddr *client;
     const char *clientName; /* of its address, as far as it was looked up */
     const struct sockaddr *local;
+    const struct TlsStream *tls; /* the client's; NULL: plain */
     HttpSlice method;
     FormatUrl url;               /* as it is now */
     const FormatUrl *clientUrl;  /* before it was rewritten, or NULL */
@@ -83,8 +84,9 @@ typedef struct FormatInput {
     const FormatLog *log; /* NULL: not at its end yet */
 } FormatInput;
 
-/* What is wrong with a code; borrowed. */
-typedef void FormatComplainCb(const char *text, void *data);
+/* What is wrong with a code (isUnknown), or that it always is absent; text is
+ * borrowed. */
+typedef void FormatComplainCb(const char *text, bool isUnknown, void *data);
 
 /* Make ready what text says. An unknown code is told and becomes "-".
  * Returns owned. */

@@ -4,6 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tls.h"
+
+#define CERT_TEXT_MAX 4096
+
 static void
 setText(FormatValue *value, const char *text)
 {
@@ -353,6 +357,86 @@ getNote(const FormatInput *input, const FormatToken *token, FormatValue *value)
     addNotes(input->notes, token->text, value);
 }
 
+static bool
+getTls(const FormatInput *input, TlsInfo *info)
+{
+    if (input->tls == NULL)
+        return false;
+    tlsStreamInfo(input->tls, info);
+    return true;
+}
+
+static void
+getTlsName(const FormatInput *input, const FormatToken *token,
+           FormatValue *value)
+{
+    TlsInfo info;
+
+    (void)token;
+    if (getTls(input, &info))
+        setText(value, info.serverName);
+}
+
+static void
+getTlsVersion(const FormatInput *input, const FormatToken *token,
+              FormatValue *value)
+{
+    TlsInfo info;
+
+    (void)token;
+    if (getTls(input, &info))
+        setText(value, info.version);
+}
+
+static void
+getTlsCipher(const FormatInput *input, const FormatToken *token,
+             FormatValue *value)
+{
+    TlsInfo info;
+
+    (void)token;
+    if (getTls(input, &info))
+        setText(value, info.cipher);
+}
+
+/* A field of the client's certificate: that of token, or the whole name. */
+static void
+putCert(const FormatInput *input, bool isIssuer, const char *field,
+        FormatValue *value)
+{
+    char text[CERT_TEXT_MAX];
+
+    if (input->tls == NULL || !tlsStreamPeerField(input->tls, isIssuer, field,
+                                                  text, sizeof(text)))
+        return;
+    bufPrintf(&value->joined, "%s", text);
+    value->slice = httpSlice(bufData(&value->joined), bufLen(&value->joined));
+}
+
+static void
+getCertSubject(const FormatInput *input, const FormatToken *token,
+               FormatValue *value)
+{
+    putCert(input, false, token->text != NULL ? token->text : "DN", value);
+}
+
+static void
+getCertIssuer(const FormatInput *input, const FormatToken *token,
+              FormatValue *value)
+{
+    putCert(input, true, token->text != NULL ? token->text : "DN", value);
+}
+
+/* Nobody runs an identd any more, but formats have its code. */
+static void
+getNothing(const FormatInput *input, const FormatToken *token,
+           FormatValue *value)
+{
+    (void)input;
+    (void)token;
+    (void)value;
+}
+
 /* The upper-case names are those of external_acl_type of old. */
 static const FormatCode codes[] = {
     {"%", getPercent, FORMAT_CODE_ESCAPED, "a percent sign"},
@@ -367,7 +451,7 @@ static const FormatCode codes[] = {
     {">lp", getLocalPort, 0, NULL},
     {"un", getAnyUser, FORMAT_CODE_FREE, "user, as %ul or %ue"},
     {"ul", getUser, FORMAT_CODE_FREE, "user of the credentials"},
-    {"ui", NULL, 0, NULL},
+    {"ui", getNothing, 0, NULL},
     {"us", NULL, 0, NULL},
     {"ue", getExtUser, FORMAT_CODE_FREE, "user that an external acl named"},
     {"ea", getExtLog, FORMAT_CODE_FREE, "log= of an external acl"},
@@ -405,6 +489,15 @@ static const FormatCode codes[] = {
      "name of the acl (external_acl_type)"},
     {"DATA", getData, FORMAT_CODE_ESCAPED,
      "words of the acl line (external_acl_type)"},
+    {"ssl::>sni", getTlsName, FORMAT_CODE_FREE,
+     "name that a client of an https_port asked for"},
+    {"ssl::>negotiated_version", getTlsVersion, 0,
+     "version of TLS of that connection"},
+    {"ssl::>negotiated_cipher", getTlsCipher, 0, "its cipher"},
+    {"ssl::>cert_subject", getCertSubject, FORMAT_CODE_FREE,
+     "whom the client's certificate is for"},
+    {"ssl::>cert_issuer", getCertIssuer, FORMAT_CODE_FREE,
+     "who vouches for it"},
     {"ssl::", NULL, 0, NULL},
     {"LOGIN", getUser, FORMAT_CODE_FREE, NULL},
     {"SRC", getClientAddress, 0, NULL},

@@ -32,6 +32,7 @@ proxyStepInput(const ProxyRequest *request)
     return (AclInput){
         .client = proxyForwardedClient(request, false),
         .local = (const struct sockaddr *)&client->local,
+        .tls = streamTls(&client->stream),
         .portName = client->port->name,
         .method = request->method,
         .scheme = request->report.data != NULL ? "cache_object"
@@ -74,6 +75,7 @@ proxyStepFacts(const ProxyRequest *request)
         .client = proxyForwardedClient(request, false),
         .clientName = proxyAddrName(client->addr),
         .local = (const struct sockaddr *)&client->local,
+        .tls = streamTls(&client->stream),
         .method = request->http->methodText,
         .url = proxyRequestUrl(request),
         .clientUrl = request->clientText != NULL ? &request->clientUrl : NULL,

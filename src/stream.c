@@ -137,6 +137,12 @@ streamTake(Stream *stream)
     return taken;
 }
 
+const TlsStream *
+streamTls(const Stream *stream)
+{
+    return stream->tls != NULL ? stream->tls->stream : NULL;
+}
+
 ssize_t
 streamRead(Stream *stream, void *out, size_t size)
 {

@@ -28,6 +28,9 @@ Stream streamOpen(int fd, TlsStream *tls);
  * left closed. */
 Stream streamTake(Stream *stream);
 
+/* Its TLS, or NULL; borrowed until streamClose or streamTake. */
+const TlsStream *streamTls(const Stream *stream);
+
 /* As recv(2) without waiting. */
 ssize_t streamRead(Stream *stream, void *out, size_t size);
 

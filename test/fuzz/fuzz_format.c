@@ -13,8 +13,9 @@ const char fuzzName[] = "format";
 #define ROOM 4096
 
 static void
-ignore(const char *text, void *data)
+ignore(const char *text, bool isUnknown, void *data)
 {
+    (void)isUnknown;
     (void)data;
     CHECK(text[0] != '\0');
 }

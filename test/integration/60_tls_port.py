@@ -267,6 +267,43 @@ class Handshakes(Case):
         self.assert_let_in(squire, {"user": True, "stranger": False,
                                     None: True})
 
+    def test_rules_and_logs_know_the_connection(self):
+        self.ca.make("user", "user")
+        squire = self.start(
+            f"{self.ca.words('a')} clientca={self.ca.path('ca.crt')} "
+            "sslflags=CONDITIONAL_AUTH",
+            "cache deny all\nacl user user_cert CN other user\n"
+            "acl nobody user_cert CN nobody\n"
+            "acl whole user_cert DN /CN=user\n"
+            "acl signed ca_cert CN ca\n"
+            "acl tls connections_encrypted\n"
+            "request_header_add X-Rules user user\n"
+            "request_header_add X-Rules nobody nobody\n"
+            "request_header_add X-Rules whole whole\n"
+            "request_header_add X-Rules signed signed\n"
+            "request_header_add X-Rules tls tls\n"
+            "request_header_add X-Tls \"%ssl::>sni %ssl::>negotiated_version "
+            "%ssl::>negotiated_cipher %ssl::>cert_subject "
+            "%ssl::>cert_issuer %{CN}ssl::>cert_subject\"\n")
+
+        def told(request):
+            return ([value for name, value in request.headers
+                     if name == "X-Rules"], request.get("X-Tls"))
+
+        url = self.origin.url("/small")
+        with squire.connect_tls(self.ca.client("user")) as peer:
+            peer.request(url)
+            version, cipher = peer.sock.version(), peer.sock.cipher()[0]
+        self.assertEqual(told(self.origin.last()), (
+            ["user", "whole", "signed", "tls"],
+            f"localhost {version} {cipher} /CN=user /CN=ca user"))
+        with squire.connect_tls(self.ca.client()) as peer:
+            peer.request(url)
+        self.assertEqual(told(self.origin.last()), (
+            ["tls"], f"localhost {version} {cipher} - - -"))
+        squire.get(url)
+        self.assertEqual(told(self.origin.last()), ([], "- - - - - -"))
+
     def assert_let_in(self, squire, who):
         for name, is_welcome in who.items():
             with self.subTest(name=name):

@@ -26,6 +26,8 @@ WRONG = [
     ("http_port 3129 color=red", "2: error: http_port: there is no option"),
     ("acl who ident x\nhttp_access deny who",
      "3: error: acl who cannot be used: kind ident is not supported: clients"),
+    ("acl bad user_cert nonsense x", "2: error: acl bad: \"nonsense\": expec"),
+    ("acl bad connections_encrypted x", "2: error: acl bad: \"x\": the kind"),
     ("cache_mem 256 XB", "2: error: expected a size such as 64 KB"),
     ("read_timeout fast", "2: error: expected a time such as 30 seconds"),
     ("via yes", "2: error: expected on or off, not \"yes\""),
@@ -152,6 +154,10 @@ WARNED = [
      "100,"),
     ("http_port 0 ignore-cc", "2: warning: http_port: option \"ignore-cc\" is"),
     ("acl who ident x", "2: warning: acl who: kind ident is not supported: c"),
+    ("logformat x %dt %ui", "2: warning: logformat x: %dt is always - here"),
+    ("logformat x %\"ssl::<cert", "2: warning: logformat x: %\"ssl::<cert is "),
+    ("external_acl_type x %>eui /bin/cat", "2: warning: external_acl_type: %>"),
+    ("acl bad user_cert CN", "2: warning: empty acl: acl bad has no pattern"),
     ("htp_port 80", "unknown directive \"htp_port\" (did you mean \"http_p"),
     ("acl manager proto cache_object", "2: warning: acl manager is built in"),
     ("logformat common %>a",
@@ -182,6 +188,8 @@ WARNED = [
 
 # As Squid's, with a value that asks for nothing else than is done.
 SAME = """\
+acl secure connections_encrypted
+http_access allow secure
 http_port 3129 tcpkeepalive=60,30,3 disable-pmtu-discovery=always
 cache_dir null /tmp
 acl here myip 127.0.0.1

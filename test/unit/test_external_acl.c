@@ -7,8 +7,9 @@
 #include "external_acl.h"
 
 static void
-onComplaint(const char *text, void *data)
+onComplaint(const char *text, bool isUnknown, void *data)
 {
+    (void)isUnknown;
     (void)data;
     cr_assert(false, "%s", text);
 }

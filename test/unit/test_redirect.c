@@ -144,8 +144,9 @@ Test(redirectParse, connect_is_rewritten_to_host_and_port_only)
 }
 
 static void
-ignoreCode(const char *text, void *data)
+ignoreCode(const char *text, bool isUnknown, void *data)
 {
+    (void)isUnknown;
     (void)text;
     (void)data;
 }
