@@ -103,9 +103,10 @@ beginIf(ConfigIf *state, const char *condition, unsigned line)
 static const char *
 turnToElse(ConfigIf *state)
 {
-    ConfigIfLevel *level = &state->levels[state->depth - 1];
+    ConfigIfLevel *level =
+        state->depth > 0 ? &state->levels[state->depth - 1] : NULL;
 
-    if (state->depth == 0 || level->isElse)
+    if (level == NULL || level->isElse)
         return "else without an if before it";
     level->isElse = true;
     level->isTaken = !level->isTaken && level->isOuterTaken;
