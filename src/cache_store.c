@@ -232,10 +232,10 @@ cacheObjectStatus(const CacheObject *object)
 }
 
 bool
-cacheObjectIsOnDisk(const CacheObject *object)
+cacheObjectIsFromDisk(const CacheObject *object)
 {
     CHECK_OBJ(object, CACHE_OBJECT_MAGIC);
-    return object->isOnDisk;
+    return object->isFromDisk;
 }
 
 uint64_t

@@ -231,8 +231,8 @@ HttpSlice cacheObjectHead(const CacheObject *object);
 /* Status of the stored response. */
 int cacheObjectStatus(const CacheObject *object);
 
-/* True when the body is read from a disk. */
-bool cacheObjectIsOnDisk(const CacheObject *object);
+/* True when the last lookup that found it had to read it from a disk. */
+bool cacheObjectIsFromDisk(const CacheObject *object);
 
 /* Octets of the body; CACHE_LENGTH_UNKNOWN of some that are arriving. */
 uint64_t cacheObjectLength(const CacheObject *object);

@@ -57,7 +57,7 @@ struct CacheObject {
     uint32_t magic;
     unsigned refs;
     const CacheStoreOps *ops;
-    bool isOnDisk;
+    bool isFromDisk;
     CacheObjectState state;
     int status;
     uint64_t length;

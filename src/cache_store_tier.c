@@ -50,6 +50,7 @@ findOnDisk(TierStore *store, const CacheKey *key, const HttpHeaders *request)
         copy = cacheStoreMemAdopt(store->mem, key, object);
     if (!copy)
         return object;
+    copy->isFromDisk = true;
     cacheObjectUnref(&object);
     return copy;
 }
@@ -63,6 +64,7 @@ lookupObject(CacheStore *base, const CacheKey *key, const HttpHeaders *request)
     CacheObject *object = cacheStoreLookup(store->mem, key, request);
     if (!object)
         return findOnDisk(store, key, request);
+    object->isFromDisk = false;
     cacheLmdbTouch(store->disk, key);
     return object;
 }

@@ -15,7 +15,9 @@ proxyCacheText(const ProxyRequest *request)
 AccessResult
 proxyCacheHit(const CacheObject *object)
 {
-    return cacheObjectIsOnDisk(object) ? ACCESS_HIT : ACCESS_MEM_HIT;
+    if (cacheObjectStatus(object) >= 400)
+        return ACCESS_NEGATIVE_HIT;
+    return cacheObjectIsFromDisk(object) ? ACCESS_HIT : ACCESS_MEM_HIT;
 }
 
 /* Requests that a stored response may answer. */

@@ -391,6 +391,19 @@ class Caching(SharedCase):
                                      "TCP_INM_HIT/304"])
 
 
+    def test_log_tells_kept_errors(self):
+        url = self.serve(answer(404, b"x", "Cache-Control: max-age=60"))
+        for _ in range(2):
+            self.assertEqual(self.squire.get(url).status, 404)
+
+        def results():
+            return [words[3] for words in self.squire.access_lines()
+                    if words[6] == url]
+
+        squire_test.wait_for("two lines", lambda: len(results()) == 2)
+        self.assertEqual(results(), ["TCP_MISS/404", "TCP_NEGATIVE_HIT/404"])
+
+
 class Rules(unittest.TestCase):
     def test_refresh_pattern_and_negative_ttl_9111_4_2_2(self):
         origin = Origin()

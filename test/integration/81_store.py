@@ -92,6 +92,22 @@ class Restart(Disk):
         squire.check_idle()
         squire.stop()
 
+    def test_the_log_tells_memory_from_disk(self):
+        """A hit that was read from the disk is TCP_HIT, whatever is kept of it
+        in memory then."""
+        self.origin.routes["/small"] = answer(200, b"x", FRESH)
+        self.origin.routes["/large"] = answer(200, b"x" * 200000, FRESH)
+        for results in (["TCP_MISS/200", "TCP_MEM_HIT/200", "TCP_MISS/200"],
+                        ["TCP_HIT/200", "TCP_MEM_HIT/200", "TCP_HIT/200"]):
+            squire = self.start("maximum_object_size_in_memory 100 KB\n")
+            for path in ("/small", "/small", "/large"):
+                squire.get(self.origin.url(path))
+            self.wait_stored(squire, 2)
+            wait_for("three lines", lambda: len(squire.access_lines()) == 3)
+            self.assertEqual([words[3] for words in squire.access_lines()],
+                             results)
+            squire.stop()
+
     def test_parts_after_restart_9110_14_6(self):
         body = random.Random(1).randbytes(5000000)
         self.origin.routes["/"] = answer(200, body, FRESH)
