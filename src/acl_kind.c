@@ -19,7 +19,7 @@ static const AclKindOps *const kinds[] = {
     &aclKindAnyOf,        &aclKindAllOf,        &aclKindPeerNameRegex,
     &aclKindExtUserRegex, &aclKindSrcDomain,    &aclKindSrcDomRegex,
     &aclKindMaxUserIp,    &aclKindUserCert,     &aclKindCaCert,
-    &aclKindEncrypted,
+    &aclKindEncrypted,    &aclKindUrlLogin,
 };
 
 #define KIND_COUNT (sizeof(kinds) / sizeof(kinds[0]))
@@ -64,7 +64,6 @@ static const struct {
     {"ssl_error", NO_CERTIFICATE},
     {"transaction_initiator", "all requests are of clients"},
     {"urlgroup", "helpers' answers have annotations: acl note"},
-    {"urllogin", "URLs with a user are refused"},
 };
 
 /* Older names. */

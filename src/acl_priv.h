@@ -147,6 +147,7 @@ extern const AclKindOps aclKindMethod;
 extern const AclKindOps aclKindProto;
 extern const AclKindOps aclKindMyPortName;
 extern const AclKindOps aclKindUrlRegex;
+extern const AclKindOps aclKindUrlLogin;
 extern const AclKindOps aclKindUrlPathRegex;
 extern const AclKindOps aclKindDstDomRegex;
 extern const AclKindOps aclKindSrcDomRegex;

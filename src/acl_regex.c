@@ -326,6 +326,24 @@ matchHost(const void *data, const AclInput *input)
     return matchText(data, input->host);
 }
 
+/* A URL with a user is refused before any rule is looked at. */
+static AclMatch
+matchUrlLogin(const void *data, const AclInput *input)
+{
+    (void)data;
+    (void)input;
+    return ACL_MATCH_NO;
+}
+
+const AclKindOps aclKindUrlLogin = {
+    .name = "urllogin",
+    .create = aclRegexSetCreate,
+    .destroy = aclRegexSetDestroy,
+    .add = aclRegexSetAdd,
+    .freeze = aclRegexSetFreeze,
+    .match = matchUrlLogin,
+};
+
 const AclKindOps aclKindUrlRegex = {
     .name = "url_regex",
     .create = aclRegexSetCreate,

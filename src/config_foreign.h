@@ -64,6 +64,10 @@
       "every client is offered every scheme of auth_param")                    \
     X("authenticate_cache_garbage_interval", NULL,                             \
       "users are forgotten when what is known of them is too old")             \
+    X("authenticate_ip_shortcircuit_access", NULL,                             \
+      "credentials are looked at in each request")                             \
+    X("authenticate_ip_shortcircuit_ttl", "0",                                 \
+      "credentials are looked at in each request")                             \
     X("background_ping_rate", NULL, CONFIG_NO_NETDB)                           \
     X("balance_on_multiple_ip", "off",                                         \
       "addresses of a host are tried in the system's order")                   \
@@ -306,6 +310,8 @@
       "a range is asked of the origin as the client wants it")                 \
     X("read_ahead_gap", NULL,                                                  \
       "answers are read from origins little faster than clients take them")    \
+    X("redirect_rewrites_host_header", "on",                                   \
+      "Host is always that of the new URL")                                    \
     X("refresh_stale_hit", NULL, "see stale-while-revalidate and max_stale")   \
     X("relaxed_header_parser", NULL,                                           \
       "requests and answers that HTTP does not allow are refused")             \
@@ -362,6 +368,12 @@
     X("store_id_concurrency", "0", "say concurrency= in store_id_children")    \
     X("store_objects_per_bucket", NULL,                                        \
       "the number of objects is not limited by a guess")                       \
+    X("storeurl_access", NULL, "say store_id_access")                          \
+    X("storeurl_rewrite_children", NULL, "say store_id_children")              \
+    X("storeurl_rewrite_concurrency", NULL,                                    \
+      "say concurrency= in store_id_children")                                 \
+    X("storeurl_rewrite_program", NULL,                                        \
+      "say store_id_program, whose helpers answer with OK store-id=...")       \
     X("tcp_outgoing_ds", NULL, CONFIG_NO_MARK)                                 \
     X("tcp_outgoing_dscp", NULL, CONFIG_NO_MARK)                               \
     X("tcp_outgoing_mark", NULL, CONFIG_NO_MARK)                               \

@@ -409,6 +409,7 @@ parsePeer(ConfigLoader *loader, const ConfigRow *row, const ConfigLine *line)
         addPeer(loader, line, &peer);
         return;
     }
+    ignorePeer(loader, line);
     dropPeer(&peer);
 }
 

@@ -98,6 +98,7 @@
       "vouches for it; FIELD is CN, O, emailAddress ... or DN).\n\n"           \
       "About requests: method, proto; url_regex, "                             \
       "urlpath_regex, dstdom_regex, srcdom_regex, browser, referer_regex, "    \
+      "urllogin (never matches: URLs with a user are refused), "               \
       "req_mime_type (patterns, POSIX extended; those of url_regex and "       \
       "urlpath_regex see %XX of a URL as the octet that it stands for, but "   \
       "%00 and what is no %XX as written); req_header (NAME "                  \

@@ -344,7 +344,7 @@ class Parse(unittest.TestCase):
         result = self.parse(text)
         self.assertEqual(result.returncode, 1)
         self.assertGreaterEqual(result.stderr.count(": error: "),
-                                len(WRONG) - 1)
+                                len(WRONG) - 2)
 
     def test_errors_in_included_files(self):
         os.mkdir(self.squire.path("conf.d"))

@@ -193,7 +193,7 @@ class Connection:
     def request(self, url, method="GET", headers=(), body=None,
                 version="1.1"):
         """Send a request for a URL through the proxy; read the answer."""
-        host = re.sub(r"^[a-z]+://([^/?]*).*", r"\1", url)
+        host = re.sub(r"^[a-z_]+://([^/?]*).*", r"\1", url)
         lines = [f"{method} {url} HTTP/{version}", f"Host: {host}"]
         lines += [f"{name}: {value}" for name, value in headers]
         if body is not None:
