@@ -95,11 +95,21 @@ parseCoding(HttpResponse *response)
     return HTTP_PARSE_ERROR_NONE;
 }
 
+/* RFC 9110 8.6, RFC 9112 6.1: 1xx and 204 must not speak of a body. */
+static void
+dropFraming(HttpHeaders *headers)
+{
+    httpHeaderRemove(headers, HTTP_HEADER_CONTENT_LENGTH);
+    httpHeaderRemove(headers, HTTP_HEADER_TRANSFER_ENCODING);
+}
+
 static HttpParseError
 parseFraming(HttpResponse *response)
 {
     if (httpStatusIsBodyless(response->status)) {
         response->framing = HTTP_FRAMING_NONE;
+        if (response->status != 304)
+            dropFraming(&response->headers);
         return HTTP_PARSE_ERROR_NONE;
     }
     if (httpHeaderHas(&response->headers, HTTP_HEADER_TRANSFER_ENCODING))

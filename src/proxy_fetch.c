@@ -223,8 +223,6 @@ onEarly(HttpResponse *response, const OriginEnds *ends, void *data)
     CHECK_OBJ(fetch, PROXY_FETCH_MAGIC);
     (void)ends;
     httpHeaderRemoveHopByHop(&response->headers);
-    httpHeaderRemove(&response->headers, HTTP_HEADER_CONTENT_LENGTH);
-    httpHeaderRemove(&response->headers, HTTP_HEADER_TRANSFER_ENCODING);
     if (fetch->request != NULL)
         proxyReplyEarly(fetch->request, response);
 }

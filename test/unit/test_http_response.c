@@ -107,6 +107,19 @@ Test(httpResponse, transfer_encoding_drives_content_length_out)
     expectHead("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n");
 }
 
+Test(httpResponse, what_has_no_body_speaks_of_none)
+{
+    HttpSlice lines = httpSliceText(
+        "Content-Length: 5\r\nA: b\r\nTransfer-Encoding: chunked\r\n");
+
+    httpResponseParse(&response, 204, lines);
+    expectHead("HTTP/1.1 204 No Content\r\nA: b\r\n");
+    httpResponseParse(&response, 103, lines);
+    expectHead("HTTP/1.1 103 Early Hints\r\nA: b\r\n");
+    httpResponseParse(&response, 304, httpSliceText("Content-Length: 5\r\n"));
+    expectHead("HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n");
+}
+
 Test(httpResponse, nul_is_refused)
 {
     cr_expect_eq(httpResponseParse(&response, 200, httpSlice("A: \0\r\n", 6)),
