@@ -66,9 +66,17 @@ typedef void OriginTrailerCb(const HttpHeaders *fields, void *data);
  * -EAGAIN for none yet (ask again after originResume), other -errno: stop. */
 typedef ssize_t OriginUploadCb(char *out, size_t size, void *data);
 
-/* The end, exactly once unless cancelled; the request is freed already. why
- * is a text for people, borrowed until return. */
-typedef void OriginDoneCb(OriginResult result, const char *why, void *data);
+/* How it ended; texts are never NULL. */
+typedef struct OriginEnd {
+    OriginResult result;
+    const char *why;  /* for people */
+    const char *peer; /* the address that was connected to, or "" */
+    unsigned peerPort;
+} OriginEnd;
+
+/* The end, exactly once unless cancelled; the request is freed already. end is
+ * borrowed until return. */
+typedef void OriginDoneCb(const OriginEnd *end, void *data);
 
 /* Early, head, body and upload may call originCancel. */
 typedef struct OriginOps {

@@ -1,5 +1,6 @@
 /* One HTTP request to an origin. DEBUG: section 11 */
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +32,7 @@ struct OriginRequest {
     bool hasHead;         /* the final head was delivered */
     bool isComplete;      /* stopped by us after a whole answer */
     OriginResult refusal; /* why we stopped it, or ORIGIN_OK */
+    const char *refusalWhy;
     bool isBodyPaused;
     bool isUploadPaused;
     bool hasTrailer; /* its lines are in head */
@@ -45,6 +47,15 @@ requestOf(OriginTransfer *transfer)
     return request;
 }
 
+/* why: constant. */
+static bool
+stopRefused(OriginRequest *request, OriginResult result, const char *why)
+{
+    request->refusal = result;
+    request->refusalWhy = why;
+    return false;
+}
+
 /* Silence counts against the server while we are ready to listen. */
 static void
 noteLife(OriginRequest *request)
@@ -52,14 +63,6 @@ noteLife(OriginRequest *request)
     request->transfer.lastUs = commNowUs();
     request->transfer.isWaiting =
         request->isBodyPaused || request->isUploadPaused;
-}
-
-static bool
-stopRefused(OriginRequest *request, OriginResult result, const char *why)
-{
-    request->refusal = result;
-    snprintf(request->transfer.why, sizeof(request->transfer.why), "%s", why);
-    return false;
 }
 
 /* libcurl would ask again without the expectation; we pass the refusal on,
@@ -75,6 +78,7 @@ cutRefusal(OriginRequest *request, HttpResponse *response)
                   httpSliceText("0"));
 }
 
+/* Borrowed from the handle. */
 static void
 findEnds(CURL *easy, OriginEnds *ends)
 {
@@ -308,22 +312,33 @@ judge(const OriginRequest *request, OriginResult result)
     return result;
 }
 
+/* libcurl knows nothing of why we stopped it. */
+static const char *
+whyOf(const OriginRequest *request)
+{
+    return request->refusal != ORIGIN_OK ? request->refusalWhy
+                                         : request->transfer.why;
+}
+
 static void
 finishRequest(OriginTransfer *transfer, OriginResult result)
 {
     OriginRequest *request = requestOf(transfer);
     OriginDoneCb *done = request->ops->done;
     void *data = request->data;
-    char why[CURL_ERROR_SIZE];
+    char why[CURL_ERROR_SIZE], peer[INET6_ADDRSTRLEN];
+    OriginEnds ends;
 
-    snprintf(why, sizeof(why), "%s", transfer->why);
+    snprintf(why, sizeof(why), "%s", whyOf(request));
+    findEnds(transfer->easy, &ends);
+    snprintf(peer, sizeof(peer), "%s", ends.peer != NULL ? ends.peer : "");
     result = judge(request, result);
     if (result == ORIGIN_OK) {
         originTransferRest(transfer);
         deliverTrailer(request);
     }
     releaseRequest(transfer);
-    done(result, why, data);
+    done(&(OriginEnd){result, why, peer, ends.peerPort}, data);
 }
 
 static void

@@ -444,8 +444,19 @@ finishForRequest(ProxyRequest *request, const ProxyFetch *fetch,
         proxyReplyEnd(request);
 }
 
+/* Somebody was asked, and has not answered. */
 static void
-onDone(OriginResult result, const char *why, void *data)
+noteAsked(ProxyRequest *request, const OriginEnd *end)
+{
+    if (end->peer[0] == '\0' || request->reply.forwardStatus != 0)
+        return;
+    request->reply.hierarchy = request->hierarchy;
+    snprintf(request->peer, sizeof(request->peer), "%s", end->peer);
+    request->peerPort = end->peerPort;
+}
+
+static void
+onDone(const OriginEnd *end, void *data)
 {
     ProxyFetch *fetch = data;
 
@@ -453,7 +464,7 @@ onDone(OriginResult result, const char *why, void *data)
     ProxyRequest *request = fetch->request;
     fetch->origin = NULL;
     fetch->request = NULL;
-    if (result == ORIGIN_OK && fetch->writer != NULL &&
+    if (end->result == ORIGIN_OK && fetch->writer != NULL &&
         fetch->received >= (uint64_t)fetch->config->minimumObjectSize &&
         proxyPartFinish(fetch))
         cacheWriterCommit(&fetch->writer, NULL);
@@ -461,8 +472,10 @@ onDone(OriginResult result, const char *why, void *data)
     if (request == NULL)
         return;
     request->fetch = NULL;
+    if (end->result != ORIGIN_OK)
+        noteAsked(request, end);
     if (!request->reply.isComplete)
-        finishForRequest(request, fetch, result, why);
+        finishForRequest(request, fetch, end->result, end->why);
 }
 
 static const OriginOps originOps = {.early = onEarly,

@@ -231,6 +231,25 @@ class Answers(unittest.TestCase):
                 self.assertGreaterEqual(count, 2)
                 self.assertTrue(self.squire.process.poll() is None)
 
+    def test_the_log_names_who_was_asked(self):
+        for name, data, why in (
+                ("log 1", head("Content-Length: 4\r\nContent-Length: 5\r\n",
+                               body=b"body"), b"Content-Length appears twice"),
+                ("log 2", b"", b"Empty reply from server")):
+            self.raw.data = data
+            response, _ = self.ask(name)
+            self.assertIn(why, response.body)
+            path = name.replace(" ", "_")
+            squire_test.wait_for("its lines",
+                                 lambda: len(self.logged(path)) == 2)
+            self.assertEqual(self.logged(path),
+                             ["TCP_MISS/502 HIER_DIRECT/127.0.0.1"] * 2)
+
+    def logged(self, path):
+        return [words[3] + " " + words[8]
+                for words in self.squire.access_lines()
+                if words[6].endswith("/" + path)]
+
     def test_broken_does_not_follow_into_the_next_answer(self):
         with self.squire.connect() as connection:
             for name, data, expected in BROKEN:

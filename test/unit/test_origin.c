@@ -13,6 +13,7 @@
 
 #include "buf.h"
 #include "comm.h"
+#include "http_parse.h"
 #include "listener.h"
 #include "support.h"
 
@@ -45,6 +46,8 @@ static struct {
     bool cancelInHead;
     bool cancelInBody;
     OriginResult result;
+    char why[100];
+    char peer[50];
     bool isDone;
 } seen;
 
@@ -181,13 +184,14 @@ onUpload(char *out, size_t size, void *data)
 }
 
 static void
-onDone(OriginResult result, const char *why, void *data)
+onDone(const OriginEnd *end, void *data)
 {
-    (void)why;
     (void)data;
     cr_assert_not(seen.isDone);
     seen.request = NULL;
-    seen.result = result;
+    seen.result = end->result;
+    snprintf(seen.why, sizeof(seen.why), "%s", end->why);
+    snprintf(seen.peer, sizeof(seen.peer), "%s", end->peer);
     seen.isDone = true;
 }
 
@@ -363,9 +367,20 @@ Test(origin, what_is_no_http_is_invalid)
     }
 }
 
+Test(origin, a_refused_answer_says_why_and_whose_it_is)
+{
+    cr_assert_eq(ask("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n"
+                     "Content-Length: 2\r\n\r\nab"),
+                 ORIGIN_INVALID);
+    cr_assert_str_eq(seen.why,
+                     httpParseErrorReason(HTTP_PARSE_ERROR_LENGTH_DUPLICATE));
+    cr_assert_str_eq(seen.peer, "127.0.0.1");
+}
+
 Test(origin, no_answer_is_empty)
 {
     cr_assert_eq(ask(""), ORIGIN_EMPTY);
+    cr_assert_str_eq(seen.peer, "127.0.0.1");
 }
 
 Test(origin, silence_has_a_limit)
