@@ -476,6 +476,16 @@ httpFreshnessMayWait(const HttpHeaders *request)
 }
 
 bool
+httpFreshnessIsReload(const HttpHeaders *request)
+{
+    HttpCacheControl asked;
+    bool isPragma;
+
+    parseAsked(request, &asked, &isPragma);
+    return isPragma || (asked.flags & HTTP_CC_NO_CACHE);
+}
+
+bool
 httpFreshnessStaleIfError(const HttpFreshness *freshness,
                           const HttpHeaders *request, time_t now)
 {

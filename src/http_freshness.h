@@ -226,6 +226,9 @@ bool httpFreshnessIsFresh(const HttpFreshness *freshness, time_t now);
  */
 bool httpFreshnessMayWait(const HttpHeaders *request);
 
+/* True when the request wants nothing that is stored: RFC 9111 5.2.1.4, 5.4. */
+bool httpFreshnessIsReload(const HttpHeaders *request);
+
 /*
  * True when a stored response may be served stale to a request with these
  * fields because the origin cannot be reached (RFC 9111 4.2.4, RFC 5861 4):

@@ -93,12 +93,13 @@ mayComplete(const HttpRequest *http)
 {
     const HttpHeaders *headers = &http->headers;
 
-    return http->method == HTTP_METHOD_GET &&
+    return http->method == HTTP_METHOD_GET && !httpFreshnessIsReload(headers) &&
            !httpHeaderHas(headers, HTTP_HEADER_RANGE) &&
            !httpHeaderHas(headers, HTTP_HEADER_IF_NONE_MATCH) &&
            !httpHeaderHas(headers, HTTP_HEADER_IF_MODIFIED_SINCE);
 }
 
+/* It need not be fresh: If-Range validates it. */
 CacheObject *
 proxyPartLookup(ProxyRequest *request)
 {
@@ -108,8 +109,7 @@ proxyPartLookup(ProxyRequest *request)
 
     if (mayComplete(request->http))
         object = lookup(request->proxy, proxyCacheText(request), headers);
-    if (object != NULL &&
-        (!isFresh(object, headers) || !isBeginning(object, &place)))
+    if (object != NULL && !isBeginning(object, &place))
         cacheObjectUnref(&object);
     return object;
 }

@@ -276,6 +276,20 @@ class Ranges(SharedCase):
             self.assertEqual(self.squire.get(url).body, body)
             self.assertEqual(self.asked(), 2)
 
+    def test_stale_beginning_is_completed_unless_it_is_a_reload(self):
+        for field in ("Cache-Control: max-age=0", "Cache-Control: no-cache"):
+            for asked, start in (((), "bytes=4-"),
+                                 ((("Cache-Control", "max-age=0"),),
+                                  "bytes=4-"),
+                                 ((("Cache-Control", "no-cache"),), None),
+                                 ((("Pragma", "no-cache"),), None)):
+                url = self.serve(self.parts(field))
+                self.ask(url, "bytes=0-3")
+                response = self.squire.get(url, asked)
+                self.assertEqual((response.status, response.body),
+                                 (200, BODY))
+                self.assertEqual(self.origin.last().get("Range"), start)
+
     def test_large_beginning_for_a_slow_client(self):
         """The rest comes on a connection that was idle, while it has to
         wait; often so soon that libcurl does not look at its socket before."""

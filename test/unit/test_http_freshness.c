@@ -208,8 +208,7 @@ static const StoreCase storeCases[] = {
     {M(GET), "", 200, "Cache-Control: no-cache\r\nETag: \"x\"\r\n", S(OK)},
     {M(GET), "", 200, DATE "Expires: 0\r\n", S(USELESS)},
     {M(GET), "", 200, AGE60 "Age: 60\r\n", S(OK)},
-    {M(GET), "", 200, "Cache-Control: s-maxage=60\r\nAge: 60\r\n",
-     S(USELESS)},
+    {M(GET), "", 200, "Cache-Control: s-maxage=60\r\nAge: 60\r\n", S(USELESS)},
     {M(GET), "", 200, "Cache-Control: s-maxage=60\r\nAge: 59\r\n", S(OK)},
     {M(GET), "", 200, AGE60 "Age: 59\r\n", S(OK)},
     {M(GET), "", 200, "Cache-Control: max-age=0, stale-if-error=9\r\n", S(OK)},
@@ -778,4 +777,25 @@ Test(httpFreshness, reasons_have_texts)
         cr_expect_gt(strlen(httpStoreReasonText((HttpStoreReason)i)), 3);
     for (int i = 0; i < HTTP_USE_REASON_COUNT; i++)
         cr_expect_gt(strlen(httpUseReasonText((HttpUseReason)i)), 3);
+}
+
+Test(httpFreshness, requests_that_want_nothing_stored_5_2_1_4)
+{
+    static const struct {
+        const char *lines;
+        bool isReload;
+    } rows[] = {
+        {"", false},
+        {"Cache-Control: no-cache\r\n", true},
+        {"Cache-Control: max-age=9, No-Cache\r\n", true},
+        {"Cache-Control: max-age=0\r\n", false},
+        {"Pragma: no-cache\r\n", true},
+        {"Pragma: no-cache\r\nCache-Control: max-age=9\r\n", false},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        setRequest(HTTP_METHOD_GET, rows[i].lines);
+        cr_expect_eq(httpFreshnessIsReload(&request.headers), rows[i].isReload,
+                     "row %zu", i);
+    }
 }
