@@ -9,6 +9,7 @@
 #define PRESENT "\1"
 #define ABSENT "\2"
 #define WORDS_MAX 64
+#define WEIGHT_MAX 7 /* "q=0.999" */
 
 /* A list of words, in which blanks and case have no meaning. */
 typedef struct WordList {
@@ -95,24 +96,52 @@ findWordList(HttpHeaderId id)
     return NULL;
 }
 
-/* One word and its weight: "gzip; q=0.5". */
+/* The octets before the next semicolon, without blanks around them. False:
+ * there is none, they are the last. */
+static bool
+takePiece(HttpSlice *rest, HttpSlice *piece)
+{
+    const char *end = rest->len ? memchr(rest->data, ';', rest->len) : NULL;
+    size_t len = end ? (size_t)(end - rest->data) : rest->len;
+
+    *piece = httpSliceTrim(httpSlice(rest->data, len));
+    if (end)
+        *rest = httpSlice(end + 1, rest->len - len - 1);
+    return end != NULL;
+}
+
+/* A weight without the zeros at its end, which say nothing. */
+static HttpSlice
+cutWeight(HttpSlice piece)
+{
+    if (piece.len <= WEIGHT_MAX && piece.len > 3 &&
+        strncasecmp(piece.data, "q=", 2) == 0 && piece.data[3] == '.') {
+        while (piece.data[piece.len - 1] == '0')
+            piece.len--;
+        if (piece.data[piece.len - 1] == '.')
+            piece.len--;
+    }
+    return piece;
+}
+
+/* One word and its weight: "gzip; q=0.5". Without one it is 1 (RFC 9110
+ * 12.4.2). */
 static int
 appendWord(Buf *out, HttpSlice word)
 {
-    const char *end = word.len ? memchr(word.data, ';', word.len) : NULL;
-    int rc;
+    HttpSlice piece;
+    bool isMore = takePiece(&word, &piece);
+    int rc = appendLower(out, piece);
 
-    while (end) {
-        size_t len = (size_t)(end - word.data);
-        rc = appendLower(out, httpSliceTrim(httpSlice(word.data, len)));
+    while (rc == 0 && isMore) {
+        isMore = takePiece(&word, &piece);
+        piece = cutWeight(piece);
+        if (httpSliceEqualNoCase(piece, httpSliceText("q=1")))
+            continue;
+        rc = bufAppend(out, ";", 1);
         if (rc == 0)
-            rc = bufAppend(out, ";", 1);
-        if (rc)
-            return rc;
-        word = httpSlice(end + 1, word.len - len - 1);
-        end = word.len ? memchr(word.data, ';', word.len) : NULL;
+            rc = appendLower(out, piece);
     }
-    rc = appendLower(out, httpSliceTrim(word));
     return rc ? rc : bufAppend(out, ",", 1);
 }
 

@@ -69,6 +69,13 @@ ALL(weights_and_order_of_languages_count_9111_4_1)
     storesExpect("u", "Accept-Language: de; Q=0.5, en\r\n", "1");
     storesExpect("u", "Accept-Language: en, de;q=0.5\r\n", NULL);
     storesExpect("u", "Accept-Language: de;q=0.6, en\r\n", NULL);
+    storesExpect("u", "Accept-Language: de;q=0.50, en; Q=1.0\r\n", "1");
+    storesExpect("u", "Accept-Language: de;q=0.500, en;q=1\r\n", "1");
+    storesExpect("u", "Accept-Language: de;q=0.5000, en\r\n", NULL);
+    storesExpect("u", "Accept-Language: de;q=0.5, en;q=0\r\n", NULL);
+    storesExpect("u", "Accept-Language: de;q=0.5, en;q=0.1\r\n", NULL);
+    storesExpect("u", "Accept-Language: de;q=0.5, en;q=10\r\n", NULL);
+    storesExpect("u", "Accept-Language: de;q=0.5, en;q=1;x\r\n", NULL);
     storesExpect("u", "Accept-Language: d e;q=0.5, en\r\n", NULL);
     storesExpect("u", "Accept-Language: de;q=0.5;, en\r\n", NULL);
 }
