@@ -42,7 +42,8 @@ addWord(void *data, const char *value, unsigned flags, AclReport *report)
     set->words[set->count++] = xstrdup(value);
 }
 
-/* Methods are told apart by case (RFC 9110, 9.1), so "get" is never GET. */
+/* Methods are told apart by case (RFC 9110, 9.1), and requests with small
+ * letters in theirs are refused: a rule with such a one means the other. */
 static void
 addMethod(void *data, const char *value, unsigned flags, AclReport *report)
 {
@@ -50,11 +51,22 @@ addMethod(void *data, const char *value, unsigned flags, AclReport *report)
                                 "abcdefghijklmnopqrstuvwxyz"
                                 "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
-    if (!*value || value[strspn(value, token)])
+    char *capitals;
+
+    if (!*value || value[strspn(value, token)]) {
         aclReportError(report, "acl %s: \"%s\": expected a method name",
                        report->name, value);
-    else
-        addWord(data, value, flags, report);
+        return;
+    }
+    capitals = xstrdup(value);
+    for (char *at = capitals; *at; at++)
+        if (*at >= 'a' && *at <= 'z')
+            *at = (char)(*at - 'a' + 'A');
+    if (strcmp(capitals, value) != 0)
+        aclReportWarning(report, "acl %s: \"%s\" is taken as %s", report->name,
+                         value, capitals);
+    addWord(data, capitals, flags, report);
+    free(capitals);
 }
 
 static AclMatch

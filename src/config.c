@@ -320,6 +320,7 @@ freeTexts(Config *config)
     free(config->effectiveUser);
     free(config->effectiveGroup);
     free(config->visibleHostname);
+    free(config->uniqueHostname);
     free(config->cacheMgr);
     free(config->errorDirectory);
     free(config->stylesheetFile);

@@ -60,6 +60,7 @@ typedef struct ConfigTls {
     bool noResumption;
     bool noSystem;     /* default-ca=off */
     bool noVerify;     /* DONT_VERIFY_PEER */
+    bool wantsCrl;     /* VERIFY_CRL */
     bool anyDomain;    /* DONT_VERIFY_DOMAIN */
     TlsServer *server; /* of a port; NULL: we may not read a file (any more) */
     TlsClient *client; /* of the others */
@@ -264,6 +265,7 @@ typedef struct ConfigRewrite {
     ConfigHelper helper;
     int timeoutMs; /* url_rewrite_timeout, in helper too; -1: not given */
     ConfigOnTimeout onTimeout;
+    bool changesHost; /* url_rewrite_host_header */
     char *response; /* a helper's reply line, or NULL */
     ConfigExtras extras;
 } ConfigRewrite;
@@ -349,6 +351,7 @@ typedef struct Config {
     char *effectiveUser;   /* cache_effective_user */
     char *effectiveGroup;  /* cache_effective_group */
     char *visibleHostname; /* never NULL */
+    char *uniqueHostname;  /* in Via; or NULL */
     char *cacheMgr;        /* whom error pages name, or NULL */
     char *errorDirectory;  /* where pages are, or NULL */
     bool suppressVersion;  /* httpd_suppress_version_string */

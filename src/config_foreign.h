@@ -175,7 +175,8 @@
       "nobody is warned of long response times (see /metrics)")                \
     X("hopeless_kid_revival_delay", NULL, CONFIG_NO_KIDS)                      \
     X("host_verify_strict", "off", "Host must always be the host of the URL")  \
-    X("hostname_aliases", NULL, "a loop is told by visible_hostname alone")    \
+    X("hostname_aliases", NULL,                                                \
+      "a loop is told by unique_hostname or visible_hostname alone")           \
     X("hosts_file", "/etc/hosts", CONFIG_NO_DNS)                               \
     X("htcp_access", NULL, CONFIG_NO_HTCP)                                     \
     X("htcp_clr_access", NULL, CONFIG_NO_HTCP)                                 \
@@ -383,15 +384,12 @@
     X("tproxy_uses_indirect_client", NULL, CONFIG_NO_INTERCEPT)                \
     X("udp_incoming_address", NULL, CONFIG_NO_ICP)                             \
     X("udp_outgoing_address", NULL, CONFIG_NO_ICP)                             \
-    X("unique_hostname", NULL,                                                 \
-      "Via has visible_hostname, by which loops are told")                     \
     X("unlinkd_program", NULL, CONFIG_NO_SWAP)                                 \
     X("update_headers", "on", "a 304 updates what is stored")                  \
     X("upgrade_http0.9", NULL, "requests of HTTP/0.9 are refused")             \
     X("uri_whitespace", "deny", "a URL with blanks is refused")                \
     X("url_rewrite_concurrency", "0",                                          \
       "say concurrency= in url_rewrite_children")                              \
-    X("url_rewrite_host_header", "on", "Host is always that of the new URL")   \
     X("vary_ignore_expire", "off", "Expires counts with Vary, too")            \
     X("wais_relay_host", NULL, "there is no WAIS")                             \
     X("wais_relay_port", NULL, "there is no WAIS")                             \

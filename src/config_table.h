@@ -208,6 +208,10 @@
       "The group with it; otherwise the user's own groups are taken.")         \
     X("visible_hostname", Text, visibleHostname, NULL, "NAME",                 \
       "The proxy's name in Via and on error pages; otherwise the machine's.")  \
+    X("unique_hostname", Text, uniqueHostname, NULL, "NAME",                   \
+      "The name in Via, by which the proxy knows requests that it has "        \
+      "sent itself; otherwise visible_hostname. Proxies that have the "        \
+      "same visible_hostname and send each other requests need one each.")     \
     X("cache_mgr", Words, cacheMgr, NULL, "TEXT",                              \
       "Whom error pages name as the one who looks after the proxy.")           \
     X("httpd_suppress_version_string", Bool, suppressVersion, "on", "on|off",  \
@@ -389,7 +393,8 @@
       "The same as request_header_replace and reply_header_replace.")          \
     X("tls_outgoing_options", TlsOutgoing, tlsOutgoing, "min-version=1.2",     \
       "OPTION...",                                                             \
-      "How origins of https URLs are spoken to. Their certificates are "       \
+      "How origins of https URLs are spoken to; several lines hold "           \
+      "together. Their certificates are "                                      \
       "verified: whoever does not pass gets no request, the client gets 503 "  \
       "with the reason. Options: cafile=FILE, capath=FOLDER: who else vouches "\
       "for them; default-ca=off: not those of the system; crlfile=FILE: "      \
@@ -499,6 +504,9 @@
       "[response=\"REPLY\"]",                                                  \
       "How long an answer may take, and what happens after. Without it: 10 "   \
       "seconds (or timeout= of url_rewrite_children), then fail.")             \
+    X("url_rewrite_host_header", Bool, rewrite.changesHost, "on", "on|off",    \
+      "Whether the Host of a rewritten request is that of the new URL; "       \
+      "otherwise that of the URL that the client has asked for.")              \
     X("url_rewrite_extras", Extras, rewrite.extras,                            \
       "\"%>a/%>A %un %>rm myip=%la myport=%lp\"", "\"FORMAT\"",                \
       "What follows the URL in the line the helper reads. Codes are below: "   \

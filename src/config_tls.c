@@ -201,7 +201,8 @@ setFlags(const Reader *reader)
         {"NO_DEFAULT_CA", offsetof(ConfigTls, noSystem)},
         {"DONT_VERIFY_PEER", offsetof(ConfigTls, noVerify)},
         {"DONT_VERIFY_DOMAIN", offsetof(ConfigTls, anyDomain)},
-        {"VERIFY_CRL", 0},
+        {"VERIFY_CRL", offsetof(ConfigTls, wantsCrl)},
+        {"VERIFY_CRL_ALL", offsetof(ConfigTls, wantsCrl)},
         {NULL, 0},
     };
 
@@ -337,11 +338,21 @@ checkExpiry(ConfigLoader *loader, const ConfigTls *tls, const ConfigLine *line)
                        tls->pairs[i].cert);
 }
 
+/* Else certificates that were revoked would be good. */
+static void
+checkCrl(ConfigLoader *loader, const ConfigTls *tls, const ConfigLine *line)
+{
+    if (tls->wantsCrl && tls->crlFile == NULL)
+        configError(loader, line, 0, "%s: VERIFY_CRL needs crlfile=FILE",
+                    line->words[0].text);
+}
+
 void
 configTlsServer(ConfigLoader *loader, ConfigTls *tls, const ConfigLine *line)
 {
     char *why = NULL;
 
+    checkCrl(loader, tls, line);
     tls->spec = configJoinWords(line, 2);
     if (tls->pairCount == 0) {
         configError(loader, line, 0, "%s needs cert=FILE", line->words[0].text);
@@ -369,6 +380,7 @@ configTlsClient(ConfigLoader *loader, ConfigTls *tls, const ConfigLine *line)
     };
     char *why = NULL;
 
+    checkCrl(loader, tls, line);
     if (tls->pairCount > 1)
         configError(loader, line, 0, "%s shows one certificate only",
                     line->words[0].text);
@@ -381,14 +393,14 @@ configTlsClient(ConfigLoader *loader, ConfigTls *tls, const ConfigLine *line)
     free(why);
 }
 
-/* The last line counts, as a whole. */
+/* What several lines say holds together. */
 static void
 parseOutgoing(ConfigLoader *loader, const ConfigRow *row,
               const ConfigLine *line)
 {
     ConfigTls *tls = &loader->config->tlsOutgoing;
 
-    configTlsFini(tls);
+    tlsClientUnref(&tls->client);
     for (size_t i = 1; i < line->count; i++)
         if (!configTlsOption(loader, tls, CONFIG_TLS_OUTGOING, line, i))
             configError(loader, line, i, "%s: option \"%s\" is not supported",
@@ -399,6 +411,6 @@ parseOutgoing(ConfigLoader *loader, const ConfigRow *row,
 }
 
 const ConfigKind configKindTlsOutgoing = {
-    .repeats = false,
+    .repeats = true,
     .parse = parseOutgoing,
 };

@@ -40,7 +40,10 @@ takeConfig(Proxy *proxy, Config *config)
     free(proxy->via);
     proxy->program =
         config->suppressVersion ? "squire" : "squire/" PACKAGE_VERSION;
-    proxy->via = xasprintf("%s (%s)", config->visibleHostname, proxy->program);
+    const char *name = config->uniqueHostname != NULL
+                           ? config->uniqueHostname
+                           : config->visibleHostname;
+    proxy->via = xasprintf("%s (%s)", name, proxy->program);
     proxyStatusFormat(config->visibleHostname, proxy->statusText);
     proxy->statusField = httpSliceText(proxy->statusText);
 }

@@ -143,13 +143,26 @@ setForwardedFor(const ProxyRequest *request, HttpHeaders *headers)
     addForwardedFor(request, headers);
 }
 
+/* Whatever Host the client has sent, it is that of a URL. */
+static HttpUrl
+hostUrl(const ProxyRequest *request)
+{
+    HttpUrl url;
+
+    if (request->clientText == NULL || request->config->rewrite.changesHost ||
+        httpUrlParse(request->clientUrl.url, &url) != HTTP_URL_ERROR_NONE)
+        return request->url;
+    return url;
+}
+
 static void
 setHost(const ProxyRequest *request, HttpHeaders *headers)
 {
+    const HttpUrl url = hostUrl(request);
     Buf host;
 
     bufInit(&host, BASE_MAX);
-    if (httpUrlFormatHost(&request->url, &host) == 0)
+    if (httpUrlFormatHost(&url, &host) == 0)
         httpHeaderSet(headers, HTTP_HEADER_HOST,
                       httpSlice(bufData(&host), bufLen(&host)));
     bufFini(&host);

@@ -465,6 +465,8 @@ class Errors(Case):
                  "min-version= expected 1.2 or 1.3"),
                 (f"https_port 0 {a} sslflags=DELAYED_AUTH",
                  'flags= "DELAYED_AUTH" is not supported'),
+                (f"https_port 0 {a} clientca={self.folder}/ca.crt "
+                 "sslflags=VERIFY_CRL", "https_port: VERIFY_CRL needs crlfile"),
                 (f"https_port 0 {a} cipher=NONSENSE",
                  "NONSENSE: no cipher match"),
                 (f"https_port 0 {a} clientca={self.folder}/none",

@@ -126,6 +126,16 @@ class Trust(Case):
         squire.reconfigure(f"tls_outgoing_options {self.trust}\n")
         self.assert_fetched(squire, origin.address)
 
+    def test_several_lines_hold_together(self):
+        origin = self.origin()
+        squire = self.start("default-ca=off\ntls_outgoing_options "
+                            "options=NO_SSLv3\ntls_outgoing_options "
+                            f"cafile={self.ca.path('ca.crt')}")
+        self.assert_fetched(squire, origin.address)
+        squire.reconfigure("tls_outgoing_options default-ca=off\n"
+                           "tls_outgoing_options min-version=1.3\n")
+        self.assert_refused(squire, origin.address, "certificate")
+
 
 class Shown(Case):
     def test_our_certificate(self):

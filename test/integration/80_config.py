@@ -169,6 +169,8 @@ WARNED = [
     ("cache_peer a.test multicast 3128 3130\n"
      "cache_peer_access a.test allow all",
      "3: warning: the cache_peer \"a.test\" is ignored, and"),
+    ("acl posts method post PUT", "2: warning: acl posts: \"post\" is taken as "
+     "POST"),
     ("acl bad src", "2: warning: empty acl: acl bad has no value in this"),
     ("auth_param basic program /bin/cat\nacl bad max_user_ip -s",
      "3: warning: empty acl: acl bad has no value"),
@@ -211,7 +213,6 @@ digest_generation off
 hosts_file /etc/hosts
 cache_replacement_policy lru
 cache_store_log none
-url_rewrite_host_header on
 """
 
 # What sites have: nothing of it is warned of.

@@ -88,6 +88,34 @@ class Older(unittest.TestCase):
                     ("If-Modified-Since", "Mon, 02 Jan 2023 00:00:00 GMT")])
         self.assertEqual(self.origin.count("/kept"), 2)
 
+    def test_host_of_what_was_rewritten(self):
+        url = self.origin.url("/")
+        for conf, host in (("", self.origin.authority),
+                           ("url_rewrite_host_header off\n", "old.test:81")):
+            squire = Squire()
+            program = squire.rewriter("def rewrite(url, extras):\n"
+                                      f"    return 'OK rewrite-url={url}'\n")
+            squire.write_conf(f"url_rewrite_program {program}\n"
+                              "url_rewrite_children 1 concurrency=10\n" + conf)
+            with squire:
+                self.assertEqual(squire.get("http://old.test:81/x", headers=[
+                    ("X-Host", "evil.test")]).status, 200)
+                self.assertEqual(self.origin.last().get("Host"), host)
+
+    def test_a_name_of_ones_own_in_via(self):
+        conf = "visible_hostname cluster.test\n"
+        with Squire(conf + "unique_hostname b.test\n") as second:
+            with Squire(conf + "unique_hostname a.test\ncache_peer 127.0.0.1 "
+                        f"parent {second.port} 0 no-query\n"
+                        "never_direct allow all\n") as first:
+                self.assertEqual(first.get(self.origin.url("/")).status, 200)
+                names = [value.split()[1] for name, value in
+                         self.origin.last().headers if name == "Via"]
+                self.assertEqual(names, ["a.test", "b.test"])
+                second.reconfigure(conf + "unique_hostname a.test\n")
+                self.assertNotEqual(first.get(self.origin.url("/")).status,
+                                    200)
+
     def test_access_after_the_rewriter(self):
         for name in ("adapted_http_access", "http_access2"):
             squire = Squire()

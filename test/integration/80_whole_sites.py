@@ -175,7 +175,7 @@ tcp_outgoing_tos 0x20 customers
 """
     WARNED = ("directive hierarchy_stoplist", "directive cache_replacement",
               "directive pipeline_prefetch", "option \"ignore-no-cache\"",
-              "directive unique_hostname", "directive workers",
+              "directive workers",
               "directive tcp_outgoing_tos")
 
     def test_provider(self):
@@ -188,7 +188,7 @@ tcp_outgoing_tos 0x20 customers
             self.assertEqual(self.status(squire, agent, path="/kept.png?q"),
                              200)
         self.assertEqual(self.origin.count("/kept.png"), 1 + 2)
-        self.assertIn("cache.isp.test", self.origin.last().get("Via"))
+        self.assertIn("cache1.isp.test", self.origin.last().get("Via"))
         wait_for("the logs", lambda: [squire.read(name + ".log").count("\n")
                                       for name in ("native", "common",
                                                    "agents")] == [4, 2, 2])

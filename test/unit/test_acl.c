@@ -346,7 +346,7 @@ Test(acl, other_texts_of_a_request)
     cr_expect_eq(checkOne("dstdom_regex -i ^example", &input), ACL_ALLOW);
     cr_expect_eq(checkOne("dstdom_regex /a", &input), ACL_DENY);
     cr_expect_eq(checkOne("method POST GET", &input), ACL_ALLOW);
-    cr_expect_eq(checkOne("method get", &input), ACL_DENY);
+    cr_expect_eq(checkOne("method get", &input), ACL_ALLOW);
     cr_expect_eq(checkOne("proto http", &input), ACL_ALLOW);
     cr_expect_eq(checkOne("proto https ftp", &input), ACL_DENY);
     cr_expect_eq(checkOne("myportname office", &input), ACL_ALLOW);
