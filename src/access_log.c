@@ -72,7 +72,7 @@ accessResultIsHit(AccessResult result)
 {
     return result == ACCESS_HIT || result == ACCESS_MEM_HIT ||
            result == ACCESS_IMS_HIT || result == ACCESS_INM_HIT ||
-           result == ACCESS_NEGATIVE_HIT ||
+           result == ACCESS_NEGATIVE_HIT || result == ACCESS_CF_HIT ||
            result == ACCESS_REFRESH_UNMODIFIED ||
            result == ACCESS_REFRESH_FAIL_OLD;
 }

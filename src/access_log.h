@@ -26,6 +26,7 @@ typedef struct AccessLog AccessLog;
     X(IMS_HIT, "TCP_IMS_HIT") /* 304 out of the cache */                       \
     X(INM_HIT, "TCP_INM_HIT") /* the same by If-None-Match */                  \
     X(NEGATIVE_HIT, "TCP_NEGATIVE_HIT")                                        \
+    X(CF_HIT, "TCP_CF_HIT") /* what another request has fetched */             \
     X(MISS, "TCP_MISS")                                                        \
     X(CLIENT_REFRESH, "TCP_CLIENT_REFRESH_MISS")                               \
     X(REFRESH_UNMODIFIED, "TCP_REFRESH_UNMODIFIED")                            \

@@ -338,6 +338,12 @@ cacheReaderLimit(const CacheReader *reader)
     return there < reader->end ? there : reader->end;
 }
 
+bool
+cacheReaderIsAtLimit(const CacheReader *reader)
+{
+    return reader->offset == cacheReaderLimit(reader);
+}
+
 /* 0 or -errno. */
 static int
 whyNothing(const CacheReader *reader)

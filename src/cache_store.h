@@ -282,6 +282,9 @@ int cacheReaderPeek(CacheReader *reader, struct iovec *iov, int max);
 /* Go on by len octets, at most what Peek gave. */
 void cacheReaderAdvance(CacheReader *reader, size_t len);
 
+/* True when what is there has been read. */
+bool cacheReaderIsAtLimit(const CacheReader *reader);
+
 /* Octets left; of what has no known length yet, a number without meaning. */
 uint64_t cacheReaderLeft(const CacheReader *reader);
 

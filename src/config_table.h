@@ -262,7 +262,7 @@
     X("maximum_object_size_in_memory", Size, maximumObjectSizeInMemory,        \
       "512 KB", "SIZE", "Larger objects are not kept in memory.")              \
     X("quick_abort_min", AnySize, quickAbortMin, "64 KB", "SIZE|-1",           \
-      "When a client leaves before the end of an answer that is being "        \
+      "When the last client leaves before the end of an answer that is being " \
       "cached: if less than this is missing, the rest is fetched; with -1 "    \
       "it always is.")                                                         \
     X("quick_abort_max", AnySize, quickAbortMax, "64 KB", "SIZE",              \
@@ -279,8 +279,9 @@
     X("collapsed_forwarding", Bool, collapsedForwarding, "on", "on|off",       \
       "Whether requests wait for the answer to another one for the same URL "  \
       "that has been sent to the origin already, if it seems to do for them, " \
-      "too. Nobody waits for longer than 5 seconds, nor, for a minute, for "   \
-      "what was of no use to others.")                                         \
+      "too, and get its body while it arrives. Nobody waits for a head for "   \
+      "longer than 5 seconds, nor, for a minute, for what was of no use to "   \
+      "others. Answers that come so are TCP_CF_HIT in the access log.")        \
     X("refresh_pattern", Refresh, refreshes, NULL,                             \
       "[-i] REGEX MIN PERCENT% MAX [OPTION...]",                               \
       "How long answers are good that do not say so; the first line whose "    \

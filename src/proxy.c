@@ -280,6 +280,7 @@ proxyDestroy(Proxy **proxyp)
     authDestroy(&proxy->auth);
     proxyPortsDestroy(proxy);
     freeSpare(proxy);
+    proxyFlightFini(proxy);
     proxyLogsClose(proxy);
     logDaemonFini();
     cacheStoreDestroy(&proxy->store);

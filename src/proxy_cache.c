@@ -97,6 +97,48 @@ startMiss(ProxyRequest *request, ProxyStatus status)
         proxyFetchStart(request);
 }
 
+/* send_hit */
+static bool
+mayHit(const ProxyRequest *request)
+{
+    const AclRules *rules = request->config->sendHit;
+    HttpResponse response;
+    bool may = false;
+
+    if (aclRulesCount(rules) == 0)
+        return true;
+    httpResponseInit(&response, HTTP_HEADER_TEXT_MAX * 2);
+    if (cacheObjectResponse(request->object, &response) == 0) {
+        AclInput input = proxyStepReplyInput(request, &response.headers);
+
+        input.status = cacheObjectStatus(request->object);
+        may = aclRulesCheck(rules, &input) == ACL_ALLOW;
+    }
+    httpResponseFini(&response);
+    return may;
+}
+
+/* What arrives for another request is the answer to this one, too, if it is
+ * for both. */
+static bool
+followOther(ProxyRequest *request, ProxyFetch *other, ProxyStatus status)
+{
+    CacheObject *stale = request->object;
+
+    request->object = proxyFollowLookup(other, request);
+    if (request->object == NULL || !mayHit(request)) {
+        cacheObjectUnref(&request->object);
+        request->object = stale;
+        return false;
+    }
+    cacheObjectUnref(&stale);
+    request->reply.cacheStatus = status;
+    request->reply.isCollapsed = true;
+    proxyFollowStart(other, request);
+    proxyCacheServe(request, ACCESS_CF_HIT);
+    return true;
+}
+
 /* Another request has asked the origin already: its answer may do for this
  * one. */
 static bool
@@ -104,11 +146,15 @@ waitForOther(ProxyRequest *request, const CacheKey *key, ProxyStatus status)
 {
     ProxyFetch *other = NULL;
 
-    if (request->config->collapsedForwarding && !request->hasWaited &&
+    if (request->config->collapsedForwarding &&
         httpFreshnessMayWait(&request->http->headers) &&
         proxyFlightIsShared(request->proxy, key))
         other = proxyFlightLookup(request->proxy, key);
     if (other == NULL)
+        return false;
+    if (proxyFlightHasHead(other))
+        return followOther(request, other, status);
+    if (request->hasWaited)
         return false;
     cacheObjectUnref(&request->object);
     request->reply.cacheStatus = status;
@@ -130,11 +176,12 @@ isClientRefresh(HttpUseReason reason)
 static void
 serveFound(ProxyRequest *request)
 {
-    if (request->hasWaited)
-        request->reply.isCollapsed = true;
-    else
+    if (!request->hasWaited)
         request->reply.cacheStatus = PROXY_STATUS_HIT;
-    proxyCacheServe(request, proxyCacheHit(request->object));
+    request->reply.isCollapsed = request->hasWaited;
+    proxyCacheServe(request, request->hasWaited
+                                 ? ACCESS_CF_HIT
+                                 : proxyCacheHit(request->object));
 }
 
 static void
@@ -205,27 +252,6 @@ startMissing(ProxyRequest *request, const CacheKey *key)
         startMiss(request, status);
 }
 
-/* send_hit */
-static bool
-mayHit(const ProxyRequest *request)
-{
-    const AclRules *rules = request->config->sendHit;
-    HttpResponse response;
-    bool may = false;
-
-    if (aclRulesCount(rules) == 0)
-        return true;
-    httpResponseInit(&response, HTTP_HEADER_TEXT_MAX * 2);
-    if (cacheObjectResponse(request->object, &response) == 0) {
-        AclInput input = proxyStepReplyInput(request, &response.headers);
-
-        input.status = cacheObjectStatus(request->object);
-        may = aclRulesCheck(rules, &input) == ACL_ALLOW;
-    }
-    httpResponseFini(&response);
-    return may;
-}
-
 void
 proxyCacheStart(ProxyRequest *request)
 {
@@ -261,6 +287,7 @@ proxyPurge(const Proxy *proxy, HttpSlice text)
 
     for (CacheKeyClass i = 0; i < CACHE_KEY_CLASS_COUNT; i++) {
         cacheKeyInit(&key, i, text);
+        proxyFlightForget(proxy, &key);
         count += cacheStoreInvalidate(proxy->store, &key);
     }
     debug(DBG_STORE, 3, "invalidated %.*s: %u", HTTP_SLICE_ARG(text), count);

@@ -25,9 +25,11 @@ static void
 releaseFetch(ProxyFetch *fetch)
 {
     proxyFlightEnd(fetch);
+    proxyFollowEnd(fetch, false);
     originCancel(&fetch->origin);
     proxyPartKeep(fetch);
     cacheWriterAbort(&fetch->writer);
+    cacheObjectUnref(&fetch->arriving);
     cacheObjectUnref(&fetch->object);
     cacheObjectUnref(&fetch->part);
     cacheObjectUnref(&fetch->begun);
@@ -74,6 +76,12 @@ isWorthIt(const ProxyFetch *fetch)
                (double)fetch->length * (double)config->quickAbortPct;
 }
 
+static bool
+isForNobody(const ProxyFetch *fetch)
+{
+    return listIsEmpty(&fetch->waiters) && listIsEmpty(&fetch->followers);
+}
+
 /* What was asked is needed longer than the request lives. */
 static void
 keepAsked(ProxyFetch *fetch)
@@ -98,14 +106,25 @@ void
 proxyFetchDetach(ProxyFetch *fetch)
 {
     CHECK_OBJ(fetch, PROXY_FETCH_MAGIC);
-    if (listIsEmpty(&fetch->waiters) && !isWorthIt(fetch)) {
+    if (isForNobody(fetch) && !isWorthIt(fetch)) {
         proxyFetchCancel(fetch);
         return;
     }
     fetch->request->fetch = NULL;
+    fetch->isLeft = true;
     keepAsked(fetch);
     disown(fetch);
     originResume(fetch->origin);
+}
+
+void
+proxyFetchMind(ProxyFetch *fetch)
+{
+    CHECK_OBJ(fetch, PROXY_FETCH_MAGIC);
+    if (fetch->isLeft && isForNobody(fetch) && !isWorthIt(fetch))
+        proxyFetchCancel(fetch);
+    else
+        originResume(fetch->origin);
 }
 
 void
@@ -299,7 +318,7 @@ store(ProxyFetch *fetch, const char *octets, size_t len)
         return;
     debug(DBG_STORE, 3, "not stored: %s", strerror(-rc));
     cacheWriterAbort(&fetch->writer);
-    proxyFlightEnd(fetch);
+    proxyFollowGiveUp(fetch);
 }
 
 static void
@@ -319,21 +338,37 @@ isStoreBehind(ProxyFetch *fetch)
            !cacheWriterHasRoom(fetch->writer, onStoreRoom, fetch);
 }
 
-/* It waits for more of the answer. */
+/* Its client waits for more of the answer, and does not read the store. */
 static bool
 isForClient(const ProxyFetch *fetch)
 {
-    return fetch->request != NULL && !fetch->request->reply.isComplete;
+    const ProxyRequest *request = fetch->request;
+
+    return request != NULL && request->leader == NULL &&
+           !request->reply.isComplete;
+}
+
+/* False: someone has to be waited for, who calls originResume. */
+static bool
+hasRoom(ProxyFetch *fetch)
+{
+    return !isStoreBehind(fetch) && proxyFollowHasRoom(fetch) &&
+           (!isForClient(fetch) || proxyReplyHasRoom(fetch->request) ||
+            proxyFollowTurn(fetch));
 }
 
 bool
 proxyFetchPass(ProxyFetch *fetch, const char *octets, size_t len)
 {
-    if (isStoreBehind(fetch) ||
-        (isForClient(fetch) && !proxySliceBody(fetch, octets, len)))
+    if (!hasRoom(fetch))
         return false;
-    fetch->received += len;
     store(fetch, octets, len);
+    if (!proxyFollowHasRoom(fetch))
+        return false; /* just given up: these octets come again */
+    if (isForClient(fetch))
+        proxySliceBody(fetch, octets, len);
+    proxyFollowBody(fetch, octets, len);
+    fetch->received += len;
     return true;
 }
 
@@ -351,8 +386,8 @@ onBody(const char *octets, size_t len, void *data)
         fetch->request->reply.originOctets += len;
         fetch->request->reply.originEndUs = commNowUs();
     }
-    if (fetch->request == NULL && fetch->writer == NULL)
-        proxyFetchCancel(fetch); /* for nobody any more */
+    if (fetch->request == NULL && fetch->writer == NULL && isForNobody(fetch))
+        proxyFetchCancel(fetch);
     return true;
 }
 
@@ -430,11 +465,11 @@ answerFailure(ProxyRequest *request, OriginResult result, const char *why)
 }
 
 static bool
-isBodyComplete(const ProxyFetch *fetch, const ProxyRequest *request)
+isBodyComplete(const ProxyFetch *fetch)
 {
     return fetch->length == CACHE_LENGTH_UNKNOWN ||
            fetch->length == fetch->received ||
-           request->http->method == HTTP_METHOD_HEAD;
+           fetch->asked->method == HTTP_METHOD_HEAD;
 }
 
 static void
@@ -451,7 +486,7 @@ finishForRequest(ProxyRequest *request, const ProxyFetch *fetch,
         proxyFetchAgain(request);
     else if (fetch->use == PROXY_FETCH_USE_VALID)
         proxyCacheServe(request, ACCESS_REFRESH_UNMODIFIED);
-    else if (!isBodyComplete(fetch, request))
+    else if (!isBodyComplete(fetch))
         answerFailure(request, ORIGIN_TRUNCATED, "body is too short");
     else
         proxyReplyEnd(request);
@@ -477,6 +512,7 @@ onDone(const OriginEnd *end, void *data)
     ProxyRequest *request = fetch->request;
     fetch->origin = NULL;
     fetch->request = NULL;
+    proxyFollowEnd(fetch, end->result == ORIGIN_OK && isBodyComplete(fetch));
     if (end->result == ORIGIN_OK && fetch->writer != NULL &&
         fetch->received >= (uint64_t)fetch->config->minimumObjectSize &&
         proxyPartFinish(fetch))
@@ -487,7 +523,8 @@ onDone(const OriginEnd *end, void *data)
     request->fetch = NULL;
     if (end->result != ORIGIN_OK)
         noteAsked(request, end);
-    if (!request->reply.isComplete)
+    if (!request->reply.isComplete &&
+        request->reply.source != PROXY_SOURCE_STORE) /* whose end it finds */
         finishForRequest(request, fetch, end->result, end->why);
 }
 
@@ -620,6 +657,7 @@ createFetch(ProxyRequest *request, CacheObject *object)
     listInit(&fetch->node);
     listInit(&fetch->flight);
     listInit(&fetch->waiters);
+    listInit(&fetch->followers);
     fetch->proxy = request->proxy;
     fetch->config = configRef(request->config);
     fetch->request = request;

@@ -25,6 +25,11 @@ struct ProxyFetch {
     ListNode flight;  /* in proxy->flights: others may wait */
     ListNode waiters; /* requests that do */
     CommTimer *patience;
+    ListNode followers;    /* requests that read what arrives */
+    CacheObject *arriving; /* that; NULL: nobody has asked for it */
+    bool isPassing;        /* it is not stored any more: followers get it as the
+                              first client does */
+    CommTimer *laggard;    /* one of them holds the others back */
     Proxy *proxy;
     Config *config;
     ProxyRequest *request; /* NULL: nobody's */
@@ -56,6 +61,7 @@ struct ProxyFetch {
     bool isTargeted; /* CDN-Cache-Control of the answer counts */
     bool isUncached; /* its answer is not to be stored */
     bool hasHead;
+    bool isLeft; /* its request is over */
 };
 
 /* Begin to store the answer, if it may be stored. */
@@ -109,8 +115,8 @@ void proxySliceAsk(ProxyFetch *fetch);
  * range. False: there is no such range, the client was told. */
 bool proxySliceHead(ProxyFetch *fetch, HttpResponse *response);
 
-/* Octets of the body, to the client if they are for it. False: not now. */
-bool proxySliceBody(const ProxyFetch *fetch, const char *octets, size_t len);
+/* Octets of the body, to the client if they are for it; it has room. */
+void proxySliceBody(const ProxyFetch *fetch, const char *octets, size_t len);
 
 /* What the head of an answer means for the stored response, which is updated
  * by it. */
@@ -132,5 +138,27 @@ void proxyFlightNote(ProxyFetch *fetch, bool isShared);
 
 /* Nothing more to wait for: those who do go on, later in this turn. */
 void proxyFlightEnd(ProxyFetch *fetch);
+
+/* Somebody waits or follows no more: what is then for nobody may be given
+ * up. */
+void proxyFetchMind(ProxyFetch *fetch);
+
+/* The fetch's own request has no room: if others follow, let it follow, too.
+ * False: not possible. */
+bool proxyFollowTurn(ProxyFetch *fetch);
+
+/* What was stored so far is not stored any more: followers read that to its
+ * end and then get octets at the pace of the slowest of them. */
+void proxyFollowGiveUp(ProxyFetch *fetch);
+
+/* False: a follower has to be waited for; originResume is called. */
+bool proxyFollowHasRoom(ProxyFetch *fetch);
+
+/* Octets have come, and were stored unless that was given up. */
+void proxyFollowBody(ProxyFetch *fetch, const char *octets, size_t len);
+
+/* It is over, and the body is whole or not. Followers who are behind go on
+ * without the fetch. */
+void proxyFollowEnd(ProxyFetch *fetch, bool isWhole);
 
 #endif

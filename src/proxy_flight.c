@@ -1,9 +1,11 @@
 /* Requests that wait for what another one fetches. DEBUG: section 17 */
+#include <stdlib.h>
 #include <string.h>
 
 #include "check.h"
 #include "debug.h"
 #include "proxy_fetch_priv.h"
+#include "xalloc.h"
 
 /* What takes longer is not waited for. */
 #define PATIENCE_MS 5000
@@ -13,7 +15,7 @@
 #define UNSHARED_SEC 60
 
 static ListNode *
-bucketOf(Proxy *proxy, const CacheKey *key)
+bucketOf(const Proxy *proxy, const CacheKey *key)
 {
     unsigned index = (unsigned)key->digest[0] << 8 | key->digest[1];
 
@@ -50,12 +52,20 @@ proxyFlightIsShared(const Proxy *proxy, const CacheKey *key)
 void
 proxyFlightInit(Proxy *proxy)
 {
+    proxy->flights = xcalloc(PROXY_FLIGHT_BUCKETS, sizeof(*proxy->flights));
     for (unsigned i = 0; i < PROXY_FLIGHT_BUCKETS; i++)
         listInit(&proxy->flights[i]);
 }
 
+void
+proxyFlightFini(Proxy *proxy)
+{
+    free(proxy->flights);
+    proxy->flights = NULL;
+}
+
 ProxyFetch *
-proxyFlightLookup(Proxy *proxy, const CacheKey *key)
+proxyFlightLookup(const Proxy *proxy, const CacheKey *key)
 {
     ListNode *it, *tmp;
 
@@ -86,6 +96,22 @@ onImpatience(void *data)
     proxyFlightEnd(fetch);
 }
 
+/* libcurl may be on the stack: nobody can go on before it is not. */
+static void
+releaseWaiters(ProxyFetch *fetch)
+{
+    ListNode *node;
+
+    commTimerCancel(&fetch->patience);
+    while ((node = listFirst(&fetch->waiters)) != NULL) {
+        ProxyRequest *request = LIST_OBJ(node, ProxyRequest, waiting);
+
+        listRemove(node);
+        request->leader = NULL;
+        commDefer(&request->released);
+    }
+}
+
 void
 proxyFlightHead(ProxyFetch *fetch)
 {
@@ -95,8 +121,26 @@ proxyFlightHead(ProxyFetch *fetch)
     if (fetch->writer == NULL)
         fetch->isShared = false;
     proxyFlightNote(fetch, fetch->isShared);
-    if (!fetch->isShared)
+    if (fetch->isShared)
+        releaseWaiters(fetch); /* to follow */
+    else
         proxyFlightEnd(fetch);
+}
+
+bool
+proxyFlightHasHead(const ProxyFetch *fetch)
+{
+    CHECK_OBJ(fetch, PROXY_FETCH_MAGIC);
+    return fetch->writer != NULL;
+}
+
+void
+proxyFlightForget(const Proxy *proxy, const CacheKey *key)
+{
+    ProxyFetch *fetch = proxyFlightLookup(proxy, key);
+
+    if (fetch != NULL)
+        listRemove(&fetch->flight);
 }
 
 static void
@@ -115,6 +159,7 @@ proxyFlightJoin(ProxyFetch *fetch, ProxyRequest *request)
     proxyClientSetState(request->client, PROXY_CLIENT_FETCH,
                         "another one has asked");
     commDeferInit(&request->released, onReleased, request);
+    request->leader = fetch;
     listPushBack(&fetch->waiters, &request->waiting);
     if (fetch->patience == NULL)
         fetch->patience = commTimerAdd(PATIENCE_MS, onImpatience, fetch);
@@ -123,21 +168,19 @@ proxyFlightJoin(ProxyFetch *fetch, ProxyRequest *request)
 void
 proxyFlightLeave(ProxyRequest *request)
 {
+    ProxyFetch *leader = request->leader;
+
     listRemove(&request->waiting);
     commDeferCancel(&request->released);
+    request->leader = NULL;
+    if (leader != NULL)
+        proxyFetchMind(leader);
 }
 
-/* libcurl may be on the stack: nobody can go on before it is not. */
 void
 proxyFlightEnd(ProxyFetch *fetch)
 {
-    ListNode *node;
-
     CHECK_OBJ(fetch, PROXY_FETCH_MAGIC);
-    commTimerCancel(&fetch->patience);
     listRemove(&fetch->flight);
-    while ((node = listFirst(&fetch->waiters)) != NULL) {
-        listRemove(node);
-        commDefer(&LIST_OBJ(node, ProxyRequest, waiting)->released);
-    }
+    releaseWaiters(fetch);
 }

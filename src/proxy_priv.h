@@ -122,7 +122,7 @@ struct Proxy {
     ProxyAddr *addrs; /* of the clients */
     UserAddrSet *userAddrs;
     ListNode fetches; /* those without a request */
-    ListNode flights[PROXY_FLIGHT_BUCKETS]; /* those that others wait for */
+    ListNode *flights; /* PROXY_FLIGHT_BUCKETS: those that others wait for */
     ProxyUnshared unshared[PROXY_UNSHARED_SLOTS];
     ListNode spare;   /* requests not in use */
     unsigned spareCount;
@@ -293,7 +293,8 @@ struct ProxyRequest {
     size_t headOctets; /* of its head, as received */
     HttpHeaders replyHeaders; /* a copy, when logs want to know them */
     ProxyFetch *fetch;
-    ListNode waiting;      /* in the waiters of another request's fetch */
+    ListNode waiting;      /* in waiters or followers of that: */
+    ProxyFetch *leader;    /* another request's fetch; NULL: none */
     CommDeferred released; /* it waits no more */
     bool hasWaited;
     OriginConnect *connect;
@@ -599,8 +600,11 @@ void proxyFetchRefresh(ProxyRequest *request);
 /* Nothing is in flight. */
 void proxyFlightInit(Proxy *proxy);
 
+/* Free what that has allocated. */
+void proxyFlightFini(Proxy *proxy);
+
 /* A fetch whose answer will be stored under this key as it seems, or NULL. */
-ProxyFetch *proxyFlightLookup(Proxy *proxy, const CacheKey *key);
+ProxyFetch *proxyFlightLookup(const Proxy *proxy, const CacheKey *key);
 
 /* False when the answer to that key was of no use to others lately. */
 bool proxyFlightIsShared(const Proxy *proxy, const CacheKey *key);
@@ -608,8 +612,22 @@ bool proxyFlightIsShared(const Proxy *proxy, const CacheKey *key);
 /* Wait for it; proxyCacheResume is called. */
 void proxyFlightJoin(ProxyFetch *fetch, ProxyRequest *request);
 
-/* Do not wait any more; harmless when not waiting. */
+/* True when its head is here, and stored. */
+bool proxyFlightHasHead(const ProxyFetch *fetch);
+
+/* What was asked for has changed: nobody new waits for it or reads it. */
+void proxyFlightForget(const Proxy *proxy, const CacheKey *key);
+
+/* Do not wait or follow any more; harmless when doing neither. */
 void proxyFlightLeave(ProxyRequest *request);
+
+/* What the fetch stores, if the request may be answered by it while it
+ * arrives. Returns owned, or NULL. */
+CacheObject *proxyFollowLookup(ProxyFetch *fetch, const ProxyRequest *request);
+
+/* The request is going to be answered by that: tell it of all that comes,
+ * until proxyFlightLeave. */
+void proxyFollowStart(ProxyFetch *fetch, ProxyRequest *request);
 
 /* The client has taken octets, or sent some of the body. */
 void proxyFetchResume(ProxyFetch *fetch);
@@ -685,8 +703,11 @@ int proxyHeaderChangeHead(const ProxyRequest *request, HttpSlice head,
 /* Begin a reply that passes on an origin's, which may be changed. */
 void proxyReplyOrigin(ProxyRequest *request, HttpResponse *response);
 
-/* More octets of its body. False: not now. */
-bool proxyReplyBody(ProxyRequest *request, const char *octets, size_t len);
+/* True when there is room for more of its body. */
+bool proxyReplyHasRoom(const ProxyRequest *request);
+
+/* More octets of its body; for which there is room. */
+void proxyReplyBody(ProxyRequest *request, const char *octets, size_t len);
 
 /* Whether fields after the body are wanted. */
 bool proxyReplyTakesTrailer(const HttpRequest *http);
@@ -694,7 +715,7 @@ bool proxyReplyTakesTrailer(const HttpRequest *http);
 /* Such fields: proxyReplyEnd sends those that may be there. */
 void proxyReplyTrailer(ProxyRequest *request, const HttpHeaders *fields);
 
-/* The end of its body. */
+/* The end of its body; harmless when that was told. */
 void proxyReplyEnd(ProxyRequest *request);
 
 /* It cannot be finished: end it so that the client notices. */

@@ -108,31 +108,86 @@ noteSent(ProxyClient *client, size_t len)
         proxyClientArmTimeout(client, 0);
 }
 
+/* What has a length was refused before. */
+static bool
+isTooLarge(const ProxyRequest *request)
+{
+    return request->reply.bodyMax > 0 &&
+           cacheObjectAvailable(request->object) > request->reply.bodyMax;
+}
+
+/* The reader has got to where nothing is yet. */
+static bool
+isMoreToCome(const ProxyRequest *request, int error)
+{
+    return error == -EAGAIN ||
+           (error == -ECANCELED && request->leader != NULL);
+}
+
+static void
+cutShort(ProxyRequest *request, int error)
+{
+    const char *why = "the origin's answer came to no end";
+
+    if (error == -EFBIG)
+        why = "larger than reply_body_max_size";
+    else if (error == -EIO)
+        why = "the stored body cannot be read";
+    debug(DBG_CLIENT, error == -EIO ? 1 : 2, "%s: cut short: %s",
+          request->urlText.data, why);
+    request->reply.isReset = request->reply.isComplete = true;
+}
+
 int
 proxyReplyPeek(ProxyRequest *request, struct iovec *iov, int max)
 {
-    int count = cacheReaderPeek(&request->reader, iov, max);
+    int count = isTooLarge(request)
+                    ? -EFBIG
+                    : cacheReaderPeek(&request->reader, iov, max);
 
-    if (count >= 0)
+    if (count > 0)
         return count;
-    debug(DBG_CLIENT, 1, "%s: cut short: the stored body cannot be read",
-          request->urlText.data);
-    request->reply.isReset = true;
+    if (count == 0)
+        proxyReplyEnd(request);
+    else if (!isMoreToCome(request, count))
+        cutShort(request, count);
     return 0;
+}
+
+/* What arrives without a length is sent in chunks. */
+static void
+frameStored(ProxyRequest *request)
+{
+    Buf *out = &request->client->out;
+    struct iovec piece;
+
+    while (!request->reply.isComplete && proxyReplyHasRoom(request) &&
+           proxyReplyPeek(request, &piece, 1) > 0) {
+        bufPrintf(out, "%zx\r\n", piece.iov_len);
+        int rc = bufAppend(out, piece.iov_base, piece.iov_len);
+        if (rc == 0)
+            rc = bufAppend(out, "\r\n", 2);
+        CHECK(rc == 0); /* HIGH and a store's chunk are below MAX */
+        cacheReaderAdvance(&request->reader, piece.iov_len);
+    }
 }
 
 static int
 gather(ProxyClient *client, struct iovec iov[PROXY_PIECES])
 {
     ProxyRequest *request = client->request;
+    bool isStored = request->reply.source == PROXY_SOURCE_STORE &&
+                    !request->reply.isReset;
     int count = 0;
 
     if (request->parts != NULL && !request->reply.isReset)
         proxyPartsGoOn(request);
+    if (isStored && request->reply.isChunked)
+        frameStored(request);
     if (bufLen(&client->out) > 0)
         iov[count++] = (struct iovec){.iov_base = bufData(&client->out),
                                       .iov_len = bufLen(&client->out)};
-    if (request->reply.source == PROXY_SOURCE_STORE && !request->reply.isReset)
+    if (isStored && !request->reply.isChunked)
         count += proxyReplyPeek(request, iov + count, PROXY_PIECES - count);
     return count;
 }
@@ -152,6 +207,8 @@ afterFlush(ProxyClient *client)
         finish(client);
     else if (request->fetch != NULL)
         proxyFetchResume(request->fetch);
+    else if (request->leader != NULL)
+        proxyFetchResume(request->leader);
 }
 
 void
@@ -228,20 +285,24 @@ proxyReplyOrigin(ProxyRequest *request, HttpResponse *response)
 }
 
 bool
+proxyReplyHasRoom(const ProxyRequest *request)
+{
+    return bufLen(&request->client->out) <= PROXY_OUTPUT_HIGH;
+}
+
+void
 proxyReplyBody(ProxyRequest *request, const char *octets, size_t len)
 {
     Buf *out = &request->client->out;
     const ProxyReply *reply = &request->reply;
 
-    if (bufLen(out) > PROXY_OUTPUT_HIGH)
-        return false;
     if (isHead(request) || len == 0 || reply->isReset)
-        return true;
+        return;
     if (reply->bodyMax > 0 && reply->originOctets + len > reply->bodyMax) {
         debug(DBG_CLIENT, 2, "%s: cut short: larger than reply_body_max_size",
               request->urlText.data);
         proxyReplyAbort(request);
-        return true;
+        return;
     }
     if (request->reply.isChunked)
         bufPrintf(out, "%zx\r\n", len);
@@ -250,13 +311,12 @@ proxyReplyBody(ProxyRequest *request, const char *octets, size_t len)
         rc = bufAppend(out, "\r\n", 2);
     CHECK(rc == 0); /* HIGH and one piece are below MAX */
     commDefer(&request->client->flush);
-    return true;
 }
 
 void
 proxyReplyEnd(ProxyRequest *request)
 {
-    if (request->reply.isReset)
+    if (request->reply.isReset || request->reply.isComplete)
         return;
     Buf *out = &request->client->out;
 

@@ -94,21 +94,21 @@ proxySliceHead(ProxyFetch *fetch, HttpResponse *response)
     return true;
 }
 
-bool
+void
 proxySliceBody(const ProxyFetch *fetch, const char *octets, size_t len)
 {
     uint64_t from = fetch->received;
     uint64_t end = fetch->slice.last + 1;
 
-    if (!fetch->isSlice)
-        return proxyReplyBody(fetch->request, octets, len);
+    if (!fetch->isSlice) {
+        proxyReplyBody(fetch->request, octets, len);
+        return;
+    }
     size_t skipped = fetch->slice.first > from ? fetch->slice.first - from : 0;
     if (skipped >= len || from >= end)
-        return true;
+        return;
     size_t taken = (from + len < end ? len : (size_t)(end - from)) - skipped;
-    if (!proxyReplyBody(fetch->request, octets + skipped, taken))
-        return false;
+    proxyReplyBody(fetch->request, octets + skipped, taken);
     if (from + skipped + taken == end)
         proxyReplyEnd(fetch->request);
-    return true;
 }

@@ -19,6 +19,8 @@ formatTail(const ProxyRequest *request, ProxyTail *tail)
     proxyTailPut(tail, httpSlice("\r\n", 2));
     proxyTailPut(tail, request->proxy->statusField);
     proxyStatusPut(&request->reply, freshness->lifetime - age, tail);
+    if (request->reply.isChunked)
+        proxyTailPut(tail, httpSliceText("Transfer-Encoding: chunked\r\n"));
     proxyTailPut(tail, httpSliceText(proxyReplyConnection(request)));
     proxyTailPut(tail, httpSlice("\r\n", 2));
     return httpSlice(tail->text, tail->len);
@@ -112,6 +114,22 @@ isRefused(ProxyRequest *request)
                              cacheObjectLength(object));
 }
 
+/* The body comes from the store, as far as it is there. */
+static void
+readStored(ProxyRequest *request)
+{
+    ProxyReply *reply = &request->reply;
+
+    reply->source = PROXY_SOURCE_STORE;
+    reply->isComplete = !cacheObjectIsArriving(request->object);
+    if (cacheObjectLength(request->object) != CACHE_LENGTH_UNKNOWN)
+        return;
+    if (request->http->minor > 0)
+        reply->isChunked = true;
+    else
+        reply->keepAlive = false;
+}
+
 void
 proxyReplyStored(ProxyRequest *request)
 {
@@ -125,10 +143,11 @@ proxyReplyStored(ProxyRequest *request)
     request->reply.isComplete = true;
     proxyReplyType(request, findType(head));
     if (request->http->method != HTTP_METHOD_HEAD) {
-        request->reply.source = PROXY_SOURCE_STORE;
+        readStored(request);
         cacheReaderInit(&request->reader, object);
     }
-    if (request->authInfo != NULL || proxyHeaderIsReplyChanged(request))
+    if (request->authInfo != NULL || request->reply.isChunked ||
+        proxyHeaderIsReplyChanged(request))
         sendChanged(request, head);
     else
         sendStored(request, head, formatTail(request, &tail));
@@ -161,9 +180,8 @@ static void
 beginPart(ProxyRequest *request, HttpSlice type)
 {
     proxyReplyBegin(request, 206);
-    request->reply.isComplete = true;
     proxyReplyType(request, type);
-    request->reply.source = PROXY_SOURCE_STORE;
+    readStored(request);
 }
 
 void

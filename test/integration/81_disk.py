@@ -27,7 +27,8 @@ squire_test.Squire = OnDisk
 
 def load_tests(loader, tests, pattern):
     suites = unittest.TestSuite()
-    for name in ("81_cache", "81_range", "81_stale", "81_validate"):
+    for name in ("81_cache", "81_follow", "81_range", "81_stale",
+                 "81_validate"):
         module = importlib.import_module(name)
         module.HIT = "TCP_HIT"  # in the access log
         suites.addTests(loader.loadTestsFromModule(module))

@@ -366,26 +366,6 @@ class Collapsed(SharedCase):
         self.go.set()
         self.assertEqual(sorted(a.status for a in read()), [200, 200, 502])
 
-    def test_slow_body_is_not_waited_for(self):
-        stop = threading.Event()
-
-        def route(request, sock):
-            if self.asked() > 1:
-                return answer(200, b"quick", FRESH)
-            sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"
-                         b"Cache-Control: max-age=60\r\n\r\n1")
-            stop.wait(squire_test.PATIENCE)
-            return b"2"
-
-        url = self.serve(route)
-        slow = self.ask(url, 1)
-        wait_for("the first question", lambda: self.asked() == 1)
-        began = time.monotonic()
-        self.assertEqual(self.ask(url, 1)()[0].body, b"quick")
-        self.assertGreater(time.monotonic() - began, 4)
-        stop.set()
-        self.assertEqual(slow()[0].body, b"12")
-
 
 class NotCollapsed(SharedCase):
     conf = "collapsed_forwarding off\n"

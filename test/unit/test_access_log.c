@@ -140,6 +140,13 @@ Test(access_log, clients_of_both_families)
     free(text);
 }
 
+Test(access_log, what_another_request_has_fetched_counts_as_a_hit)
+{
+    cr_expect_str_eq(accessResultName(ACCESS_CF_HIT), "TCP_CF_HIT");
+    cr_expect(accessResultIsHit(ACCESS_CF_HIT));
+    cr_expect_not(accessResultIsHit(ACCESS_MISS));
+}
+
 Test(access_log, every_result_has_a_name)
 {
     cr_expect_str_eq(accessResultName(ACCESS_HIT), "TCP_HIT");
