@@ -5,7 +5,6 @@
 #include "comm.h"
 #include "debug.h"
 #include "http_date.h"
-#include "http_url.h"
 #include "manager_priv.h"
 
 /* One of write, query, open and none: a document, one about what the query
@@ -190,21 +189,6 @@ answerCommand(ManagerConn *conn, const Route *route)
     managerConnSend(conn);
 }
 
-/* The name in Host is under the control of whoever made the link. */
-static bool
-isHostTrusted(const ManagerConn *conn, const HttpRequest *request)
-{
-    HttpSlice text = httpHeaderGet(&request->headers, HTTP_HEADER_HOST);
-    HttpUrl url;
-
-    if (text.data == NULL)
-        return true; /* HTTP/1.0: no browser */
-    return httpUrlParseAuthority(text, 80, &url) == HTTP_URL_ERROR_NONE &&
-           (url.hostIsIpv4 || url.hostIsIpv6 ||
-            httpSliceIs(url.host, "localhost") ||
-            httpSliceIs(url.host, managerConnHostname(conn)));
-}
-
 /* Whether JSON is wanted rather than what people or Prometheus read. */
 static bool
 isJsonWanted(const HttpRequest *request)
@@ -266,7 +250,7 @@ managerRouteAnswer(ManagerConn *conn)
 
     debug(DBG_MANAGER, 3, "manager: %.*s %.*s",
           HTTP_SLICE_ARG(request->methodText), HTTP_SLICE_ARG(request->target));
-    if (!isHostTrusted(conn, request))
+    if (!reportIsHostTrusted(&request->headers, managerConnHostname(conn)))
         managerRouteRefuse(conn, 403, "", "");
     else if (text.data != NULL)
         answerText(conn, text);

@@ -60,7 +60,9 @@ proxyReportTake(ProxyRequest *request, const HttpUrl *url)
 {
     const HttpRequest *http = request->http;
     HttpSlice rest = reportTarget(http->target);
-    bool isPath = http->form == HTTP_TARGET_ORIGIN && request->accel == NULL;
+    bool isPath = http->form == HTTP_TARGET_ORIGIN && request->accel == NULL &&
+                  reportIsHostTrusted(&http->headers,
+                                      request->config->visibleHostname);
 
     if (rest.data == NULL || request->proxy->report == NULL)
         return false;

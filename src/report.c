@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "http_url.h"
+
 /* What follows prefix in text, or the absent slice. */
 static HttpSlice
 after(HttpSlice text, const char *prefix)
@@ -66,6 +68,20 @@ reportRead(HttpSlice text, const HttpHeaders *headers, const Config *config,
         out->password = basicPassword(headers, &out->basic);
     if (out->name.len == 0)
         out->name = httpSliceText("menu");
+}
+
+bool
+reportIsHostTrusted(const HttpHeaders *headers, const char *hostname)
+{
+    HttpSlice text = httpHeaderGet(headers, HTTP_HEADER_HOST);
+    HttpUrl url;
+
+    if (text.data == NULL)
+        return true; /* HTTP/1.0: no browser */
+    return httpUrlParseAuthority(text, 80, &url) == HTTP_URL_ERROR_NONE &&
+           (url.hostIsIpv4 || url.hostIsIpv6 ||
+            httpSliceIs(url.host, "localhost") ||
+            httpSliceIs(url.host, hostname));
 }
 
 bool

@@ -26,6 +26,10 @@ HttpSlice reportTarget(HttpSlice target);
 void reportRead(HttpSlice text, const HttpHeaders *headers,
                 const Config *config, Report *out);
 
+/* True when Host, if there is one, is an address, localhost or hostname: any
+ * other name may be under the control of whoever made the link. */
+bool reportIsHostTrusted(const HttpHeaders *headers, const char *hostname);
+
 /* True when cachemgr_passwd lets it be had; a command (isCommand) only with
  * a line for it. */
 bool reportIsAllowed(const Report *report, bool isCommand);

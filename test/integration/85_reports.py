@@ -53,6 +53,16 @@ class Reports(unittest.TestCase):
             response = squire.get(origin.url("/squid-internal-mgr/info"))
             self.assertEqual(response.body, b"theirs")
 
+    def test_a_page_of_another_site_gets_none(self):
+        """Its own name may lead here (DNS rebinding)."""
+        with Squire("visible_hostname proxy.test\n", ACCESS) as squire:
+            path = "/squid-internal-mgr/info"
+            for host, status in (("evil.test", 400), ("evil.test:3128", 400),
+                                 ("proxy.test", 200), ("localhost:1", 200),
+                                 ("[::1]", 200)):
+                self.assertEqual(raw(squire, path, f"Host: {host}").status,
+                                 status, host)
+
     def test_http_access_decides(self):
         with Squire("http_access deny all\n", ACCESS) as squire:
             for form in ("cache_object://localhost/info",
