@@ -287,6 +287,7 @@ typedef struct HelperPoolStats {
     uint64_t gone[HELPER_GONE_COUNT]; /* those, and those sent off, by why */
     const char *trouble;   /* how the last process ended badly or could not be
                               started; "": none did; borrowed likewise */
+    int64_t troubleAgoMs;  /* how long ago that was */
     unsigned cacheEntries; /* answers kept, fresh or not */
     uint64_t cacheHits, cacheMisses; /* fresh answers given, also by
                                         helperLookup, which is no request; and

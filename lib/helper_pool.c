@@ -130,6 +130,7 @@ helperPoolNoteTrouble(HelperPool *pool, const char *fmt, ...)
     va_start(ap, fmt);
     (void)vsnprintf(pool->trouble, sizeof(pool->trouble), fmt, ap);
     va_end(ap);
+    pool->troubleAtUs = commNowUs();
 }
 
 void

@@ -247,6 +247,7 @@ struct HelperPool {
     unsigned lastNumber;
     HelperRestart restart;
     char trouble[256]; /* how the last process ended or failed to start */
+    int64_t troubleAtUs;
 
     ListNode queue;   /* requests waiting for a process */
     ListNode resting; /* and those that wait before another try */

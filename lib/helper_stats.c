@@ -99,6 +99,9 @@ helperPoolStats(const HelperPool *pool, HelperPoolStats *statsOut)
         .concurrency = pool->config.concurrency,
         .endMark = pool->config.endMark,
         .trouble = pool->trouble,
+        .troubleAgoMs = pool->trouble[0]
+                            ? (commNowUs() - pool->troubleAtUs) / 1000
+                            : 0,
     };
     memcpy(statsOut->gone, pool->gone, sizeof(statsOut->gone));
     if (pool->answers.cache)

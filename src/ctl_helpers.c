@@ -95,7 +95,8 @@ showTroubles(const json_t *pool)
         printf("%s: %.0f gone by %s\n", name, json_number_value(count), why);
     if (trouble[0] == '\0')
         return;
-    printf("%s: last trouble: ", name);
+    printf("%s: last trouble, %.0f s ago: ", name,
+           ctlJsonReal(pool, "trouble_ago_ms") / 1000);
     ctlPutLine("", trouble, strlen(trouble));
 }
 

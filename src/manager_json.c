@@ -146,6 +146,8 @@ putGone(Buf *out, const HelperPoolStats *stats)
                   (unsigned long long)stats->gone[why]);
     bufPrintf(out, "},\n");
     putText(out, "trouble", stats->trouble);
+    bufPrintf(out, "    \"trouble_ago_ms\": %lld,\n",
+              (long long)stats->troubleAgoMs);
 }
 
 void

@@ -211,7 +211,8 @@ class Troubles(unittest.TestCase):
             result = run("-u", f"127.0.0.1:{squire.manager}", "helpers", "-a")
             self.assertRegex(result.stdout,
                              r"(?m)^url_rewrite: [12] gone by exit$")
-            self.assertRegex(result.stdout, r"(?m)^url_rewrite: last trouble: "
+            self.assertRegex(result.stdout,
+                             r"(?m)^url_rewrite: last trouble, \d s ago: "
                              r".*rewriter\.py: exited with status 9")
             squire.check_idle()
 

@@ -187,7 +187,8 @@ class Page(unittest.TestCase):
                              "event.pid === arguments[0]).time", victim)
         self.assertLess(shown - killed, 2)
         self.wait_text("[data-pool=url_rewrite] .why", r"signal \d")
-        self.wait_text("[data-pool=url_rewrite] .trouble", "SIGKILL")
+        self.wait_text("[data-pool=url_rewrite] .trouble",
+                       r"Last trouble, \d s ago: .*SIGKILL")
         self.wait_text("#events", r"starturl_rewrite")
         self.filter_events(victim)
 
@@ -238,6 +239,29 @@ class Page(unittest.TestCase):
                 node.getAttribute("aria-label") ||
                 node.labels && node.labels.length))
               .map((node) => node.outerHTML)"""), [])
+
+    def test_a_pool_that_was_not_asked_is_short(self):
+        self.page.js("""
+            const sample = arguments[0];
+            const pool = {...sample.pools[0], name: "new", requests: 0};
+            sample.time = points[points.length - 1].t;
+            sample.pools = [pool];
+            disconnect();
+            showPools(sample);""", json.loads(self.squire.ask_manager(
+                "/", headers={"Accept": "application/json"}).body))
+        columns = ("return getComputedStyle(document.querySelector("
+                   "'[data-pool=new] .columns')).display")
+        self.assertEqual(self.page.js(columns), "none")
+        self.assertRegex(self.text("[data-pool=new] .unused"),
+                         r"Not asked yet. \d of at most 4 processes run.")
+        self.page.js("""
+            showPool(pools.get("new"), {...arguments[0].pools[0], requests: 1},
+              points[points.length - 1].t + 1, arguments[0].info.pid);""",
+            json.loads(self.squire.ask_manager(
+                "/", headers={"Accept": "application/json"}).body))
+        self.assertEqual(self.page.js(columns), "grid")
+        self.assertTrue(self.page.js("return document.querySelector("
+                                     "'[data-pool=new] .unused').hidden"))
 
     def test_many_pools_have_a_list(self):
         """Two are no reason for one."""
