@@ -163,6 +163,38 @@ class Proxying(Case):
             time.sleep(0.3)  # until nothing fits any more
             self.assertTrue(connection.read_response().body == self.big * 4)
 
+    def test_what_arrives_is_read_by_others_at_their_pace(self):
+        squire = self.start(self.ca.words("a"),
+                            "maximum_object_size 64 MB\n"
+                            "maximum_object_size_in_memory 64 MB\n")
+        body = self.big * 4
+
+        def serve(request, sock):
+            sock.sendall(b"HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\n"
+                         b"Transfer-Encoding: chunked\r\n\r\n")
+            at, size = 0, 1
+            while at < len(body):
+                piece = body[at:at + size]
+                sock.sendall(b"%x\r\n%s\r\n" % (len(piece), piece))
+                at, size = at + size, size * 7 % 90001
+            return b"0\r\n\r\n"
+
+        for path, route in (
+                ("/chunked", serve),
+                ("/whole", answer(200, body, "Cache-Control: max-age=60"))):
+            self.origin.routes[path] = route
+            with contextlib.ExitStack() as stack:
+                connections = [
+                    stack.enter_context(squire.connect_tls(self.ca.client()))
+                    for _ in range(4)]
+                for connection in connections:
+                    connection.send(f"GET {self.origin.url(path)} HTTP/1.1\r\n"
+                                    f"Host: {self.origin.authority}\r\n\r\n")
+                for connection in connections[1:] + connections[:1]:
+                    time.sleep(0.3)  # until nothing fits any more
+                    self.assertTrue(connection.read_response().body == body)
+            self.assertEqual(self.origin.count(path), 1)
+
     def test_an_end_told_early_does_not_stop_the_answer(self):
         connection = self.squire.connect_tls(self.ca.client())
         with connection:

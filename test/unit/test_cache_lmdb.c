@@ -497,6 +497,42 @@ Test(cacheLmdb, what_could_not_be_written_is_read_to_its_end)
     cacheObjectUnref(&object);
 }
 
+Test(cacheLmdb, what_arrives_and_cannot_be_written_is_read_as_far_as_it_came)
+{
+    CacheWriter *writer = storesBegin("u", CACHE_LENGTH_UNKNOWN);
+    CacheObject *object = cacheWriterObject(writer);
+    uint64_t length = 0;
+    CacheReader reader;
+    struct iovec iov[1];
+    int rc = 0, count;
+
+    ((CacheLmdbStore *)store)->objectMax = UINT64_MAX / 2;
+    storesFill(block, sizeof(block), 5);
+    envOf()->usedMax = 1; /* there is never room */
+    for (; length < (64u << 20) && rc == 0; length += sizeof(block)) {
+        rc = cacheWriterAppend(writer, block, sizeof(block));
+        cacheStoreFlush(store);
+    }
+    length -= sizeof(block);
+    cr_expect_eq(rc, -ENOSPC);
+    cacheWriterAbort(&writer);
+    cr_expect_eq(cacheObjectAvailable(object), length);
+    cacheReaderInit(&reader, object);
+    for (uint64_t at = 0; (count = cacheReaderPeek(&reader, iov, 1)) > 0;) {
+        size_t from = at % sizeof(block);
+        size_t part = iov[0].iov_len < sizeof(block) - from
+                          ? iov[0].iov_len
+                          : sizeof(block) - from;
+        cr_assert_eq(memcmp(iov[0].iov_base, block + from, part), 0);
+        cacheReaderAdvance(&reader, part);
+        at += part;
+        length -= part;
+    }
+    cr_expect_eq(count, -ECANCELED);
+    cr_expect_eq(length, 0);
+    cacheObjectUnref(&object);
+}
+
 Test(cacheLmdb, what_is_invalid_and_cannot_be_written_is_bounded)
 {
     CacheLmdbTxn txn = {0};
