@@ -304,7 +304,7 @@ accessLogClose(AccessLog **logp)
 }
 
 int
-accessLogReopen(AccessLog *log)
+accessLogReopen(AccessLog *log, unsigned keep)
 {
     CHECK_OBJ(log, ACCESS_LOG_MAGIC);
     if (log->daemon != NULL) {
@@ -312,7 +312,7 @@ accessLogReopen(AccessLog *log)
         return 0;
     }
     accessLogFlush(log);
-    int rc = logPlaceReopen(log->place);
+    int rc = logPlaceReopen(log->place, keep);
     if (rc == 0 && logPlaceIsFile(log->path))
         log->midLine = false;
     return rc;

@@ -142,9 +142,10 @@ void accessLogAddLine(AccessLog *log, const char *text, size_t len);
 /* Write what is held now. */
 void accessLogFlush(AccessLog *log);
 
-/* Flush, then open the path anew (after a rename); a daemon rotates. 0, or
- * -errno and the old file goes on. */
-int accessLogReopen(AccessLog *log);
+/* Flush, then open the path anew, with so many old files kept (0: somebody
+ * else has renamed it); a daemon rotates. 0, or -errno and the old file goes
+ * on. */
+int accessLogReopen(AccessLog *log, unsigned keep);
 
 typedef struct AccessLogStats {
     const char *path;  /* borrowed from the log */

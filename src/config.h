@@ -479,6 +479,10 @@ typedef void ConfigHelperCb(const ConfigHelper *helper, void *data);
  * without. */
 void configForEachHelper(const Config *config, ConfigHelperCb *cb, void *data);
 
+/* How many old files of cache_log are kept: rotate= of debug_options, else
+ * logfile_rotate. */
+unsigned configDebugKeep(const Config *config);
+
 /* What cachemgr_passwd says of a document of the manager: the password, "none"
  * or "disable"; NULL: nothing. Borrowed. */
 const char *configManagerPassword(const Config *config, HttpSlice action);

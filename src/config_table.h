@@ -148,7 +148,8 @@
     X("debug_options", Debug, debugOptions, "ALL,1",                           \
       "SECTION,LEVEL... [rotate=N]",                                           \
       "How much the debug log says: 0 only what is fatal, 1 what matters, "    \
-      "up to 9. SECTION is a number or ALL.")                                  \
+      "up to 9. SECTION is a number or ALL. rotate= is logfile_rotate for "    \
+      "this log.")                                                             \
     X("logformat", LogFormat, logFormats, NULL, "NAME TEXT",                   \
       "How lines of an access log look; TEXT, the rest of the line, has "      \
       "codes: FORMAT CODES. In \"...\" and [...] values are escaped for "      \
@@ -186,8 +187,10 @@
       "Lines wait in 4 MB at most; those that are lost are counted, in the "   \
       "debug log and in the manager's /info.")                                 \
     X("logfile_rotate", Count, logfileRotate, "10", "NUMBER",                  \
-      "How many old files a log daemon keeps when the logs are rotated; with " \
-      "0 it opens the file anew, as the proxy always does with its own.")      \
+      "How many old files of each log, also of cache_log, are kept when "      \
+      "the logs are rotated (squire -k rotate): FILE.0 is the youngest. "      \
+      "With 0 the files are opened anew and nothing else, for a "              \
+      "logrotate(8) that renames them.")                                       \
     X("buffered_logs", Bool, bufferedLogs, "off", "on|off",                    \
       "Whether lines for a log daemon may wait for up to a second.")           \
     X("strip_query_terms", Bool, stripQueryTerms, "on", "on|off",              \

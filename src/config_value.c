@@ -636,3 +636,13 @@ parseDebug(ConfigLoader *loader, const ConfigRow *row, const ConfigLine *line)
 const ConfigKind configKindDebug = {
     .parse = parseDebug,
 };
+
+unsigned
+configDebugKeep(const Config *config)
+{
+    const char *text =
+        config->debugOptions ? strstr(config->debugOptions, "rotate=") : NULL;
+
+    return text ? (unsigned)strtoul(text + strlen("rotate="), NULL, 10)
+                : (unsigned)config->logfileRotate;
+}

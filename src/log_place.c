@@ -19,6 +19,7 @@
 #include "check.h"
 #include "comm.h"
 #include "fd.h"
+#include "log_shift.h"
 #include "xalloc.h"
 
 #define PLACE_MAGIC 0x104e91aeu
@@ -383,11 +384,14 @@ logPlaceClose(LogPlace **placep)
 }
 
 int
-logPlaceReopen(LogPlace *place)
+logPlaceReopen(LogPlace *place, unsigned keep)
 {
     CHECK_OBJ(place, PLACE_MAGIC);
     if (place->ops->isRetried)
         return 0;
+    int rc = logShift(place->text, keep);
+    if (rc < 0)
+        return rc;
     int fd = place->ops->open(place);
     if (fd < 0)
         return fd;

@@ -32,9 +32,9 @@ LogPlace *logPlaceOpen(const char *text, const char *syslog);
 /* Close it. Clears *place; NULL inside is accepted. */
 void logPlaceClose(LogPlace **place);
 
-/* Open a file anew, after a rename; others go on. 0, or -errno and the old
- * file goes on. */
-int logPlaceReopen(LogPlace *place);
+/* Open a file anew, after it was renamed by somebody or now (logShift with
+ * `keep`); others go on. 0, or -errno and the old file goes on. */
+int logPlaceReopen(LogPlace *place, unsigned keep);
 
 /* How it was given; borrowed. */
 const char *logPlaceText(const LogPlace *place);

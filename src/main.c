@@ -15,6 +15,7 @@
 #include "daemon.h"
 #include "debug.h"
 #include "fd.h"
+#include "log_shift.h"
 #include "manager.h"
 #include "options.h"
 #include "origin.h"
@@ -194,8 +195,11 @@ rotate(Buf *out)
     int rc = 0;
 
     bufInit(&complaints, WARNINGS_MAX);
-    if (debugReopen() == -1) {
+    if (debugPath() != NULL)
+        rc = logShift(debugPath(), configDebugKeep(squire.config));
+    if (rc == 0 && debugReopen() == -1)
         rc = -errno;
+    if (rc < 0) {
         bufPrintf(&complaints, "cache_log %s: %s", debugPath(), strerror(-rc));
         bufAppend(&complaints, "", 1);
     }

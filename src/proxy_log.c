@@ -112,14 +112,32 @@ proxyLogsOpen(Proxy *proxy, const Config *config, ProxyComplainCb *complain,
     return failure;
 }
 
+/* True when one before the one at index goes to the same place: it is
+ * shifted once. */
+static bool
+isShifted(const Proxy *proxy, size_t index)
+{
+    const ConfigAccessLog *lines = proxy->config->accessLogs;
+
+    for (size_t i = 0; i < index; i++)
+        if (proxy->logs[i] != NULL && proxy->logs[index] != NULL &&
+            strcmp(lines[i].path, lines[index].path) == 0)
+            return true;
+    return false;
+}
+
 int
 proxyLogsReopen(Proxy *proxy, ProxyComplainCb *complain, void *data)
 {
+    unsigned keep = (unsigned)proxy->config->logfileRotate;
     int failure = 0;
 
     for (size_t i = 0; i < proxy->logCount; i++) {
         const ConfigAccessLog *line = &proxy->config->accessLogs[i];
-        int rc = proxy->logs[i] != NULL ? accessLogReopen(proxy->logs[i]) : 0;
+        unsigned shift = isShifted(proxy, i) ? 0 : keep;
+        int rc = proxy->logs[i] != NULL
+                     ? accessLogReopen(proxy->logs[i], shift)
+                     : 0;
 
         if (rc == 0)
             continue;

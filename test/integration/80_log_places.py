@@ -85,6 +85,33 @@ class Places(unittest.TestCase):
             squire.get(self.origin.url("/?4"))
             self.assertIn("/?4", receiver.lines(1))
 
+    def test_old_files_are_kept(self):
+        squire = Squire()
+        conf = (f"access_log {squire.path('other.log')} squid\n"
+                f"access_log stdio:{squire.path('other.log')} common\n")
+        squire.write_conf(conf + "logfile_rotate 2\n"
+                          "debug_options ALL,1 rotate=1\n")
+        with squire:
+            for number in range(3):
+                squire.get(self.origin.url(f"/?{number}"))
+                self.assertEqual(squire.ask_manager("/rotate", "POST", {
+                    "X-Squire": "1"}).status, 200)
+            self.assertEqual(squire.read("access.log"), "")
+            for name, number in (("access.log.0", 2), ("access.log.1", 1)):
+                self.assertEqual(squire.read(name).count("\n"), 1)
+                self.assertIn(f"/?{number} ", squire.read(name))
+            self.assertEqual(squire.read("other.log.0").count("/?2 "), 2)
+            self.assertEqual(squire.read("other.log.1").count("/?1 "), 2)
+            self.assertFalse(os.path.exists(squire.path("access.log.2")))
+            self.assertFalse(os.path.exists(squire.path("debug.log.1")))
+            self.assertIn("logs reopened", squire.read("debug.log.0") +
+                          squire.read("debug.log"))
+            squire.reconfigure(conf + "logfile_rotate 0\n")
+            squire.get(self.origin.url("/?3"))
+            squire.ask_manager("/rotate", "POST", {"X-Squire": "1"})
+            self.assertIn("/?3 ", squire.read("access.log"))
+            self.assertNotIn("/?3 ", squire.read("access.log.0"))
+
     def test_acls_choose(self):
         receiver = Receiver()
         self.addCleanup(receiver.close)

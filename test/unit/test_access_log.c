@@ -227,7 +227,7 @@ Test(access_log, reopen_goes_on_in_a_new_file)
     snprintf(old, sizeof(old), "%s", supportTempPath("access.log.0"));
     accessLogAdd(log, &entry);
     cr_assert_eq(rename(supportTempPath("access.log"), old), 0);
-    cr_expect_eq(accessLogReopen(log), 0);
+    cr_expect_eq(accessLogReopen(log, 0), 0);
     accessLogAdd(log, &entry);
     accessLogAdd(log, &entry);
     accessLogClose(&log);
@@ -252,7 +252,7 @@ Test(access_log, a_reopen_that_fails_keeps_the_old_file)
     log = accessLogOpen(path);
     cr_assert(log);
     cr_assert_eq(rename(folder, away), 0);
-    cr_expect_eq(accessLogReopen(log), -ENOENT);
+    cr_expect_eq(accessLogReopen(log, 0), -ENOENT);
     accessLogAdd(log, &entry);
     accessLogClose(&log);
     snprintf(path, sizeof(path), "%s/a", away);
