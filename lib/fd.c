@@ -113,6 +113,23 @@ fdLimit(void)
     return limit.rlim_cur;
 }
 
+void
+fdMakeRoom(size_t count)
+{
+    size_t limit = fdLimit();
+    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    int last;
+
+    if (null < 0)
+        return;
+    if (count > limit)
+        count = limit;
+    last = fcntl(null, F_DUPFD_CLOEXEC, (int)count - 1);
+    if (last >= 0)
+        close(last);
+    close(null);
+}
+
 int
 fdEnsureStdio(void)
 {

@@ -42,6 +42,14 @@ int fdSetLimit(size_t max);
 /* How many descriptors this process may have. */
 size_t fdLimit(void);
 
+/*
+ * Have the kernel make room for numbers up to count now, or as many as there
+ * may be. When it needs more room in a process with several threads, it waits
+ * for all processors: whoever opens that descriptor stands still for 10 ms
+ * or more. Best called before there are threads.
+ */
+void fdMakeRoom(size_t count);
+
 /* Make descriptors 0, 1 and 2 exist (/dev/null where closed). 0 or -errno. */
 int fdEnsureStdio(void);
 

@@ -26,6 +26,7 @@
 #include "xalloc.h"
 
 #define ORIGIN_IDLE_MAX 512
+#define FDS_EXPECTED 65536
 #define ORIGIN_IDLE_SHARE 8 /* of our descriptors, at most one in so many */
 #define WARNINGS_MAX 65536
 
@@ -375,6 +376,7 @@ start(Config *config)
 {
     fdRaiseLimit();
     limitDescriptors(config);
+    fdMakeRoom(FDS_EXPECTED);
     if (config->umask >= 0)
         umask((mode_t)config->umask);
     if (commInit() == -1 || originInit(originIdleMax()) < 0 ||

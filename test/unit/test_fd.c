@@ -46,6 +46,14 @@ Test(fd, limit_is_raised_as_far_as_allowed)
     cr_assert_eq(fdLimit(), 100u);
 }
 
+Test(fd, making_room_leaves_nothing_open)
+{
+    int before = fdCount();
+
+    fdMakeRoom(5000);
+    cr_assert_eq(fdCount(), before);
+}
+
 Test(fd, closep_clears_and_keeps_errno)
 {
     int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
