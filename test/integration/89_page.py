@@ -290,10 +290,10 @@ class Page(unittest.TestCase):
     def test_scales_have_whole_middles(self):
         self.assertEqual(self.page.js(
             "return [0, 1, 2, 3, 5, 10, 11, 99, 101, 4001].map((value) => "
-            "niceTop(value))"), [2, 2, 2, 4, 10, 10, 20, 100, 200, 10000])
+            "niceTop(value))"), [2, 2, 2, 4, 6, 10, 20, 100, 200, 6000])
         self.assertEqual(self.page.js(
             "return [0, 1024, 1025, 3000, 5e5, 2e6].map((value) => "
-            "niceTop(value, 1024) / 1024)"), [1, 1, 2, 4, 1000, 2048])
+            "niceTop(value, 1024) / 1024)"), [1, 1, 2, 4, 600, 2048])
 
     def test_facts(self):
         self.assertEqual(self.page.js(
