@@ -3,11 +3,15 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "check.h"
 #include "comm.h"
+#include "helper.h"
 #include "helper_histogram.h"
+#include "json_text.h"
+#include "list.h"
 #include "xalloc.h"
 
 #define RECENT_MAGIC 0x3a9a6e08u
@@ -28,6 +32,16 @@ typedef struct Point {
     Latency latency;
 } Point;
 
+/* A helper pool's requests until each point; those before `since` are not
+ * known. */
+typedef struct Track {
+    ListNode node;
+    char *pool;
+    uint64_t since; /* number of the first point that it has */
+    uint64_t last;
+    uint64_t requests[MANAGER_RECENT_POINTS];
+} Track;
+
 /* Of both rings the oldest is at its count modulo its room once it is full. */
 struct ManagerRecent {
     uint32_t magic;
@@ -42,6 +56,7 @@ struct ManagerRecent {
     uint64_t eventCount;
     Point points[MANAGER_RECENT_POINTS];
     char *events[MANAGER_RECENT_EVENTS];
+    ListNode tracks; /* in the order in which pools were made */
 };
 
 static Latency
@@ -61,12 +76,61 @@ latencySince(ManagerRecent *recent)
     };
 }
 
+static Track *
+trackOf(ManagerRecent *recent, const char *pool)
+{
+    ListNode *node, *next;
+
+    LIST_FOREACH(&recent->tracks, node, next) {
+        Track *track = LIST_OBJ(node, Track, node);
+
+        if (strcmp(track->pool, pool) == 0)
+            return track;
+    }
+    Track *track = xcalloc(1, sizeof(*track));
+    track->pool = xstrdup(pool);
+    track->since = recent->pointCount;
+    listPushBack(&recent->tracks, &track->node);
+    return track;
+}
+
+static void
+notePool(HelperPool *pool, void *data)
+{
+    ManagerRecent *recent = data;
+    HelperPoolStats stats;
+
+    helperPoolStats(pool, &stats);
+    Track *track = trackOf(recent, stats.name);
+    track->last = recent->pointCount;
+    track->requests[track->last % MANAGER_RECENT_POINTS] = stats.requests;
+}
+
+/* Those whose last point is before this one: their pools are gone. */
+static void
+dropTracks(ManagerRecent *recent, uint64_t before)
+{
+    ListNode *node, *next;
+
+    LIST_FOREACH(&recent->tracks, node, next) {
+        Track *track = LIST_OBJ(node, Track, node);
+
+        if (track->last >= before)
+            continue;
+        listRemove(&track->node);
+        free(track->pool);
+        free(track);
+    }
+}
+
 static void
 addPoint(ManagerRecent *recent)
 {
     int64_t now = commNowUs();
     ProxyStats stats;
 
+    helperPoolForEach(notePool, recent);
+    dropTracks(recent, recent->pointCount);
     proxyStatsGet(recent->proxy, &stats);
     recent->points[recent->pointCount++ % MANAGER_RECENT_POINTS] = (Point){
         .time = (double)commWallUs() / 1e6,
@@ -106,6 +170,7 @@ managerRecentCreate(const Proxy *proxy, ManagerRecentCb *cb, void *data)
     recent->proxy = proxy;
     recent->cb = cb;
     recent->data = data;
+    listInit(&recent->tracks);
     recent->atUs = commNowUs();
     recent->before = *proxyLatency(proxy);
     addPoint(recent);
@@ -125,6 +190,7 @@ managerRecentDestroy(ManagerRecent **recentp)
     commTimerCancel(&recent->timer);
     for (size_t i = 0; i < MANAGER_RECENT_EVENTS; i++)
         free(recent->events[i]);
+    dropTracks(recent, UINT64_MAX);
     CHECK_OBJ_CLEAR(recent);
     free(recent);
 }
@@ -183,8 +249,38 @@ oldest(uint64_t count, uint64_t room)
     return count > room ? count - room : 0;
 }
 
+static void
+putTrack(const ManagerRecent *recent, Buf *out, const Track *track)
+{
+    uint64_t first = oldest(recent->pointCount, MANAGER_RECENT_POINTS);
+
+    jsonTextPut(out, track->pool, strlen(track->pool));
+    for (uint64_t i = first; i < recent->pointCount; i++) {
+        bufPrintf(out, i > first ? "," : ": [");
+        if (i < track->since)
+            bufPrintf(out, "null");
+        else
+            bufPrintf(
+                out, "%llu",
+                (unsigned long long)track->requests[i % MANAGER_RECENT_POINTS]);
+    }
+    bufPrintf(out, "]");
+}
+
+static void
+putPools(ManagerRecent *recent, Buf *out)
+{
+    ListNode *node, *next;
+
+    LIST_FOREACH(&recent->tracks, node, next) {
+        if (node != listFirst(&recent->tracks))
+            bufPrintf(out, ", ");
+        putTrack(recent, out, LIST_OBJ(node, Track, node));
+    }
+}
+
 int
-managerRecentWrite(const ManagerRecent *recent, Buf *out)
+managerRecentWrite(ManagerRecent *recent, Buf *out)
 {
     CHECK_OBJ(recent, RECENT_MAGIC);
     uint64_t first = oldest(recent->pointCount, MANAGER_RECENT_POINTS);
@@ -195,7 +291,9 @@ managerRecentWrite(const ManagerRecent *recent, Buf *out)
         putPoint(out, &recent->points[i % MANAGER_RECENT_POINTS]);
         bufPrintf(out, "}");
     }
-    bufPrintf(out, "], \"events\": [");
+    bufPrintf(out, "], \"pools\": {");
+    putPools(recent, out);
+    bufPrintf(out, "}, \"events\": [");
     first = oldest(recent->eventCount, MANAGER_RECENT_EVENTS);
     for (uint64_t i = first; i < recent->eventCount; i++)
         bufPrintf(out, "%s%s", i > first ? ", " : "",

@@ -1,7 +1,7 @@
 /*
  * manager_recent.h: the last five minutes, for whoever begins to watch: a
- * point with the proxy's figures for every second, and what happened to
- * helpers.
+ * point with the proxy's figures for every second, the requests of each helper
+ * pool, and what happened to helpers.
  *
  * The members of a point are "time", "interval_ms" (since the one before),
  * "pid", what was counted until then ("requests", "hits", "lookups",
@@ -40,8 +40,9 @@ void managerRecentAddEvent(ManagerRecent *recent, const char *text, size_t len);
 /* Append the members of the last point. 0 or -ENOBUFS. */
 int managerRecentPutLast(const ManagerRecent *recent, Buf *out);
 
-/* Append {"points": [...], "events": [...]}, each the oldest first. 0 or
- * -ENOBUFS. */
-int managerRecentWrite(const ManagerRecent *recent, Buf *out);
+/* Append {"points": [...], "pools": {NAME: [...]}, "events": [...]}, each the
+ * oldest first: a pool's requests at each point, null before there was the
+ * pool. 0 or -ENOBUFS. */
+int managerRecentWrite(ManagerRecent *recent, Buf *out);
 
 #endif

@@ -319,6 +319,9 @@ class Samples(unittest.TestCase):
         self.assertGreaterEqual(
             last["client_errors"], points[count - 1]["client_errors"] + 1)
         self.assertEqual(last["pid"], self.squire.info()["pid"])
+        requests = past["pools"]["url_rewrite"]
+        self.assertEqual((len(requests), requests[-1]),
+                         (len(points), last["requests"]))
         self.assertEqual([event["event"] for event in past["events"]
                           if event["pid"] == pid][-1:], ["exit"])
 

@@ -158,6 +158,9 @@ class Page(unittest.TestCase):
         self.wait_text("#events", rf"exiturl_rewrite #\d+ pid {victim}")
         self.assertGreater(self.page.js("return points.length"), 3)
         self.assertRegex(self.chart("Errors"), "highest [1-9]")
+        wait_for("a pool's past", lambda: self.page.js(
+            "return document.querySelector('[data-pool=url_rewrite] .rate "
+            ".line')?.getAttribute('d')?.split('L').length > 3"))
         self.page.js("document.getElementById('clear').click();"
                      "points.length = 0; connect()")
         self.wait_text("#events", "since the list was cleared")

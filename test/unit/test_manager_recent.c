@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "comm.h"
+#include "helper.h"
 #include "manager_recent.h"
 
 static struct {
@@ -73,6 +74,23 @@ proxyStatsLookups(const ProxyStats *stats)
     return stats->byResult[ACCESS_HIT] + stats->byResult[ACCESS_MISS];
 }
 
+static const char *pools[3] = {"a", "b\"", NULL};
+
+void
+helperPoolForEach(HelperPoolCb *cb, void *data)
+{
+    for (size_t i = 0; i < 3; i++)
+        if (pools[i])
+            cb((HelperPool *)&pools[i], data);
+}
+
+void
+helperPoolStats(const HelperPool *pool, HelperPoolStats *statsOut)
+{
+    *statsOut = (HelperPoolStats){.name = *(const char *const *)pool,
+                                  .requests = fake.stats.requests};
+}
+
 static void
 onPoint(void *data)
 {
@@ -88,7 +106,7 @@ passSecond(void)
 }
 
 static json_t *
-written(const ManagerRecent *recent)
+written(ManagerRecent *recent)
 {
     Buf out;
 
@@ -143,6 +161,37 @@ Test(managerRecent, points_older_than_five_minutes_are_forgotten)
     cr_assert_eq(sizeOf(all, "points"), MANAGER_RECENT_POINTS);
     for (size_t i = 0; i < MANAGER_RECENT_POINTS; i++)
         cr_assert_eq(intOf(all, "points", i, "requests"), i + 3);
+    json_decref(all);
+    managerRecentDestroy(&recent);
+}
+
+static json_t *
+poolOf(const json_t *all, const char *name)
+{
+    return json_object_get(json_object_get(all, "pools"), name);
+}
+
+Test(managerRecent, pools_have_requests_as_long_as_there_are_pools)
+{
+    ManagerRecent *recent = managerRecentCreate(NULL, onPoint, NULL);
+
+    fake.stats.requests = 5;
+    pools[0] = NULL;
+    pools[2] = "c";
+    passSecond();
+    json_t *all = written(recent);
+    cr_assert_null(poolOf(all, "a"));
+    cr_assert_eq(json_array_size(poolOf(all, "b\"")), 2);
+    cr_assert_eq(json_integer_value(json_array_get(poolOf(all, "b\""), 0)), 0);
+    cr_assert_eq(json_integer_value(json_array_get(poolOf(all, "b\""), 1)), 5);
+    cr_assert(json_is_null(json_array_get(poolOf(all, "c"), 0)));
+    cr_assert_eq(json_integer_value(json_array_get(poolOf(all, "c"), 1)), 5);
+    json_decref(all);
+    for (unsigned i = 0; i < MANAGER_RECENT_POINTS; i++)
+        passSecond();
+    all = written(recent);
+    cr_assert_eq(json_array_size(poolOf(all, "c")), MANAGER_RECENT_POINTS);
+    cr_assert_eq(json_integer_value(json_array_get(poolOf(all, "c"), 0)), 5);
     json_decref(all);
     managerRecentDestroy(&recent);
 }
