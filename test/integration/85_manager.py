@@ -426,8 +426,8 @@ class Login(unittest.TestCase):
         with self.squire() as squire:
             headers = dict(self.RIGHT, **{"X-Squire": "1"})
             self.assertEqual(squire.ask_manager(
-                "/rotate", "POST", headers).status, 200)
-            self.assertIn("rotate was asked for by alice", squire.log())
+                "/reconfigure", "POST", headers).status, 200)
+            self.assertIn("reconfigure was asked for by alice", squire.log())
 
     def squirectl(self, *arguments):
         return subprocess.run(
