@@ -28,6 +28,8 @@ DIRECTIVES = (
     "max-age=60", "no-cache", "no-store", "private",
     "max-age=1, stale-if-error=9", "max-age=1, must-revalidate",
     'max-age=5, private="X-Private"')
+FOLLOW = ("maximum_object_size 200 KB\n"
+          "maximum_object_size_in_memory 200 KB\n")
 WISHES = ("no-cache", "max-age=0", "only-if-cached", "max-stale=9",
           "no-store")
 
@@ -45,10 +47,10 @@ def chance(share):
 class Moody:
     """The origin's side."""
 
-    def __init__(self):
+    def __init__(self, sizes, count):
         self.versions = {}
         self.paths = [f"/{i}-{size}-{'vary' if i % 3 == 0 else 'plain'}"
-                      for i in range(4) for size in SIZES]
+                      for i in range(count) for size in sizes]
         self.origin = Origin({path: self.route for path in self.paths})
 
     def tag(self, path):
@@ -86,8 +88,9 @@ class Moody:
         if chance(0.05):
             sock.sendall(head.encode() + body[:len(body) // 2])
             return None
-        return self.chunked(sock, lines, body) if chance(0.3) else (
-            head.encode() + body)
+        if chance(0.3):
+            return self.chunked(sock, lines, body)
+        return self.slowly(sock, head.encode() + body)
 
     def part(self, request, tag, body, fields):
         asked = re.match(r"bytes=(\d+)-(\d*)$", request.get("Range") or "")
@@ -108,6 +111,15 @@ class Moody:
             sock.sendall(b"%x\r\n" % len(piece) + piece + b"\r\n")
             time.sleep(0.002)
         return b"0\r\nX-Trailer: 1\r\n\r\n"
+
+
+    def slowly(self, sock, octets):
+        at, size = 0, random.choice((7000, 17000, 1 << 20))
+        while at + size < len(octets):
+            sock.sendall(octets[at:at + size])
+            at += size
+            time.sleep(0.002)
+        return octets[at:]
 
 
 class Chaos(unittest.TestCase):
@@ -176,8 +188,8 @@ class Chaos(unittest.TestCase):
             except (OSError, EOFError):
                 pass  # the proxy cuts what the origin has cut
 
-    def check(self, conf):
-        self.moody = Moody()
+    def check(self, conf, sizes=SIZES, count=4):
+        self.moody = Moody(sizes, count)
         self.count, self.wrong = 0, []
         with Squire(conf) as squire:
             self.end = time.monotonic() + SECONDS
@@ -198,6 +210,16 @@ class Chaos(unittest.TestCase):
     def test_on_disk(self):
         with tempfile.TemporaryDirectory(prefix="squire-chaos-") as folder:
             self.check(f"cache_dir lmdb {folder}/store 64\ncache_mem 0 KB\n")
+
+    def test_many_read_what_arrives(self):
+        """Some of it becomes too large, which is not said before."""
+        self.check(FOLLOW, (150000, 400000), 1)
+
+    def test_many_read_what_arrives_on_disk(self):
+        with tempfile.TemporaryDirectory(prefix="squire-chaos-") as folder:
+            self.check(f"{FOLLOW}cache_dir lmdb {folder}/store 64\n"
+                       "cache_mem 0 KB\n", (150000, 400000), 1)
+
 
 
 if __name__ == "__main__":
