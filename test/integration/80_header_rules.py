@@ -135,6 +135,17 @@ class Fields(unittest.TestCase):
                               "TCP_DENIED_REPLY/403"])
             squire.check_idle()
 
+    def test_answers_with_cookies_are_kept_out(self):
+        self.origin.routes["/cookie"] = answer(
+            200, b"x", "Cache-Control: max-age=60", "Set-Cookie: a=b")
+        url = self.origin.url("/cookie")
+        for conf, asked in (("", 1), ("acl cookie rep_header Set-Cookie .\n"
+                                      "store_miss deny cookie\n", 3)):
+            with Squire(conf) as squire:
+                for _ in range(2):
+                    self.assertEqual(squire.get(url).get("Set-Cookie"), "a=b")
+            self.assertEqual(self.origin.count("/cookie"), asked)
+
     def test_request_after_one_whose_answer_is_denied(self):
         with Squire("acl zip rep_mime_type ^application/zip\n"
                     "http_reply_access deny zip\n") as squire:
