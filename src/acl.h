@@ -41,7 +41,9 @@ typedef struct AclInput {
     const char *clientName;       /* of its address; "none": it has no name;
                                      NULL: not looked up yet */
     const struct sockaddr *local; /* our end of the client's connection */
-    const struct TlsStream *tls;  /* of that connection; NULL: plain */
+    bool isEncrypted;             /* it came by an https_port */
+    const struct TlsStream *tls;  /* of that connection, as far as there is one
+                                     at hand, or NULL */
     const char *portName;         /* ConfigPort.name of the http_port */
     const char *method;
     const char *scheme; /* "http"; NULL for CONNECT */

@@ -100,7 +100,7 @@ static AclMatch
 matchEncrypted(const void *data, const AclInput *input)
 {
     (void)data;
-    return input->tls != NULL ? ACL_MATCH_YES : ACL_MATCH_NO;
+    return input->isEncrypted ? ACL_MATCH_YES : ACL_MATCH_NO;
 }
 
 const AclKindOps aclKindUserCert = {

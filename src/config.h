@@ -93,6 +93,7 @@ typedef struct ConfigAccessLog {
     bool isDaemon; /* written by logfile_daemon */
     const Format *format; /* NULL: Squid's native one */
     AclRules *rules;      /* NULL: all requests */
+    int64_t rotate;       /* old files that are kept */
     char *where;          /* "FILE:LINE" */
 } ConfigAccessLog;
 

@@ -27,6 +27,8 @@ static const struct {
 
 #define BUILTIN_COUNT (sizeof(builtins) / sizeof(builtins[0]))
 
+#define ROTATE_MAX 1000L
+
 typedef struct Place {
     ConfigLoader *loader;
     const ConfigLine *line;
@@ -208,12 +210,21 @@ takeOption(ConfigLoader *loader, const ConfigLine *line, size_t i,
            ConfigAccessLog *log)
 {
     static const char *const ignored[] = {
-        "on-error=", "buffer-size=", "rotate="};
+        "on-error=", "buffer-size="};
     const char *word = line->words[i].text;
     const char *format = optionValue(word, "logformat=");
+    const char *keep = optionValue(word, "rotate=");
+    long count;
 
     if (format)
         setFormat(loader, line, i, log, format);
+    if (keep && configParseNumber(keep, 0, ROTATE_MAX, &count))
+        log->rotate = count;
+    else if (keep)
+        configError(loader, line, i, "rotate= expected a number, not \"%s\"",
+                    keep);
+    if (keep)
+        return true;
     for (size_t n = 0; n < sizeof(ignored) / sizeof(ignored[0]); n++)
         if (optionValue(word, ignored[n]))
             return true;
@@ -257,7 +268,7 @@ static void
 parseAccessLog(ConfigLoader *loader, const ConfigRow *row,
                const ConfigLine *line)
 {
-    ConfigAccessLog log = {.path = NULL};
+    ConfigAccessLog log = {.rotate = -1};
 
     if (line->count < 2) {
         configWantWords(loader, row, line, 1);
@@ -283,7 +294,7 @@ static void
 parseFormatLog(ConfigLoader *loader, const ConfigRow *row,
                const ConfigLine *line)
 {
-    ConfigAccessLog log = {.path = NULL};
+    ConfigAccessLog log = {.rotate = -1};
     const char *name =
         strcmp(row->name, "useragent_log") == 0 ? "useragent" : "referrer";
 
@@ -308,6 +319,8 @@ configLogsFinish(ConfigLoader *loader)
     for (size_t i = 0; i < config->accessLogCount; i++) {
         ConfigAccessLog *log = &config->accessLogs[i];
 
+        if (log->rotate < 0)
+            log->rotate = config->logfileRotate;
         if (config->logMimeHdrs && !log->format && log->path)
             log->format = addBuiltin(config, BUILTIN_COUNT - 1);
         config->keepsReply = config->keepsReply || log->rules != NULL ||

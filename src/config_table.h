@@ -168,8 +168,8 @@
       "whole lines in packets. tcp: to who accepts the connection, which "     \
       "is tried again every second. Lines that cannot be sent wait in 64 "     \
       "KB; those that are lost are counted, in the debug log and in the "      \
-      "manager's /info. The options on-error=, buffer-size= and rotate= "      \
-      "have no effect.")                                                       \
+      "manager's /info. Options: rotate=NUMBER, as logfile_rotate; "           \
+      "on-error= and buffer-size= have no effect.")                            \
     X("useragent_log", FormatLog, accessLogs, NULL, "FILE|none",               \
       "The same as access_log FILE useragent.")                                \
     X("referer_log", FormatLog, accessLogs, NULL, "FILE|none",                 \

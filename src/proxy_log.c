@@ -14,7 +14,7 @@ daemonOf(const Config *config, const ConfigAccessLog *line,
 {
     *daemonOut = (LogDaemonConfig){.program = config->logfileDaemon,
                                    .path = line->path,
-                                   .rotate = (unsigned)config->logfileRotate,
+                                   .rotate = (unsigned)line->rotate,
                                    .isBuffered = config->bufferedLogs};
     return line->isDaemon && config->logfileDaemon != NULL;
 }
@@ -129,12 +129,11 @@ isShifted(const Proxy *proxy, size_t index)
 int
 proxyLogsReopen(Proxy *proxy, ProxyComplainCb *complain, void *data)
 {
-    unsigned keep = (unsigned)proxy->config->logfileRotate;
     int failure = 0;
 
     for (size_t i = 0; i < proxy->logCount; i++) {
         const ConfigAccessLog *line = &proxy->config->accessLogs[i];
-        unsigned shift = isShifted(proxy, i) ? 0 : keep;
+        unsigned shift = isShifted(proxy, i) ? 0 : (unsigned)line->rotate;
         int rc = proxy->logs[i] != NULL
                      ? accessLogReopen(proxy->logs[i], shift)
                      : 0;

@@ -32,6 +32,7 @@ proxyStepInput(const ProxyRequest *request)
     return (AclInput){
         .client = proxyForwardedClient(request, false),
         .local = (const struct sockaddr *)&client->local,
+        .isEncrypted = client->port->isTls,
         .tls = streamTls(&client->stream),
         .portName = client->port->name,
         .method = request->method,

@@ -84,6 +84,8 @@ class Accelerator(Case):
 
     options = "accel defaultsite=localhost"
     conf = ("cache_peer 127.0.0.1 parent {port} 0 no-query originserver\n"
+            "acl secure connections_encrypted\n"
+            "request_header_add X-Secure yes secure\n"
             "reply_body_max_size none\n")
     site = "https://localhost"
 
@@ -94,6 +96,7 @@ class Accelerator(Case):
             self.assertEqual((got.status, got.body), (200, b"hello\n"))
         self.assertIn("hit", got.head["cache-status"])
         self.assertNotIn("connection", got.head)
+        self.assertEqual(self.origin.last().get("X-Secure"), "yes")
         lines = self.squire.wait_logged(2)
         self.assertIn("TCP_MEM_HIT/200", lines[1][3])
         self.assertEqual(lines[1][2], "127.0.0.1")

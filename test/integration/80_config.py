@@ -50,6 +50,7 @@ WRONG = [
     ("access_log udp://127.0.0.1 squid",
      "2: error: access_log: \"udp://127.0.0.1\": expected //HOST:PORT"),
     ("access_log tcp://host:99999 squid", "2: error: access_log: \"tcp://h"),
+    ("access_log /x squid rotate=many", "2: error: rotate= expected a number"),
     ("access_log stdio:", "2: error: access_log: \"stdio:\": expected the"),
     ("access_log /x combind", "2: error: access_log: no logformat is called "
      "\"combind\", did you mean \"combined\"?"),

@@ -87,7 +87,8 @@ class Places(unittest.TestCase):
 
     def test_old_files_are_kept(self):
         squire = Squire()
-        conf = (f"access_log {squire.path('other.log')} squid\n"
+        conf = (f"access_log {squire.path('one.log')} squid rotate=1\n"
+                f"access_log {squire.path('other.log')} squid\n"
                 f"access_log stdio:{squire.path('other.log')} common\n")
         squire.write_conf(conf + "logfile_rotate 2\n"
                           "debug_options ALL,1 rotate=1\n")
@@ -102,7 +103,9 @@ class Places(unittest.TestCase):
                 self.assertIn(f"/?{number} ", squire.read(name))
             self.assertEqual(squire.read("other.log.0").count("/?2 "), 2)
             self.assertEqual(squire.read("other.log.1").count("/?1 "), 2)
-            self.assertFalse(os.path.exists(squire.path("access.log.2")))
+            self.assertIn("/?2 ", squire.read("one.log.0"))
+            for name in ("access.log.2", "one.log.1"):
+                self.assertFalse(os.path.exists(squire.path(name)), name)
             self.assertFalse(os.path.exists(squire.path("debug.log.1")))
             self.assertIn("logs reopened", squire.read("debug.log.0") +
                           squire.read("debug.log"))
