@@ -139,8 +139,11 @@ configWhere(const Config *config, const char *directive)
 static bool
 meansTheSame(const ConfigForeign *foreign, const ConfigLine *line)
 {
-    return foreign->same && line->count == 2 &&
-           strcmp(line->words[1].text, foreign->same) == 0;
+    char *value = configJoinWords(line, 1);
+    bool isSame = foreign->same && strcmp(value, foreign->same) == 0;
+
+    free(value);
+    return isSame;
 }
 
 static void

@@ -66,7 +66,7 @@
       "users are forgotten when what is known of them is too old")             \
     X("authenticate_ip_shortcircuit_access", NULL,                             \
       "credentials are looked at in each request")                             \
-    X("authenticate_ip_shortcircuit_ttl", "0",                                 \
+    X("authenticate_ip_shortcircuit_ttl", "0 seconds",                         \
       "credentials are looked at in each request")                             \
     X("background_ping_rate", NULL, CONFIG_NO_NETDB)                           \
     X("balance_on_multiple_ip", "off",                                         \
@@ -296,7 +296,7 @@
     X("offline_mode", "off", "stale answers are validated as always")          \
     X("on_unsupported_protocol", NULL, CONFIG_NO_INTERCEPT)                    \
     X("paranoid_hit_validation", NULL, CONFIG_NO_SWAP)                         \
-    X("pconn_lifetime", "0",                                                   \
+    X("pconn_lifetime", "0 seconds",                                           \
       "only server_idle_pconn_timeout ends a connection to an origin")         \
     X("persistent_connection_after_error", "on",                               \
       "connections stay after errors")                                         \

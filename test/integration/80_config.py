@@ -191,6 +191,7 @@ WARNED = [
 
 # As Squid's, with a value that asks for nothing else than is done.
 SAME = """\
+pconn_lifetime 0 seconds
 acl secure connections_encrypted
 http_access allow secure
 http_port 3129 tcpkeepalive=60,30,3 disable-pmtu-discovery=always
@@ -476,6 +477,22 @@ class Parse(unittest.TestCase):
         result = self.parse("http_port 3128\n" + "".join(
             name + "\n" for name in names))
         self.assertNotIn("unknown directive", result.stderr)
+
+    @unittest.skipUnless(os.path.exists(DOCUMENTED), "no Squid installed")
+    def test_squids_defaults_written_out_are_no_error(self):
+        with gzip.open(DOCUMENTED, "rt", encoding="utf-8") as file:
+            parts = re.split(r"(?m)^#  TAG: ", file.read())[1:]
+        lines = []
+        for part in parts:
+            name = re.match(r"[\w.]+", part).group()
+            default = re.search(r"(?m)^#Default:\n((?:# .*\n)+)", part)
+            lines += [line[2:] for line in
+                      (default.group(1) if default else "").splitlines()
+                      if line.startswith(f"# {name} ")]
+        self.assertGreater(len(lines), 150)
+        result = self.parse("http_port 3128\n" + "\n".join(lines) + "\n")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertNotIn("unknown", result.stderr)
 
     @unittest.skipUnless(os.path.exists(DEBIAN), "no Squid installed")
     def test_squids_own_configuration_runs(self):
