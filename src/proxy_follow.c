@@ -93,10 +93,16 @@ proxyFollowTurn(ProxyFetch *fetch)
     return true;
 }
 
+/* The first client is one of them then, unless it gets a part. */
 void
 proxyFollowGiveUp(ProxyFetch *fetch)
 {
+    ProxyRequest *request = fetch->request;
+
     fetch->isPassing = !listIsEmpty(&fetch->followers);
+    if (fetch->isPassing && request != NULL && request->leader == NULL &&
+        !fetch->isSlice)
+        proxyFollowStart(fetch, request);
     proxyFlightNote(fetch, false);
     proxyFlightEnd(fetch);
 }

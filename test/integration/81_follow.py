@@ -462,6 +462,19 @@ class TooLarge(FollowCase):
         self.assertLess(time.monotonic() - began, 30)
         self.assertTrue(stuck.is_cut())
 
+    def test_first_client_who_reads_nothing_is_cut_off(self):
+        body = octets(20 * MEGABYTE)
+        self.slow = Slow(None)
+        self.url = self.serve(self.slow)
+        stuck = self.follower(window=131072)
+        follower = self.follower()
+        for at in range(0, 300000, 30000):  # the kernel has room for these
+            self.slow.send(body[at:at + 30000])
+            follower.read(at + 30000)
+        self.slow.send(body[300000:], None)
+        self.assertEqual(follower.rest(len(body)), body)
+        self.assertTrue(stuck.is_cut())
+
     def test_first_client_may_leave(self):
         body = octets(MEGABYTE)
         first = self.start(None)
