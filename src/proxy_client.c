@@ -358,6 +358,7 @@ createClient(ProxyPort *port, int fd, const ListenerPeer *peer)
     commDeferInit(&client->flush, flushDeferred, client);
     listPushBack(&proxy->clients, &client->node);
     listInit(&client->idleNode);
+    listInit(&client->h2Node);
     proxy->stats.connections++;
     proxy->stats.clients++;
     return client;
@@ -387,9 +388,20 @@ proxyClientAccept(ProxyPort *port, int fd, const ListenerPeer *peer)
 }
 
 void
-proxyClientAttach(ProxyPort *port, int fd, const ListenerPeer *peer)
+proxyClientAttach(ProxyPort *port, int fd, const ListenerPeer *peer,
+                  ProxyH2 *h2)
 {
-    startClient(createClient(port, fd, peer));
+    ProxyClient *client = createClient(port, fd, peer);
+
+    proxyH2Add(h2, client);
+    startClient(client);
+}
+
+const TlsStream *
+proxyClientTls(const ProxyClient *client)
+{
+    return client->h2 != NULL ? proxyH2Tls(client->h2)
+                              : streamTls(&client->stream);
 }
 
 static void
@@ -422,6 +434,7 @@ proxyClientClose(ProxyClient *client, AccessEnd end, const char *why)
     authConnDestroy(&client->auth);
     proxyAddrLeave(proxy, &client->addr);
     listRemove(&client->node);
+    listRemove(&client->h2Node);
     proxy->stats.clients--;
     commFreeLater(client, freeClient);
 }

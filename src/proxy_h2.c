@@ -10,21 +10,55 @@
 
 #define PROXY_H2_MAGIC 0x9a0c1e0bu
 
-/* One connection. */
-typedef struct ProxyH2 {
+struct ProxyH2 {
     uint32_t magic;
-    ListNode node; /* in proxy->h2Sessions */
+    ListNode node;    /* in proxy->h2Sessions */
+    ListNode clients; /* its requests */
     ProxyPort *port;
     ListenerPeer peer; /* what its requests come from; without TLS */
+    const TlsStream *tls; /* the session's */
     ProxyAddr *addr;
     H2Session *session;
-} ProxyH2;
+};
+
+void
+proxyH2Add(ProxyH2 *h2, ProxyClient *client)
+{
+    CHECK_OBJ(h2, PROXY_H2_MAGIC);
+    client->h2 = h2;
+    listPushBack(&h2->clients, &client->h2Node);
+}
+
+const TlsStream *
+proxyH2Tls(const ProxyH2 *h2)
+{
+    CHECK_OBJ(h2, PROXY_H2_MAGIC);
+    return h2->tls;
+}
+
+/* Whoever is gone is not answered; and what rules ask about its certificate
+ * is not known any more. */
+static void
+closeRequests(ProxyH2 *h2)
+{
+    ListNode *it, *tmp;
+
+    LIST_FOREACH(&h2->clients, it, tmp) {
+        ProxyClient *client = LIST_OBJ(it, ProxyClient, h2Node);
+
+        proxyClientClose(client,
+                         client->request != NULL ? ACCESS_END_ABORTED
+                                                 : ACCESS_END_OK,
+                         "its connection is gone");
+    }
+}
 
 static void
 destroyH2(ProxyH2 *h2)
 {
     Proxy *proxy = h2->port->proxy;
 
+    closeRequests(h2);
     proxyAddrLeave(proxy, &h2->addr);
     listRemove(&h2->node);
     proxy->stats.h2Sessions--;
@@ -55,7 +89,7 @@ onOpen(int fd, void *data)
         commClose(fd);
         return -EMFILE;
     }
-    proxyClientAttach(h2->port, fd, &h2->peer);
+    proxyClientAttach(h2->port, fd, &h2->peer, h2);
     return 0;
 }
 
@@ -78,8 +112,10 @@ proxyH2Accept(ProxyPort *port, int fd, const ListenerPeer *peer)
     commNote(fd, "HTTP/2 client");
     h2->magic = PROXY_H2_MAGIC;
     h2->port = port;
+    listInit(&h2->clients);
     h2->peer = *peer;
     h2->peer.tls = NULL;
+    h2->tls = peer->tls;
     h2->addr = proxyAddrEnter(proxy, (const struct sockaddr *)&peer->peer);
     listPushBack(&proxy->h2Sessions, &h2->node);
     proxy->stats.h2Sessions++;

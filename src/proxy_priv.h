@@ -83,6 +83,9 @@ typedef enum ProxyClientState {
 /* The clients of one address. */
 typedef struct ProxyAddr ProxyAddr;
 
+/* A connection of HTTP/2. */
+typedef struct ProxyH2 ProxyH2;
+
 typedef struct ProxyPort {
     uint32_t magic;
     ListNode node;
@@ -149,6 +152,8 @@ struct ProxyClient {
     Proxy *proxy;
     ProxyPort *port;
     Stream stream; /* closed once it is given to a tunnel */
+    ProxyH2 *h2;   /* the connection that it is a request of, or NULL */
+    ListNode h2Node; /* among those of h2 */
     ProxyClientState state;
     ProxyRequest *request;
     HttpSlice fresh; /* octets just read, in the proxy's buffer */
@@ -376,8 +381,19 @@ bool proxyPortsHaveRoom(Proxy *proxy);
 /* Take a connection that has become readable. */
 void proxyClientAccept(ProxyPort *port, int fd, const ListenerPeer *peer);
 
-/* The same for one request of a connection that was accepted before. */
-void proxyClientAttach(ProxyPort *port, int fd, const ListenerPeer *peer);
+/* The same for one request of a connection of HTTP/2, which closes it before
+ * its own end. peer is without TLS. */
+void proxyClientAttach(ProxyPort *port, int fd, const ListenerPeer *peer,
+                       ProxyH2 *h2);
+
+/* The TLS by which it came, or NULL; borrowed while it is connected. */
+const TlsStream *proxyClientTls(const ProxyClient *client);
+
+/* One more request; it is closed with the connection. */
+void proxyH2Add(ProxyH2 *h2, ProxyClient *client);
+
+/* That of this connection; borrowed while it lives. */
+const TlsStream *proxyH2Tls(const ProxyH2 *h2);
 
 /* Take a connection whose client chose HTTP/2. */
 void proxyH2Accept(ProxyPort *port, int fd, const ListenerPeer *peer);

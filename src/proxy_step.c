@@ -33,7 +33,7 @@ proxyStepInput(const ProxyRequest *request)
         .client = proxyForwardedClient(request, false),
         .local = (const struct sockaddr *)&client->local,
         .isEncrypted = client->port->isTls,
-        .tls = streamTls(&client->stream),
+        .tls = proxyClientTls(client),
         .portName = client->port->name,
         .method = request->method,
         .scheme = request->report.data != NULL ? "cache_object"
@@ -76,7 +76,7 @@ proxyStepFacts(const ProxyRequest *request)
         .client = proxyForwardedClient(request, false),
         .clientName = proxyAddrName(client->addr),
         .local = (const struct sockaddr *)&client->local,
-        .tls = streamTls(&client->stream),
+        .tls = proxyClientTls(client),
         .method = request->http->methodText,
         .url = proxyRequestUrl(request),
         .clientUrl = request->clientText != NULL ? &request->clientUrl : NULL,

@@ -341,6 +341,40 @@ class Forward(Case):
         self.assertIn(got.status, (403, 503))
 
 
+class Certificates(Case):
+    """Rules see the certificate of the connection."""
+
+    conf = ("acl user user_cert CN user\n"
+            "acl stranger user_cert CN stranger\n"
+            "http_reply_access deny stranger\n"
+            "http_reply_access deny !user\n")
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.options = f"clientca={cls.ca.path('ca.crt')}"
+        for name in ("user", "stranger"):
+            cls.ca.make(name, name)
+
+    def ask_as(self, name):
+        with Http2Client(self.squire.tls_port, self.ca.client(name)) as client:
+            return client.get(self.origin.url("/small")).status
+
+    def test_rules(self):
+        self.assertEqual(self.ask_as("user"), 200)
+        self.assertEqual(self.ask_as("stranger"), 403)
+
+    def test_a_client_that_leaves_while_an_origin_is_asked(self):
+        with Http2Client(self.squire.tls_port,
+                         self.ca.client("user")) as client:
+            client.ask(self.origin.url("/held"))
+            wait_for("the origin", lambda: self.origin.count("/held"))
+        lines = self.squire.wait_logged(1)
+        self.assertIn("ABORTED", lines[0][3])
+        self.gate.set()
+        self.squire.check_idle()
+
+
 class Off(Case):
     """It is not offered unless it is asked for."""
 
