@@ -28,6 +28,7 @@
     X(USERINFO, "user name in the URL")                                        \
     X(OCTET, "forbidden octet in the URL")                                     \
     X(FRAGMENT, "fragment in the URL")                                         \
+    X(PATH_ALONE, "this is a proxy, which needs a whole URL")                  \
     X(FORM, "not the form this method needs")
 
 typedef enum HttpUrlError {

@@ -400,7 +400,8 @@ readUrl(ProxyRequest *request)
 {
     HttpTargetForm form = request->http->form;
     HttpUrl url;
-    HttpUrlError error = HTTP_URL_ERROR_FORM;
+    HttpUrlError error = request->accel == NULL ? HTTP_URL_ERROR_PATH_ALONE
+                                                : HTTP_URL_ERROR_FORM;
 
     if (proxyReportTake(request, NULL))
         return true;

@@ -368,6 +368,13 @@ class Forwarding(unittest.TestCase):
             [value for name, value in request.headers
              if name == "X-Forwarded-For"], ["192.0.2.1", "127.0.0.1"])
 
+    def test_a_path_alone_is_told_that_this_is_a_proxy(self):
+        with self.squire.connect() as connection:
+            connection.send("GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            response = connection.read_response()
+        self.assertEqual(response.status, 400)
+        self.assertIn(b"this is a proxy", response.body)
+
     def test_host_comes_from_the_url(self):
         with self.squire.connect() as connection:
             connection.send(f"GET {self.url('/echo')} HTTP/1.1\r\n"
