@@ -6,6 +6,7 @@ import os
 import re
 import socket
 import sys
+import threading
 import time
 import unittest
 
@@ -133,6 +134,44 @@ class Connections(unittest.TestCase):
             wait_for("the answer to be kept", lambda: "hit" in squire.get(
                 self.origin.url("/slow2")).get("Cache-Status"))
             self.assertEqual(self.origin.count("/slow2"), 1)
+
+    def test_what_decides_whether_the_rest_is_fetched(self):
+        whole, begin = 1000 << 10, 900 << 10
+
+        def halting(request, sock):
+            del request
+            sock.sendall(b"HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\n"
+                         b"Content-Length: %d\r\n\r\n" % whole
+                         + b"x" * begin)
+            go.wait(squire_test.PATIENCE)
+            return b"x" * (whole - begin)
+
+        cases = ((101, 0, 99, True), (99, 0, 0, False), (0, 101, 89, True),
+                 (0, 101, 91, False), (0, 99, 89, False))
+        with Squire("maximum_object_size_in_memory 4 MB\n") as squire:
+            for number, (least, most, share, goes_on) in enumerate(cases):
+                squire.reconfigure("maximum_object_size_in_memory 4 MB\n"
+                                   f"quick_abort_min {least} KB\n"
+                                   f"quick_abort_max {most} KB\n"
+                                   f"quick_abort_pct {share}\n")
+                go = threading.Event()
+                path = f"/halting{number}"
+                self.origin.routes[path] = halting
+                with squire.connect() as connection:
+                    connection.send(
+                        f"GET {self.origin.url(path)} HTTP/1.1\r\n"
+                        f"Host: {self.origin.authority}\r\n\r\n")
+                    connection.read_head()
+                    connection.read_exactly(begin)
+                    connection.reset()
+                wait_for("the client to be gone",
+                         lambda: squire.info()["active"] == 0)
+                self.assertEqual(squire.info()["origins"], int(goes_on),
+                                 cases[number])
+                go.set()
+                squire.check_idle()
+                told = squire.get(self.origin.url(path)).get("Cache-Status")
+                self.assertEqual("hit" in told, goes_on, cases[number])
 
     def test_how_often_a_request_is_tried(self):
         ports = closed_ports(3)
