@@ -41,6 +41,7 @@ static struct {
     unsigned activeCount;
     CURL *kept[HANDLES_KEPT];
     unsigned keptCount;
+    bool keepsHandles;
 } loop;
 
 static const char *const resultNames[ORIGIN_RESULT_COUNT] = {
@@ -391,10 +392,19 @@ takeHandle(void)
     return easy;
 }
 
+/* Before 8.1.1, libcurl keeps in a handle a pointer to the last field that
+ * the handle got, although that field is freed with the next transfer: a head
+ * whose first line is folded is then joined to what is no more. */
+static bool
+mayServeTwice(void)
+{
+    return curl_version_info(CURLVERSION_NOW)->version_num >= 0x080101;
+}
+
 static void
 giveHandle(CURL *easy)
 {
-    if (loop.keptCount == HANDLES_KEPT) {
+    if (!loop.keepsHandles || loop.keptCount == HANDLES_KEPT) {
         curl_easy_cleanup(easy);
         return;
     }
@@ -602,6 +612,7 @@ originInit(unsigned maxIdle)
     listInit(&loop.active);
     listInit(&loop.waiting);
     listInit(&loop.dead);
+    loop.keepsHandles = mayServeTwice();
     commDeferInit(&loop.begin, beginWaiting, NULL);
     commDeferInit(&loop.reap, reapDead, NULL);
     curl_multi_setopt(loop.multi, CURLMOPT_SOCKETFUNCTION, onCurlSocket);

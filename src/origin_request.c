@@ -149,11 +149,29 @@ joinFolded(Buf *head, const char **line, size_t *len)
     bufAppend(head, " ", 1);
 }
 
+/* libcurl does not know a field by its name if a blank stands before the
+ * colon: its body would come in its coding, and be passed as what it is not
+ * (RFC 9112 5.1). */
+static bool
+hidesCoding(const char *line, size_t len)
+{
+    const char *colon = memchr(line, ':', len);
+
+    if (colon == NULL || colon == line ||
+        (colon[-1] != ' ' && colon[-1] != '\t'))
+        return false;
+    HttpSlice name = httpSliceTrim(httpSlice(line, (size_t)(colon - line)));
+    return httpSliceIs(name, "Transfer-Encoding");
+}
+
 static bool
 addLine(OriginRequest *request, const char *line, size_t len)
 {
     Buf *head = &request->head;
 
+    if (hidesCoding(line, len))
+        return stopRefused(request, ORIGIN_INVALID,
+                           "blank after the name Transfer-Encoding");
     joinFolded(head, &line, &len);
     if (bufAppend(head, line, len) < 0 || bufAppend(head, "\r\n", 2) < 0)
         return stopRefused(request, ORIGIN_TOO_LARGE, "head too large");

@@ -51,6 +51,14 @@ BROKEN = [
     ("unasked 101", head("Upgrade: x\r\nConnection: upgrade\r\n",
                          "101 Switching Protocols"), 502),
     ("field without colon", head("X-A\r\n"), 502),
+    ("first line folded", b"HTTP/1.1 200 OK\r\n X-A: b\r\n" + FRESH.encode() +
+     b"Content-Length: 4\r\n\r\nbody", 502),
+    ("first line folded, after 100",
+     b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\tX-A: b\r\n"
+     b"Content-Length: 4\r\n\r\nbody", 502),
+    ("blank before the colon of the coding",
+     head("Transfer-Encoding : chunked\r\n",
+          body=b"4\r\nbody\r\n0\r\n\r\n"), 502),
     ("field without name", head(": b\r\n"), 502),
     ("blank in the name", head("X A: b\r\n"), 502),
     ("NUL in the name", head("X\0A: b\r\n"), 502),
