@@ -246,10 +246,10 @@ void helperPoolDestroy(HelperPool **pool);
 /* True once a stopped pool has no request and no process left. */
 bool helperPoolIsStopped(const HelperPool *pool);
 
-/* Percentiles of one latency histogram, in milliseconds. */
+/* One latency histogram; all but the count in milliseconds. */
 typedef struct HelperLatency {
     uint64_t count;
-    double p50, p90, p99, max;
+    double p50, p90, p99, max, sum;
 } HelperLatency;
 
 typedef struct HelperProcessStats {

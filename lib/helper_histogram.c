@@ -62,6 +62,7 @@ helperHistogramSince(const HelperHistogram *histogram,
                      const HelperHistogram *before, HelperHistogram *out)
 {
     out->count = histogram->count - before->count;
+    out->sum = histogram->sum - before->sum;
     out->max = histogram->max;
     for (unsigned i = 0; i < HELPER_HISTOGRAM_BUCKETS; i++)
         out->buckets[i] = histogram->buckets[i] - before->buckets[i];

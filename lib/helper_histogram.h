@@ -21,6 +21,7 @@
 
 typedef struct HelperHistogram {
     uint64_t count;
+    uint64_t sum;
     uint64_t max;
     uint32_t buckets[HELPER_HISTOGRAM_BUCKETS];
 } HelperHistogram;
@@ -56,6 +57,7 @@ helperHistogramAdd(HelperHistogram *histogram, int64_t value)
     uint64_t v = value > 0 ? (uint64_t)value : 0;
 
     histogram->count++;
+    histogram->sum += v;
     histogram->buckets[helperHistogramBucket(v)]++;
     if (v > histogram->max)
         histogram->max = v;
@@ -80,6 +82,7 @@ void helperHistogramSince(const HelperHistogram *histogram,
 #define HELPER_BRIEF_BUCKETS ((HELPER_BRIEF_OCTAVES + 2) << HELPER_BRIEF_BITS)
 
 typedef struct HelperBrief {
+    uint64_t sum;
     uint32_t count;
     uint32_t max; /* more than an hour counts as that */
     uint32_t buckets[HELPER_BRIEF_BUCKETS];
@@ -94,6 +97,7 @@ helperBriefAdd(HelperBrief *brief, int64_t value)
                                       : UINT32_MAX;
 
     brief->count++;
+    brief->sum += v;
     brief->buckets[helperHistogramPlace(v, HELPER_BRIEF_BITS,
                                         HELPER_BRIEF_OCTAVES)]++;
     if (v > brief->max)

@@ -35,6 +35,7 @@ sumLatency(const HelperHistogram *histogram, HelperLatency *out)
     out->p90 = helperHistogramQuantile(histogram, 0.90) / 1000;
     out->p99 = helperHistogramQuantile(histogram, 0.99) / 1000;
     out->max = (double)histogram->max / 1000;
+    out->sum = (double)histogram->sum / 1000;
 }
 
 void
@@ -63,6 +64,7 @@ sumBrief(const HelperBrief *brief)
         .p90 = helperBriefQuantile(brief, 0.90) / 1000,
         .p99 = helperBriefQuantile(brief, 0.99) / 1000,
         .max = (double)brief->max / 1000,
+        .sum = (double)brief->sum / 1000,
     };
 }
 

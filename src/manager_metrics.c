@@ -155,14 +155,17 @@ putLatency(Buf *out, const char *name, const char *pool,
                 {",quantile=\"0.9\"", latency->p90},
                 {",quantile=\"0.99\"", latency->p99},
                 {",quantile=\"1\"", latency->max}};
-    char countName[64];
+    char other[64];
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         putLabelled(out, name, pool, rows[i].label);
         bufPrintf(out, "%.6f\n", rows[i].ms / 1000);
     }
-    snprintf(countName, sizeof(countName), "%s_count", name);
-    putLabelled(out, countName, pool, "");
+    snprintf(other, sizeof(other), "%s_sum", name);
+    putLabelled(out, other, pool, "");
+    bufPrintf(out, "%.6f\n", latency->sum / 1000);
+    snprintf(other, sizeof(other), "%s_count", name);
+    putLabelled(out, other, pool, "");
     bufPrintf(out, "%llu\n", (unsigned long long)latency->count);
 }
 
@@ -281,6 +284,7 @@ putClientLatency(Buf *out, const HelperHistogram *histogram)
     for (size_t i = 0; i < sizeof(quantiles) / sizeof(quantiles[0]); i++)
         bufPrintf(out, "%s{quantile=\"%g\"} %.6f\n", name, quantiles[i],
                   helperHistogramQuantile(histogram, quantiles[i]) / 1e6);
+    bufPrintf(out, "%s_sum %.6f\n", name, (double)histogram->sum / 1e6);
     bufPrintf(out, "%s_count %llu\n", name,
               (unsigned long long)histogram->count);
 }

@@ -126,6 +126,10 @@ class Manager(unittest.TestCase):
             'squire_client_requests_total{result="TCP_MEM_HIT"} 9', text)
         self.assertIn("squire_cache_objects 1\n", text)
         self.assertIn("squire_client_request_seconds_count 10\n", text)
+        self.assertRegex(text,
+                         r"squire_client_request_seconds_sum 0\.0*[1-9]")
+        self.assertRegex(text, "squire_helper_service_seconds_sum"
+                               r'{pool="url_rewrite"} 0\.0*[1-9]')
         self.assertRegex(text, 'squire_client_request_seconds'
                                '{quantile="1"} 0.0*[1-9]')
         self.assertIn('squire_helper_gone_total{pool="url_rewrite",'

@@ -108,6 +108,7 @@ Test(helperHistogram, a_brief_one_is_off_by_seven_percent_at_most)
     cr_assert_eq(brief.max, UINT32_MAX);
     helperBriefAdd(&brief, -5);
     cr_assert_eq(brief.count, 3);
+    cr_assert_gt(brief.sum, UINT32_MAX);
     cr_assert_eq(brief.buckets[0], 1);
 }
 
@@ -121,6 +122,7 @@ Test(helperHistogram, the_difference_has_what_was_added)
     add(5000, 10);
     helperHistogramSince(&histogram, &before, &since);
     cr_assert_eq(since.count, 20);
+    cr_assert_eq(since.sum, 20 * 10 + 5000 * 10);
     cr_assert_float_eq(helperHistogramQuantile(&since, 0.5), 20, 1e-9);
     cr_assert_float_eq(helperHistogramQuantile(&since, 1), 5000, 50);
 }
