@@ -264,11 +264,11 @@
       "Smaller objects are not cached.")                                       \
     X("maximum_object_size_in_memory", Size, maximumObjectSizeInMemory,        \
       "512 KB", "SIZE", "Larger objects are not kept in memory.")              \
-    X("quick_abort_min", AnySize, quickAbortMin, "64 KB", "SIZE|-1",           \
+    X("quick_abort_min", AnySize, quickAbortMin, "16 KB", "SIZE|-1",           \
       "When the last client leaves before the end of an answer that is being " \
       "cached: if less than this is missing, the rest is fetched; with -1 "    \
       "it always is.")                                                         \
-    X("quick_abort_max", AnySize, quickAbortMax, "64 KB", "SIZE",              \
+    X("quick_abort_max", AnySize, quickAbortMax, "16 KB", "SIZE",              \
       "If more than this is missing, it is not.")                              \
     X("quick_abort_pct", Count, quickAbortPct, "95", "PERCENT",                \
       "In between, it is when more than this part of it is here.")             \
