@@ -163,6 +163,18 @@ skipUnknown(Reader *reader)
     }
 }
 
+/* %USER_CERT_CN is %{CN}USER_CERT_. */
+static void
+takeTail(Reader *reader)
+{
+    size_t len = strspn(reader->at, "abcdefghijklmnopqrstuvwxyz"
+                                    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.");
+
+    free(reader->token.text);
+    reader->token.text = xstrndup(reader->at, len);
+    reader->at += len;
+}
+
 static bool
 lacksArgument(const FormatToken *token)
 {
@@ -197,7 +209,10 @@ takeCode(Reader *reader, const char *start)
         skipUnknown(reader);
         tellAbsent(reader, start);
     }
-    takeArgument(reader);
+    if (code->flags & FORMAT_CODE_TAIL)
+        takeTail(reader);
+    else
+        takeArgument(reader);
     if (!(code->flags & FORMAT_CODE_WHOLE))
         splitArgument(&reader->token);
     if (lacksArgument(&reader->token))

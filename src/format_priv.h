@@ -46,6 +46,7 @@ typedef struct FormatValue {
 #define FORMAT_CODE_BRACE 8u   /* ... right behind the name */
 #define FORMAT_CODE_WHOLE 16u  /* {ARGUMENT} is no name of a field */
 #define FORMAT_CODE_ALL 32u    /* logs may go without: all of them */
+#define FORMAT_CODE_TAIL 64u   /* the letters behind it are the argument */
 
 struct FormatCode {
     const char *name;

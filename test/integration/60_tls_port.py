@@ -316,7 +316,7 @@ class Handshakes(Case):
             "request_header_add X-Rules tls tls\n"
             "request_header_add X-Tls \"%ssl::>sni %ssl::>negotiated_version "
             "%ssl::>negotiated_cipher %ssl::>cert_subject "
-            "%ssl::>cert_issuer %{CN}ssl::>cert_subject\"\n")
+            "%ssl::>cert_issuer %USER_CERT_CN/%USER_CA_CERT_CN\"\n")
 
         def told(request):
             return ([value for name, value in request.headers
@@ -328,13 +328,13 @@ class Handshakes(Case):
             version, cipher = peer.sock.version(), peer.sock.cipher()[0]
         self.assertEqual(told(self.origin.last()), (
             ["user", "whole", "signed", "tls"],
-            f"localhost {version} {cipher} /CN=user /CN=ca user"))
+            f"localhost {version} {cipher} /CN=user /CN=ca user/ca"))
         with squire.connect_tls(self.ca.client()) as peer:
             peer.request(url)
         self.assertEqual(told(self.origin.last()), (
-            ["tls"], f"localhost {version} {cipher} - - -"))
+            ["tls"], f"localhost {version} {cipher} - - -/-"))
         squire.get(url)
-        self.assertEqual(told(self.origin.last()), ([], "- - - - - -"))
+        self.assertEqual(told(self.origin.last()), ([], "- - - - - -/-"))
 
     def assert_let_in(self, squire, who):
         for name, is_welcome in who.items():
