@@ -1,4 +1,4 @@
-/* Who may command the proxy and listen in to its helpers. DEBUG: section 16 */
+/* Who may ask the manager, and who command by it. DEBUG: section 16 */
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -28,21 +28,29 @@ isLoopback(const Address *addr)
              in6->sin6_addr.s6_addr[12] == 127));
 }
 
+/* As an IPv6 socket has it: 127.0.0.1 is ::ffff:127.0.0.1. */
+static struct sockaddr_in6
+mapped(const Address *addr)
+{
+    const struct sockaddr_in *in = (const void *)addr;
+    struct sockaddr_in6 out = {.sin6_family = AF_INET6};
+
+    if (addr->ss_family != AF_INET)
+        return *(const struct sockaddr_in6 *)(const void *)addr;
+    out.sin6_port = in->sin_port;
+    out.sin6_addr.s6_addr[10] = out.sin6_addr.s6_addr[11] = 0xff;
+    memcpy(out.sin6_addr.s6_addr + 12, &in->sin_addr, sizeof(in->sin_addr));
+    return out;
+}
+
+/* An end may be of an IPv6 socket and be seen by an IPv4 one. */
 static bool
 isSame(const Address *a, const Address *b)
 {
-    const struct sockaddr_in *in = (const void *)a;
-    const struct sockaddr_in *other = (const void *)b;
-    const struct sockaddr_in6 *in6 = (const void *)a;
-    const struct sockaddr_in6 *other6 = (const void *)b;
+    const struct sockaddr_in6 one = mapped(a), other = mapped(b);
 
-    if (a->ss_family != b->ss_family)
-        return false;
-    if (a->ss_family == AF_INET)
-        return in->sin_port == other->sin_port &&
-               in->sin_addr.s_addr == other->sin_addr.s_addr;
-    return in6->sin6_port == other6->sin6_port &&
-           memcmp(&in6->sin6_addr, &other6->sin6_addr, 16) == 0;
+    return one.sin6_port == other.sin6_port &&
+           memcmp(&one.sin6_addr, &other.sin6_addr, 16) == 0;
 }
 
 static void
@@ -56,19 +64,23 @@ compareEnds(int fd, const char *note, void *data)
     if (search->isFound ||
         getsockname(fd, (struct sockaddr *)&local, &localLen) == -1 ||
         (local.ss_family != AF_INET && local.ss_family != AF_INET6) ||
+        !isSame(&local, search->peer) ||
         getpeername(fd, (struct sockaddr *)&peer, &peerLen) == -1)
         return;
-    search->isFound =
-        isSame(&local, search->peer) && isSame(&peer, search->local);
+    search->isFound = isSame(&peer, search->local);
 }
 
-/* A client that reached us through the proxy is as near as the proxy is: the
- * other end of this connection is a descriptor of our own. */
-static bool
-isFromOurselves(const Address *peer, const Address *local)
+bool
+managerGuardIsOurs(const ManagerConn *conn)
 {
-    Search search = {.peer = peer, .local = local};
+    Address peer, local;
+    socklen_t peerLen = sizeof(peer), localLen = sizeof(local);
+    Search search = {.peer = &peer, .local = &local};
 
+    if (conn->isUnix ||
+        getpeername(conn->fd, (struct sockaddr *)&peer, &peerLen) == -1 ||
+        getsockname(conn->fd, (struct sockaddr *)&local, &localLen) == -1)
+        return false;
     commForEachFd(compareEnds, &search);
     return search.isFound;
 }
@@ -77,8 +89,8 @@ const char *
 managerGuardRefusal(const ManagerConn *conn)
 {
     const HttpRequest *request = httpParserRequest(conn->parser);
-    Address peer, local;
-    socklen_t peerLen = sizeof(peer), localLen = sizeof(local);
+    Address peer;
+    socklen_t peerLen = sizeof(peer);
 
     if (!httpSliceIs(
             httpHeaderGetName(&request->headers, httpSliceText("X-Squire")),
@@ -86,13 +98,10 @@ managerGuardRefusal(const ManagerConn *conn)
         return "the header field X-Squire: 1 is needed";
     if (conn->isUnix)
         return NULL;
-    if (getpeername(conn->fd, (struct sockaddr *)&peer, &peerLen) == -1 ||
-        getsockname(conn->fd, (struct sockaddr *)&local, &localLen) == -1)
+    if (getpeername(conn->fd, (struct sockaddr *)&peer, &peerLen) == -1)
         return "the connection is gone";
     if (!isLoopback(&peer))
         return "only from this machine, or by a manager_port that is a unix "
                "socket";
-    if (isFromOurselves(&peer, &local))
-        return "not through the proxy";
     return NULL;
 }

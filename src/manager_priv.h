@@ -81,6 +81,10 @@ ManagerEvents *managerConnEvents(const ManagerConn *conn);
 /* Answer by the stream of what happens to helpers. May close at once. */
 void managerEventsOpen(ManagerConn *conn);
 
+/* True when the other end is a descriptor of our own: a client of the proxy
+ * reaches us through it, and would seem to be where the proxy is. */
+bool managerGuardIsOurs(const ManagerConn *conn);
+
 /* NULL when whoever is at the other end may command and listen in, else why
  * not; constant. */
 const char *managerGuardRefusal(const ManagerConn *conn);

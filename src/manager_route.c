@@ -20,6 +20,7 @@ typedef struct Route {
     ManagerCommand command;
     bool isPost;    /* of query: it changes something */
     bool isGuarded; /* see managerGuardRefusal */
+    bool isForAll;  /* clients of the proxy get it through the proxy */
     bool hasJson;   /* jsonRoute instead, for those who want JSON */
 } Route;
 
@@ -65,7 +66,8 @@ static const Route routes[] = {
     {.path = "/demo",
      .type = HTML,
      .fields = "Cache-Control: max-age=60\r\n",
-     .write = managerWriteDemo},
+     .write = managerWriteDemo,
+     .isForAll = true},
     {.path = "/events", .open = managerEventsOpen},
     {.path = "/tap", .open = managerTapOpen, .isGuarded = true},
     QUERY("/cache", managerCacheList, false),
@@ -252,6 +254,8 @@ managerRouteAnswer(ManagerConn *conn)
           HTTP_SLICE_ARG(request->methodText), HTTP_SLICE_ARG(request->target));
     if (!reportIsHostTrusted(&request->headers, managerConnHostname(conn)))
         managerRouteRefuse(conn, 403, "", "");
+    else if ((route == NULL || !route->isForAll) && managerGuardIsOurs(conn))
+        managerRouteRefuse(conn, 403, "", "not through the proxy");
     else if (text.data != NULL)
         answerText(conn, text);
     else if (route == NULL || request->form != HTTP_TARGET_ORIGIN)

@@ -2,6 +2,7 @@
 """What `make run` starts: it answers, follows its rules, ends cleanly, and
 says so when a port is taken."""
 
+import http.server
 import os
 import re
 import signal
@@ -9,6 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 from pathlib import Path
@@ -22,6 +24,18 @@ def free_address():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return "127.0.0.1:%d" % probe.getsockname()[1]
+
+
+class Elsewhere(http.server.BaseHTTPRequestHandler):
+    """A site that a changed rule leads to."""
+
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"elsewhere")
+
+    def log_message(self, *args):
+        pass
 
 
 class MakeRunTest(unittest.TestCase):
@@ -59,6 +73,14 @@ class MakeRunTest(unittest.TestCase):
                 return text
         self.fail("it ended with: " + text)
 
+    def elsewhere(self):
+        """The URL of another site."""
+        site = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere)
+        self.addCleanup(site.server_close)
+        self.addCleanup(site.shutdown)
+        threading.Thread(target=site.serve_forever, daemon=True).start()
+        return "http://127.0.0.1:%d/" % site.server_port
+
     def run_line(self, greeting):
         """Run the curl line that was printed."""
         line = re.search(r"(curl .*)", greeting).group(1)
@@ -73,9 +95,10 @@ class MakeRunTest(unittest.TestCase):
         self.assertIn("It works", answer)
         self.assertTrue(answer.endswith("\n200"), answer)
         rules = self.build / "run/rewrite.rules"
-        rules.write_text(rules.read_text().replace("/demo\n", "/helpers\n"))
+        rules.write_text(rules.read_text().replace(
+            f"http://{self.manager}/demo", self.elsewhere()))
         deadline = time.monotonic() + PATIENCE_S
-        while "url_rewrite" not in answer:
+        while "elsewhere" not in answer:
             self.assertLess(time.monotonic(), deadline, answer)
             time.sleep(0.2)
             answer = self.run_line(greeting)

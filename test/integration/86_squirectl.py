@@ -197,6 +197,30 @@ class Running(unittest.TestCase):
                 self.assertIn(b"not through the proxy", response.body)
         self.assertIsNone(self.squire.process.poll())
 
+    def test_clients_of_the_proxy_do_not_reach_the_manager(self):
+        port = self.squire.manager
+        for host in ("127.0.0.1", "localhost", "[::ffff:127.0.0.1]",
+                     "0.0.0.0"):
+            for path in ("/", "/helpers", "/events",
+                         "/squid-internal-mgr/info"):
+                with self.subTest(host=host, path=path), \
+                        self.squire.connect() as client:
+                    response = client.request(f"http://{host}:{port}{path}")
+                    self.assertEqual(response.status, 403)
+                    self.assertEqual(response.body,
+                                     b"not through the proxy\n")
+            for line in ("GET /helpers", "POST /shutdown"):
+                with self.subTest(tunnel=host, line=line), \
+                        self.squire.connect() as tunnel:
+                    tunnel.send(f"CONNECT {host}:{port} HTTP/1.1\r\n"
+                                f"Host: {host}:{port}\r\n\r\n")
+                    self.assertEqual(tunnel.read_response("CONNECT").status,
+                                     200)
+                    tunnel.send(f"{line} HTTP/1.1\r\nHost: {host}:{port}\r\n"
+                                "X-Squire: 1\r\nContent-Length: 0\r\n\r\n")
+                    self.assertEqual(tunnel.read_response("GET").status, 403)
+        self.assertEqual(self.squire.ask_manager("/helpers").status, 200)
+
 
 class Troubles(unittest.TestCase):
     def test_why_processes_have_gone(self):
