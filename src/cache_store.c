@@ -424,7 +424,8 @@ cacheTextsInit(CacheTexts *texts, const CacheMeta *meta)
     httpCondValidators(&meta->response->headers, meta->freshness->responseTime,
                        &texts->validators);
     if (formatHead(meta->response, &texts->head) == 0 &&
-        cacheVaryNames(&meta->response->headers, &texts->names) == 0 &&
+        cacheVaryNames(&meta->response->headers, meta->request,
+                       &texts->names) == 0 &&
         cacheVaryValues(cacheTextsSlice(&texts->names), meta->request,
                         &texts->values) == 0)
         return 0;

@@ -149,10 +149,13 @@ bool cacheVaryIsFor(CacheVaryScratch *scratch, HttpSlice names,
                     HttpSlice values, const HttpHeaders *request);
 
 /*
- * The names in Vary, in lower case, joined by commas; nothing when there is
- * no Vary. -EINVAL for "*", for what is no name, and for more than 16 names.
+ * The names in Vary, and of those fields of the request by which servers take
+ * it for another one (X-Forwarded-Host, X-Original-URL ...), in lower case,
+ * joined by commas; nothing when there are none. -EINVAL for "*", for what is
+ * no name, and for more than 16 names.
  */
-int cacheVaryNames(const HttpHeaders *response, Buf *out);
+int cacheVaryNames(const HttpHeaders *response, const HttpHeaders *request,
+                   Buf *out);
 
 /*
  * What a request has in the fields that names (of cacheVaryNames) lists, in

@@ -22,6 +22,21 @@ static const WordList wordLists[] = {
     {HTTP_HEADER_ACCEPT_LANGUAGE, true}, /* RFC 9110 12.5.4 */
 };
 
+/* Fields by which servers believe that another URL or method was asked for,
+ * though caches do not know them. */
+static const char *const claims[] = {
+    "x-forwarded-host",
+    "x-forwarded-port",
+    "x-forwarded-prefix",
+    "x-forwarded-proto",
+    "x-forwarded-scheme",
+    "x-forwarded-server",
+    "x-host",
+    "x-http-method-override",
+    "x-original-url",
+    "x-rewrite-url",
+};
+
 static int
 compareNames(const void *a, const void *b)
 {
@@ -48,6 +63,23 @@ appendLower(Buf *out, HttpSlice text)
     return 0;
 }
 
+/* What the request claims, as if it were in Vary: who claims nothing is not
+ * answered by what was made for such a claim. Number of names, or -EINVAL. */
+static int
+collectClaims(const HttpHeaders *request, HttpSlice names[NAMES_MAX], int count)
+{
+    for (size_t i = 0; i < sizeof(claims) / sizeof(*claims); i++) {
+        HttpSlice name = httpSliceText(claims[i]);
+
+        if (httpHeaderGetName(request, name).data == NULL)
+            continue;
+        if (count == NAMES_MAX)
+            return -EINVAL;
+        names[count++] = name;
+    }
+    return count;
+}
+
 /* Number of names, or -EINVAL. */
 static int
 collectNames(const HttpHeaders *response, HttpSlice names[NAMES_MAX])
@@ -66,12 +98,15 @@ collectNames(const HttpHeaders *response, HttpSlice names[NAMES_MAX])
 }
 
 int
-cacheVaryNames(const HttpHeaders *response, Buf *out)
+cacheVaryNames(const HttpHeaders *response, const HttpHeaders *request,
+               Buf *out)
 {
     HttpSlice names[NAMES_MAX];
     int count = collectNames(response, names);
     int rc = 0;
 
+    if (count >= 0)
+        count = collectClaims(request, names, count);
     if (count < 0)
         return count;
     qsort(names, (size_t)count, sizeof(*names), compareNames);

@@ -85,6 +85,25 @@ class Poison(SharedCase):
         after = self.squire.info()["cache"]["objects"]
         self.assertLessEqual(after - before, 20)
 
+    def test_claims_of_a_request_are_not_believed_of_others(self):
+        for name in ("X-Forwarded-Host", "X-Original-URL", "X-Rewrite-URL",
+                     "X-Forwarded-Proto", "X-HTTP-Method-Override"):
+            with self.subTest(name):
+                url = self.serve(lambda request, _, name=name: answer(
+                    200, (request.get(name) or "none").encode(), FRESH))
+                claim = [(name, "evil")]
+                self.assertEqual(self.squire.get(url, claim).body, b"evil")
+                self.assertEqual(self.squire.get(url).body, b"none")
+                self.assertEqual(self.squire.get(url).get("Age") is None,
+                                 False)
+
+    def test_same_claim_is_a_hit(self):
+        """As of a balancer that adds it to every request."""
+        url = self.serve(answer(200, b"x", FRESH))
+        for _ in range(3):
+            self.squire.get(url, [("X-Forwarded-Host", "site.test")])
+        self.assertEqual(self.asked(), 1)
+
     def test_vary_that_cannot_be_kept_is_not_stored(self):
         for vary in ("a b", ",".join(f"x{i}" for i in range(100)),
                      "X-A, *", "*, X-A"):
