@@ -183,17 +183,18 @@ httpRangeResolve(const HttpHeaders *request, const HttpValidators *stored,
 
 HttpRangeResult
 httpRangeResolvePart(const HttpHeaders *request, const HttpValidators *stored,
-                     const HttpPlace *part, time_t now, HttpRange *rangeOut)
+                     const HttpPlace *part, time_t now, HttpRangeSet *setOut)
 {
     HttpRangeSet set;
-    HttpRangeResult result =
-        httpRangeResolve(request, stored, part->total, now, &set);
 
-    if (result != HTTP_RANGE_PART || set.count > 1 ||
-        set.ranges[0].first < part->range.first ||
-        set.ranges[0].last > part->range.last)
+    if (httpRangeResolve(request, stored, part->total, now, &set) !=
+        HTTP_RANGE_PART)
         return HTTP_RANGE_WHOLE;
-    *rangeOut = set.ranges[0];
+    for (size_t i = 0; i < set.count; i++)
+        if (set.ranges[i].first < part->range.first ||
+            set.ranges[i].last > part->range.last)
+            return HTTP_RANGE_WHOLE;
+    *setOut = set;
     return HTTP_RANGE_PART;
 }
 

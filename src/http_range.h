@@ -60,13 +60,13 @@ HttpRangeResult httpRangeResolve(const HttpHeaders *request,
                                  time_t now, HttpRangeSet *setOut);
 
 /*
- * The same for a stored part: HTTP_RANGE_PART only if it is one range, and all
- * of it is in the part; an open end needs a known total.
+ * The same for a stored part: HTTP_RANGE_PART only if all that is asked for is
+ * in it; an open end needs a known total.
  */
 HttpRangeResult httpRangeResolvePart(const HttpHeaders *request,
                                      const HttpValidators *stored,
                                      const HttpPlace *part, time_t now,
-                                     HttpRange *rangeOut);
+                                     HttpRangeSet *setOut);
 
 /*
  * Where the body of a 206 belongs (RFC 9110 14.4). False: several parts, or

@@ -33,15 +33,14 @@ isCacheable(const ProxyRequest *request)
            !httpCondIsForOrigin(&http->headers);
 }
 
+/* Of an object that is the whole. */
 static void
 serveParts(ProxyRequest *request, const HttpRangeSet *set)
 {
-    HttpPlace place = {set->ranges[0], cacheObjectLength(request->object)};
+    uint64_t length = cacheObjectLength(request->object);
+    const HttpPlace whole = {{0, length - 1}, length};
 
-    if (set->count > 1)
-        proxyReplyParts(request, set);
-    else
-        proxyReplyPart(request, &place, 0);
+    proxyReplyParts(request, set, &whole);
 }
 
 /* The object, or what of it a GET asks for. */

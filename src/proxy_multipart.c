@@ -14,6 +14,7 @@ struct ProxyParts {
     HttpRangeSet set;
     size_t next; /* count: the end of all; more: nothing is left */
     uint64_t total;
+    uint64_t base; /* the octet of the whole that is the object's first */
     char boundary[2 * BOUNDARY_OCTETS + 1];
 };
 
@@ -47,7 +48,7 @@ lengthOf(const ProxyParts *parts, HttpSlice head)
 }
 
 static ProxyParts *
-createParts(const HttpRangeSet *set, uint64_t total)
+createParts(const HttpRangeSet *set, const HttpPlace *stored)
 {
     ProxyParts *parts = xcalloc(1, sizeof(*parts));
     unsigned char octets[BOUNDARY_OCTETS];
@@ -55,15 +56,17 @@ createParts(const HttpRangeSet *set, uint64_t total)
     CHECK(RAND_bytes(octets, sizeof(octets)) == 1);
     authHashHex(octets, sizeof(octets), parts->boundary);
     parts->set = *set;
-    parts->total = total;
+    parts->total = stored->total;
+    parts->base = stored->range.first;
     return parts;
 }
 
 int
-proxyPartsStart(ProxyRequest *request, const HttpRangeSet *set, Buf *headOut)
+proxyPartsStart(ProxyRequest *request, const HttpRangeSet *set,
+                const HttpPlace *place, Buf *headOut)
 {
     HttpSlice stored = cacheObjectHead(request->object);
-    ProxyParts *parts = createParts(set, cacheObjectLength(request->object));
+    ProxyParts *parts = createParts(set, place);
 
     request->parts = parts;
     cacheReaderInitRange(&request->reader, request->object, 0, 0);
@@ -83,7 +86,8 @@ proxyPartsGoOn(ProxyRequest *request)
         request->reply.isReset = true;
     if (parts->next < parts->set.count) {
         const HttpRange *range = &parts->set.ranges[parts->next];
-        cacheReaderInitRange(&request->reader, request->object, range->first,
+        cacheReaderInitRange(&request->reader, request->object,
+                             range->first - parts->base,
                              range->last - range->first + 1);
     }
     parts->next++;

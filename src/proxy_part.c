@@ -41,10 +41,9 @@ isFresh(const CacheObject *object, const HttpHeaders *asked)
 }
 
 static void
-servePart(ProxyRequest *request, const HttpPlace *part, const HttpRange *range)
+serveParts(ProxyRequest *request, const HttpRangeSet *set,
+           const HttpPlace *stored)
 {
-    const HttpPlace place = {*range, part->total};
-
     request->reply.cacheStatus = PROXY_STATUS_HIT;
     request->reply.result = proxyCacheHit(request->object);
     if (httpCondEvaluate(&request->http->headers,
@@ -52,7 +51,7 @@ servePart(ProxyRequest *request, const HttpPlace *part, const HttpRange *range)
                          proxyNowSec()) == HTTP_COND_NOT_MODIFIED)
         proxyReplyNotModified(request);
     else
-        proxyReplyPart(request, &place, part->range.first);
+        proxyReplyParts(request, set, stored);
 }
 
 bool
@@ -60,7 +59,7 @@ proxyPartServe(ProxyRequest *request)
 {
     const HttpHeaders *headers = &request->http->headers;
     HttpPlace part;
-    HttpRange range;
+    HttpRangeSet set;
 
     if (request->http->method != HTTP_METHOD_GET ||
         !httpHeaderHas(headers, HTTP_HEADER_RANGE))
@@ -69,8 +68,8 @@ proxyPartServe(ProxyRequest *request)
     if (request->object != NULL && isFresh(request->object, headers) &&
         httpRangePlaceOf(cacheObjectHead(request->object), &part) &&
         httpRangeResolvePart(headers, cacheObjectValidators(request->object),
-                             &part, proxyNowSec(), &range) == HTTP_RANGE_PART) {
-        servePart(request, &part, &range);
+                             &part, proxyNowSec(), &set) == HTTP_RANGE_PART) {
+        serveParts(request, &set, &part);
         return true;
     }
     cacheObjectUnref(&request->object);

@@ -743,18 +743,15 @@ void proxyReplyStored(ProxyRequest *request);
 /* Send 304 made of the stored object. */
 void proxyReplyNotModified(ProxyRequest *request);
 
-/* Send 206 with a part of the stored object, whose first octet is octet base
- * of the whole. */
-void proxyReplyPart(ProxyRequest *request, const HttpPlace *place,
-                    uint64_t base);
+/* Send 206 with one or several parts of the stored object, which is the whole
+ * or a part of it. */
+void proxyReplyParts(ProxyRequest *request, const HttpRangeSet *set,
+                     const HttpPlace *stored);
 
-/* Send 206 with several parts of the stored object, a whole. */
-void proxyReplyParts(ProxyRequest *request, const HttpRangeSet *set);
-
-/* Make the head of such an answer, whose parts are then read from the
+/* Make the head of one with several, which are then read from the
  * request's reader, one after another. 0, or -ENOBUFS. */
 int proxyPartsStart(ProxyRequest *request, const HttpRangeSet *set,
-                    Buf *headOut);
+                    const HttpPlace *stored, Buf *headOut);
 
 /* When a part is read to its end, put what is between it and the next one into
  * the output buffer, and go on with that. */

@@ -184,34 +184,32 @@ beginPart(ProxyRequest *request, HttpSlice type)
     readStored(request);
 }
 
-void
-proxyReplyPart(ProxyRequest *request, const HttpPlace *place, uint64_t base)
+static int
+beginOne(ProxyRequest *request, const HttpPlace *place, uint64_t base,
+         Buf *headOut)
 {
-    CacheObject *object = request->object;
-    HttpSlice stored = cacheObjectHead(object);
     const HttpRange *range = &place->range;
-    Buf head;
 
-    if (isRefused(request))
-        return;
-    beginPart(request, findType(stored));
-    cacheReaderInitRange(&request->reader, object, range->first - base,
+    cacheReaderInitRange(&request->reader, request->object, range->first - base,
                          range->last - range->first + 1);
-    bufInit(&head, PROXY_OUTPUT_MAX);
-    int rc = httpRangeFormat206(stored, place, &head);
-    sendMade(request, rc, &head);
+    return httpRangeFormat206(cacheObjectHead(request->object), place, headOut);
 }
 
 void
-proxyReplyParts(ProxyRequest *request, const HttpRangeSet *set)
+proxyReplyParts(ProxyRequest *request, const HttpRangeSet *set,
+                const HttpPlace *stored)
 {
+    const HttpPlace first = {set->ranges[0], stored->total};
+    bool isOne = set->count == 1;
     Buf head;
 
     if (isRefused(request))
         return;
-    beginPart(request, httpSliceText("multipart/byteranges"));
+    beginPart(request, isOne ? findType(cacheObjectHead(request->object))
+                             : httpSliceText("multipart/byteranges"));
     bufInit(&head, PROXY_OUTPUT_MAX);
-    int rc = proxyPartsStart(request, set, &head);
+    int rc = isOne ? beginOne(request, &first, stored->range.first, &head)
+                   : proxyPartsStart(request, set, stored, &head);
     sendMade(request, rc, &head);
 }
 

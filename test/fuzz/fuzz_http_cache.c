@@ -120,10 +120,13 @@ checkRanges(HttpSlice head, const HttpValidators *validators)
         return;
     CHECK(place.range.first <= place.range.last);
     CHECK(place.total == HTTP_TOTAL_UNKNOWN || place.range.last < place.total);
-    if (httpRangeResolvePart(&request.headers, validators, &place, NOW,
-                             &range) == HTTP_RANGE_PART)
+    set.count = 0;
+    httpRangeResolvePart(&request.headers, validators, &place, NOW, &set);
+    for (size_t i = 0; i < set.count; i++) {
+        range = set.ranges[i];
         CHECK(range.first >= place.range.first &&
               range.last <= place.range.last && range.first <= range.last);
+    }
 }
 
 static void

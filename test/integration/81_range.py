@@ -246,6 +246,17 @@ class Ranges(SharedCase):
             self.assertEqual(self.ask(url, value).status, 206)
             self.assertEqual(self.asked(), 2, value)
 
+    def test_several_ranges_of_a_stored_part_9110_14_6(self):
+        url = self.serve(self.parts(FRESH, "Content-Type: text/x"))
+        self.ask(url, "bytes=2-7")
+        self.check_parts(self.ask(url, "bytes=6-7,2-2"), BODY,
+                         (6, 7), (2, 2))
+        self.check_part(self.ask(url, "bytes=3-4,5-6"), b"3456", "3-6/10")
+        self.assertEqual(self.asked(), 1)
+        self.origin.routes[self.path] = answer(200, BODY)
+        self.assertEqual(self.ask(url, "bytes=2-2,7-8").body, BODY)
+        self.assertEqual(self.asked(), 2)
+
     def test_part_at_the_end_answers_open_ranges_9111_3_3(self):
         url = self.serve(self.parts(FRESH))
         self.check_part(self.ask(url, "bytes=-4"), b"6789", "6-9/10")

@@ -361,6 +361,9 @@ Test(httpRange, what_a_part_can_answer_9111_3_3)
         {"bytes=-2", 8, R(WHOLE), 0, 0},
         {"bytes=9-", 8, R(WHOLE), 0, 0},
         {"bytes=3-5", HTTP_TOTAL_UNKNOWN, R(PART), 3, 5},
+        {"bytes=2-3,4-6", 10, R(PART), 2, 6},
+        {"bytes=2-3,5-7", 10, R(WHOLE), 0, 0},
+        {"bytes=1-1,5-6", 10, R(WHOLE), 0, 0},
         {"bytes=3-", HTTP_TOTAL_UNKNOWN, R(WHOLE), 0, 0},
         {"bytes=-2", HTTP_TOTAL_UNKNOWN, R(WHOLE), 0, 0},
     };
@@ -369,16 +372,18 @@ Test(httpRange, what_a_part_can_answer_9111_3_3)
         HttpResponse request;
         HttpValidators none = {.lastModified = -1};
         HttpPlace part = {{2, 6}, rows[i].total};
-        HttpRange range = {0, 0};
+        HttpRangeSet set = {.count = 0};
         char lines[128];
         httpResponseInit(&request, HTTP_HEADER_TEXT_MAX);
         snprintf(lines, sizeof(lines), "Range: %s\r\n", rows[i].value);
         cr_assert_eq(httpResponseParse(&request, 200, httpSliceText(lines)), 0);
         cr_expect_eq(
-            httpRangeResolvePart(&request.headers, &none, &part, NOW, &range),
+            httpRangeResolvePart(&request.headers, &none, &part, NOW, &set),
             rows[i].result, "row %zu", i);
-        cr_expect_eq(range.first, rows[i].first, "row %zu", i);
-        cr_expect_eq(range.last, rows[i].last, "row %zu", i);
+        cr_expect_eq(set.count, rows[i].result == HTTP_RANGE_PART, "row %zu",
+                     i);
+        cr_expect_eq(set.ranges[0].first, rows[i].first, "row %zu", i);
+        cr_expect_eq(set.ranges[0].last, rows[i].last, "row %zu", i);
         httpResponseFini(&request);
     }
 }
