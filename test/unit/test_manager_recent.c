@@ -159,7 +159,7 @@ Test(managerRecent, points_older_than_five_minutes_are_forgotten)
     json_t *all = written(recent);
     cr_assert_eq(fake.points, MANAGER_RECENT_POINTS + 2);
     cr_assert_eq(sizeOf(all, "points"), MANAGER_RECENT_POINTS);
-    for (size_t i = 0; i < MANAGER_RECENT_POINTS; i++)
+    for (int i = 0; i < MANAGER_RECENT_POINTS; i++)
         cr_assert_eq(intOf(all, "points", i, "requests"), i + 3);
     json_decref(all);
     managerRecentDestroy(&recent);
@@ -232,7 +232,7 @@ Test(managerRecent, the_oldest_events_are_forgotten)
     }
     json_t *all = written(recent);
     cr_assert_eq(sizeOf(all, "events"), MANAGER_RECENT_EVENTS);
-    for (size_t i = 0; i < MANAGER_RECENT_EVENTS; i++)
+    for (int i = 0; i < MANAGER_RECENT_EVENTS; i++)
         cr_assert_eq(intOf(all, "events", i, "id"), i + 2);
     json_decref(all);
     managerRecentDestroy(&recent);
