@@ -73,14 +73,15 @@ onTimeout(int fd, void *data)
 static void
 armTimeout(H2Session *session)
 {
+    const H2Config *config = &session->config;
+    int64_t leftMs = (session->idleUntilUs - commNowUs()) / 1000;
     int64_t ms = -1;
 
-    if (bufLen(&session->out) > 0)
-        ms = session->config.stallMs > 0 ? session->config.stallMs : -1;
-    else if (session->active == 0 && session->config.idleMs > 0)
-        ms = (session->idleUntilUs - commNowUs()) / 1000 + 1;
-    commSetTimeout(session->stream.fd, ms > 0 || ms == -1 ? ms : 1, onTimeout,
-                   session);
+    if (bufLen(&session->out) > 0 && config->stallMs > 0)
+        ms = config->stallMs;
+    else if (session->active == 0 && config->idleMs > 0)
+        ms = leftMs > 0 ? leftMs : 1;
+    commSetTimeout(session->stream.fd, ms, onTimeout, session);
 }
 
 void

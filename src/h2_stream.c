@@ -35,7 +35,6 @@ struct H2Stream {
     bool isChunked;
     bool isUpEnded;  /* the client has said all */
     bool isDeaf;     /* the server takes no more */
-    bool isAnswered; /* the head of an answer is on its way */
     bool isReplyEnd; /* `down` has the last octets */
     bool isWaiting;  /* nghttp2 waits for more of `down` */
     bool isCounted;  /* it is one of session->active */
@@ -218,7 +217,7 @@ refuse(H2Stream *stream, int status)
 
     debug(DBG_CLIENT, 2, "HTTP/2 stream %d: the request is refused: %d",
           (int)stream->id, status);
-    stream->isAnswered = stream->isDeaf = true;
+    stream->isDeaf = true;
     nghttp2_submit_response(stream->session->frames, stream->id, &field, 1,
                             NULL);
     h2SessionWake(stream->session);
@@ -347,30 +346,26 @@ h2StreamAnswered(H2Stream *stream)
         reset(stream, NGHTTP2_NO_ERROR, "it has its answer");
 }
 
-/* All fields, behind room for one more. Returns owned. */
-static nghttp2_nv *
-listFields(const HttpHeaders *headers, size_t *countOut)
+/* Put all fields into list. Returns how many. */
+static size_t
+listFields(const HttpHeaders *headers, nghttp2_nv list[HTTP_HEADER_FIELDS_MAX])
 {
-    nghttp2_nv *list = xcalloc((size_t)headers->fieldCount + 1, sizeof(*list));
     const HttpField *field = NULL;
-    size_t count = 1;
+    size_t count = 0;
 
     while ((field = httpHeaderNext(headers, field)) != NULL)
         list[count++] = makeField(field->name, field->nameLen, field->value,
                                   field->valueLen);
-    *countOut = count;
-    return list;
+    return count;
 }
 
 static void
 submitTrailer(H2Stream *stream)
 {
-    size_t count;
-    nghttp2_nv *list = listFields(&stream->reply.trailer.headers, &count);
+    nghttp2_nv list[HTTP_HEADER_FIELDS_MAX];
+    size_t count = listFields(&stream->reply.trailer.headers, list);
 
-    nghttp2_submit_trailer(stream->session->frames, stream->id, list + 1,
-                           count - 1);
-    free(list);
+    nghttp2_submit_trailer(stream->session->frames, stream->id, list, count);
 }
 
 /* Read on while there is room for all that one read can give. */
@@ -430,9 +425,9 @@ submitHead(H2Stream *stream, bool isInterim)
     const H2Reply *reply = &stream->reply;
     bool hasBody =
         reply->framing != HTTP_FRAMING_NONE || !stream->isUpEnded;
+    nghttp2_nv list[1 + HTTP_HEADER_FIELDS_MAX];
     char status[3];
-    size_t count;
-    nghttp2_nv *list = listFields(&reply->response.headers, &count);
+    size_t count = 1 + listFields(&reply->response.headers, list + 1);
 
     list[0] = makeStatus(reply->response.status, status);
     if (isInterim)
@@ -441,8 +436,6 @@ submitHead(H2Stream *stream, bool isInterim)
     else
         nghttp2_submit_response(frames, stream->id, list, count,
                                 hasBody ? &body : NULL);
-    free(list);
-    stream->isAnswered = !isInterim;
     h2SessionWake(stream->session);
 }
 
