@@ -37,8 +37,7 @@
       "flags=NO_SESSION_REUSE or options=NO_TICKET: sessions are not resumed; "\
       "context=TEXT: they are resumed within one; min-version=1.2|1.3; "       \
       "cipher=LIST (of TLS 1.2); http2: clients that want it get HTTP/2; each " \
-      "request counts as a client of its own while it lasts, and is logged as " \
-      "the HTTP/1.1 that it becomes.")                                         \
+      "request is logged as the HTTP/1.1 that it becomes.")                    \
     X("manager_port", Manager, managerPorts, NULL, "[ADDR:]PORT|/PATH|none",   \
       "Where the live page, /helpers and /metrics are served, and where "      \
       "squirectl(1) asks. Without ADDR it is 127.0.0.1: others see nothing; "  \

@@ -22,23 +22,23 @@ struct ProxyAddr {
 
 /* IPv4 is mapped into IPv6; all others are one. */
 static void
-makeKey(const struct sockaddr *addr, struct in6_addr *key)
+makeKey(const struct sockaddr_storage *addr, struct in6_addr *key)
 {
     const void *any = addr;
 
     memset(key, 0, sizeof(*key));
-    if (addr->sa_family == AF_INET) {
+    if (addr->ss_family == AF_INET) {
         const struct sockaddr_in *in = any;
         key->s6_addr[10] = key->s6_addr[11] = 0xff;
         memcpy(&key->s6_addr[12], &in->sin_addr, 4);
-    } else if (addr->sa_family == AF_INET6) {
+    } else if (addr->ss_family == AF_INET6) {
         const struct sockaddr_in6 *in6 = any;
         *key = in6->sin6_addr;
     }
 }
 
 ProxyAddr *
-proxyAddrEnter(Proxy *proxy, const struct sockaddr *addr)
+proxyAddrEnter(Proxy *proxy, const struct sockaddr_storage *addr)
 {
     ProxyAddr *found;
     struct in6_addr key;
@@ -77,6 +77,14 @@ proxyAddrCount(const ProxyAddr *addr)
 {
     CHECK_OBJ(addr, PROXY_ADDR_MAGIC);
     return addr->count;
+}
+
+bool
+proxyAddrIsCrowded(const Proxy *proxy, const ProxyAddr *addr)
+{
+    int64_t max = proxy->config->clientIpMaxConnections;
+
+    return max > 0 && proxyAddrCount(addr) > max;
 }
 
 const char *

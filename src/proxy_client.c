@@ -339,7 +339,8 @@ deadlineIn(int64_t ms)
 }
 
 static ProxyClient *
-createClient(ProxyPort *port, int fd, const ListenerPeer *peer)
+createClient(ProxyPort *port, int fd, const ListenerPeer *peer,
+             ProxyAddr *addr)
 {
     ProxyClient *client = xcalloc(1, sizeof(*client));
     Proxy *proxy = port->proxy;
@@ -350,8 +351,7 @@ createClient(ProxyPort *port, int fd, const ListenerPeer *peer)
     client->stream = streamOpen(fd, peer->tls);
     client->peer = peer->peer;
     client->local = peer->local;
-    client->addr =
-        proxyAddrEnter(proxy, (const struct sockaddr *)&client->peer);
+    client->addr = addr;
     client->deadlineUs = deadlineIn(proxy->config->clientLifetimeMs);
     bufInit(&client->in, PROXY_INPUT_MAX);
     bufInit(&client->out, PROXY_OUTPUT_MAX);
@@ -359,7 +359,6 @@ createClient(ProxyPort *port, int fd, const ListenerPeer *peer)
     listPushBack(&proxy->clients, &client->node);
     listInit(&client->idleNode);
     listInit(&client->h2Node);
-    proxy->stats.connections++;
     proxy->stats.clients++;
     return client;
 }
@@ -374,12 +373,13 @@ startClient(ProxyClient *client)
 void
 proxyClientAccept(ProxyPort *port, int fd, const ListenerPeer *peer)
 {
-    ProxyClient *client = createClient(port, fd, peer);
+    ProxyAddr *addr = proxyAddrEnter(port->proxy, &peer->peer);
+    ProxyClient *client = createClient(port, fd, peer, addr);
     int on = 1;
-    int64_t max = port->proxy->config->clientIpMaxConnections;
 
     commNote(fd, "client");
-    if (max > 0 && proxyAddrCount(client->addr) > max) {
+    port->proxy->stats.connections++;
+    if (proxyAddrIsCrowded(port->proxy, addr)) {
         proxyClientClose(client, ACCESS_END_OK, "too many of its address");
         return;
     }
@@ -391,7 +391,7 @@ void
 proxyClientAttach(ProxyPort *port, int fd, const ListenerPeer *peer,
                   ProxyH2 *h2)
 {
-    ProxyClient *client = createClient(port, fd, peer);
+    ProxyClient *client = createClient(port, fd, peer, proxyH2Addr(h2));
 
     proxyH2Add(h2, client);
     startClient(client);
@@ -432,7 +432,8 @@ proxyClientClose(ProxyClient *client, AccessEnd end, const char *why)
     bufFini(&client->out);
     noteListClear(&client->notes);
     authConnDestroy(&client->auth);
-    proxyAddrLeave(proxy, &client->addr);
+    if (client->h2 == NULL)
+        proxyAddrLeave(proxy, &client->addr);
     listRemove(&client->node);
     listRemove(&client->h2Node);
     proxy->stats.clients--;

@@ -36,6 +36,13 @@ proxyH2Tls(const ProxyH2 *h2)
     return h2->tls;
 }
 
+ProxyAddr *
+proxyH2Addr(const ProxyH2 *h2)
+{
+    CHECK_OBJ(h2, PROXY_H2_MAGIC);
+    return h2->addr;
+}
+
 /* Whoever is gone is not answered; and what rules ask about its certificate
  * is not known any more. */
 static void
@@ -116,10 +123,13 @@ proxyH2Accept(ProxyPort *port, int fd, const ListenerPeer *peer)
     h2->peer = *peer;
     h2->peer.tls = NULL;
     h2->tls = peer->tls;
-    h2->addr = proxyAddrEnter(proxy, (const struct sockaddr *)&peer->peer);
+    h2->addr = proxyAddrEnter(proxy, &peer->peer);
     listPushBack(&proxy->h2Sessions, &h2->node);
+    proxy->stats.connections++;
     proxy->stats.h2Sessions++;
     h2->session = h2SessionStart(&config, streamOpen(fd, peer->tls));
+    if (proxyAddrIsCrowded(proxy, h2->addr))
+        h2SessionDrain(h2->session);
 }
 
 void

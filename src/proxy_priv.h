@@ -169,7 +169,7 @@ struct ProxyClient {
     bool hasServed; /* at least one request is done */
     struct sockaddr_storage peer;
     struct sockaddr_storage local;
-    ProxyAddr *addr; /* of peer */
+    ProxyAddr *addr; /* of peer; that of h2 */
     NoteList notes; /* what helpers said about the connection */
     AuthConn *auth; /* NULL: nothing is known of it */
 };
@@ -392,8 +392,9 @@ const TlsStream *proxyClientTls(const ProxyClient *client);
 /* One more request; it is closed with the connection. */
 void proxyH2Add(ProxyH2 *h2, ProxyClient *client);
 
-/* That of this connection; borrowed while it lives. */
+/* Those of this connection; borrowed while it lives. */
 const TlsStream *proxyH2Tls(const ProxyH2 *h2);
+ProxyAddr *proxyH2Addr(const ProxyH2 *h2);
 
 /* Take a connection whose client chose HTTP/2. */
 void proxyH2Accept(ProxyPort *port, int fd, const ListenerPeer *peer);
@@ -404,14 +405,18 @@ void proxyH2Drain(Proxy *proxy);
 /* Close their connections. */
 void proxyH2Close(Proxy *proxy);
 
-/* Count one more client at this address. Returns borrowed until it leaves. */
-ProxyAddr *proxyAddrEnter(Proxy *proxy, const struct sockaddr *addr);
+/* Count one more connection from this address. Returns borrowed until it
+ * leaves. */
+ProxyAddr *proxyAddrEnter(Proxy *proxy, const struct sockaddr_storage *addr);
 
 /* It is gone. Clears *addr; NULL inside is accepted. */
 void proxyAddrLeave(Proxy *proxy, ProxyAddr **addr);
 
 /* How many are there now. */
 unsigned proxyAddrCount(const ProxyAddr *addr);
+
+/* There are more than client_ip_max_connections. */
+bool proxyAddrIsCrowded(const Proxy *proxy, const ProxyAddr *addr);
 
 /* The name of the address; NULL: never looked up. Borrowed. */
 const char *proxyAddrName(const ProxyAddr *addr);

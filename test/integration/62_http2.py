@@ -375,6 +375,22 @@ class Certificates(Case):
         self.squire.check_idle()
 
 
+class Crowded(Case):
+    """What counts is connections, not requests."""
+
+    conf = "client_ip_max_connections 1\n"
+
+    def test_limit(self):
+        first = self.connect()
+        held = [first.ask(self.origin.url("/held")) for _ in range(3)]
+        other = self.connect()
+        self.assertIsNone(other.get(self.origin.url("/small")).head)
+        self.assertTrue(other.is_closed)
+        self.gate.set()
+        for stream in held:
+            self.assertEqual(first.answer(stream).status, 200)
+
+
 class Off(Case):
     """It is not offered unless it is asked for."""
 
